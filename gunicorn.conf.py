@@ -1,12 +1,15 @@
 """The web process, in containers and in the demo; gunicorn reads this file from the folder it starts in."""
 
 import os
+import signal
 import sys
 
 worker_class = "gthread"
 workers = 2
 threads = 4  # each keeps its database connection for a minute (CONN_MAX_AGE), which matters more than the server chosen
-max_requests = 5000  # renew a worker now and then, not all at once
+# Renew a worker now and then, not all at once: libraries that leak stay bounded. Its successor serves before it stops
+# (`post_request`), because it goes on for two seconds without taking new connections, and these would be few to serve.
+max_requests = 5000
 max_requests_jitter = 500
 # A new worker is a copy of what is loaded already: it is there at once, and shares the memory of what nobody changes.
 preload_app = True
@@ -33,8 +36,23 @@ logconfig_dict = {
 }
 
 
+_succeeded = set()  # this process's id, once its successor was asked for: a successor is a copy of the first process
+
+
+def post_request(worker, request, environ, response):
+    """A worker that was just told to end, after its last request, asks for one more; `child_exit` takes it back."""
+    if not worker.alive and worker.nr >= worker.max_requests and worker.pid not in _succeeded:
+        _succeeded.add(worker.pid)
+        os.kill(worker.ppid, signal.SIGTTIN)
+
+
 def child_exit(server, worker):
-    """The counts of a process that ended go on, those of what it held at the moment do not."""
+    """There are as many workers as were set again, where one had been asked for before this one ended.
+
+    The counts of a process that ended go on, those of what it held at the moment do not.
+    """
+    if server.num_workers > server.cfg.workers:
+        server.num_workers -= 1
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         from prometheus_client.multiprocess import mark_process_dead
 

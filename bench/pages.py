@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.export import memory
 from bench.run_page import measured
 from bench.scratch import registry_of
 from bench.server import Visitor, person, serving
@@ -92,23 +93,29 @@ def measure(assessments, only):
         resolver = get_resolver().url_patterns
         paths = [*addresses(resolver), *of_patient(resolver, patient)]
         paths = [path for path in dict.fromkeys(paths) if not only or path in only]
-        with serving() as (port, _process):
-            return {role: of_role(port, role, site, paths) for role in ROLES}
+        with serving() as (port, process):
+            measured_pages = {role: of_role(port, role, site, paths) for role in ROLES}
+            print(f"{assessments:,} assessments: web server's memory {memory(process):.0f} MB", file=sys.stderr)
+            return measured_pages
 
 
 def catch_up():
-    """What the worker keeps, as it would have by now: counts by site, flow and list of everybody enrolled."""
+    """What the worker keeps, as it would have by now: counts by site, flow, list and export of everybody enrolled."""
     from registry import tasks
     from registry.analysis.design import cohort_flows
     from registry.analysis.design.cohort_lists import Behind
     from registry.analysis.design.cohorts import ALL, Cohort
+    from registry.exports.choices import Choices
+    from registry.exports.preview import PreviewOf
+    from sites.models import Site
     from sites.tenancy.scope import everything
 
     tasks.keep_counts()
     tasks.count_scorecards()
     everybody = Cohort("new", "0", ALL.label, ())
     with everything():
-        for question in (cohort_flows.FlowOf(everybody), Behind(everybody)):
+        every_site = tuple(Site.objects.order_by("pk").values_list("pk", flat=True))
+        for question in (cohort_flows.FlowOf(everybody), Behind(everybody), PreviewOf(Choices(), every_site)):
             cohort_flows.keep(question, 0)
 
 

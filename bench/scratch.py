@@ -106,6 +106,8 @@ EVENTS_SQL = """
            surgery_date + 10
     FROM registry_patient WHERE random() < 0.1
 """
+VISITS = (("preop", -2, 0.97), ("1m", 30, 0.9))  # code, day after surgery, share of the patients
+ALL_VISITS = (*VISITS, ("3m", 91, 0.9), ("6m", 183, 0.9), ("12m", 365, 0.9), ("24m", 730, 0.9))
 TABLES = ("registry_patient", "registry_assessment", "registry_adverseevent")
 
 
@@ -115,7 +117,7 @@ def at_database(url, name):
 
 
 @contextmanager
-def registry_of(count):
+def registry_of(count, visits=VISITS):
     """A migrated registry with `count` patients, as the default database of this process and of its children."""
     import django
 
@@ -127,7 +129,7 @@ def registry_of(count):
             os.environ[variable] = at_database(os.environ.get(variable, home), name)
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
         django.setup()
-        fill(count)
+        fill(count, visits)
         yield name
     finally:
         connections.close_all()
@@ -155,17 +157,17 @@ def execute_at(url, sql):
         connection.execute(sql)
 
 
-def fill(count):
+def fill(count, visits=VISITS):
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
     started = time.perf_counter()
-    put_patients(count)
+    put_patients(count, visits)
     print(f"{count:,} patients made in {time.perf_counter() - started:.0f} s", flush=True)
 
 
-def put_patients(count):
-    """SITES sites and `count` patients with their first visits, in a database without any, by its owner; committed."""
+def put_patients(count, visits=VISITS):
+    """SITES sites and `count` patients with these visits, in a database without any, by its owner; committed."""
     from sites.models import Site
     from sites.tenancy.scope import current, everything, execute
 
@@ -179,8 +181,8 @@ def put_patients(count):
         for table in TABLES:  # the audit trail of made-up patients would be most of the work
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         cursor.execute(patients_sql(count))
-        cursor.execute(assessments_sql("preop", -2, 0.97))
-        cursor.execute(assessments_sql("1m", 30, 0.9))
+        for visit in visits:
+            cursor.execute(assessments_sql(*visit))
         cursor.execute(EVENTS_SQL)
         cursor.execute("COMMIT")
         for table in TABLES:

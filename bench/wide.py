@@ -1,6 +1,6 @@
 """Visits side by side against a row a visit: seconds a value of the check of an import, with every check.
 
-PATIENTS patients (10 000) with all that is planned of them, as the wide and as the long file of one export. Limit: a
+PATIENTS patients (10 000) with their six visits, as the wide and as the long file of one export. Limit: a
 value of the wide file, which is matched with columns and turned round, costs no more than one of the long file.
 """
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.scratch import registry_of
+from bench.scratch import ALL_VISITS, registry_of
 
 PATIENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
 ROUNDS = 2
 
 
 def main():
-    with registry_of(PATIENTS), tempfile.TemporaryDirectory() as folder:
+    with registry_of(PATIENTS, ALL_VISITS), tempfile.TemporaryDirectory() as folder:
         costs = {}
         for shape in ("long", "wide"):
             path = Path(folder) / f"{shape}.csv"

@@ -13,6 +13,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
 
 log = logging.getLogger(__name__)
 
+HEARTBEAT = 10  # seconds between two signs of life of a worker
+
 
 class PostponableTask(Task):
     """A task whose sender neither fails nor waits while the broker is away: the message is kept in the database.
@@ -78,6 +80,16 @@ def refuse_unguarded(**kwargs):
     from registry.guards.checks import serve_guarded
 
     serve_guarded()
+
+
+@worker_init.connect
+def keep_quiet(sender=None, **kwargs):
+    """A worker listens to no other one, and says every ten seconds that it lives, not every two: it is idle mostly.
+
+    Nothing asks what workers tell each other: signs of life are in the database (`registry.health.signals`).
+    """
+    if sender is not None:
+        sender.options.update(without_gossip=True, without_mingle=True, heartbeat_interval=HEARTBEAT)
 
 
 @worker_init.connect

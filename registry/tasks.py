@@ -26,6 +26,7 @@ from registry.analysis.documents import rendered_cache
 from registry.analysis.running import runs
 from registry.celery import app
 from registry.exports import jobs as exports
+from registry.exports.preview import PreviewOf
 from registry.guards import checking
 from registry.health import shared_folder
 from registry.imports import jobs as imports
@@ -53,7 +54,7 @@ from sites.audit import alerts, retention, sealing
 from sites.models import Site
 from sites.people import tokens
 from sites.tenancy.access import Can
-from sites.tenancy.scope import everything
+from sites.tenancy.scope import entered, everything
 
 logger = logging.getLogger(__name__)
 
@@ -159,6 +160,13 @@ def list_cohort(behind, person_id):
         cohort_flows.keep(Behind.from_json(behind), person_id)
 
 
+@app.task(derived=True)
+def preview_export(asked, person_id):
+    """Count what an export would have (a `PreviewOf` as JSON), for the page of the person who looks at it."""
+    with entered(PreviewOf.scope(asked, person_id)):
+        cohort_flows.keep(PreviewOf.from_json(asked), person_id)
+
+
 def cohort_flow(cohort, *, access):
     """The Flow of a cohort, or None while a worker counts it, as in a large registry. Raises PermissionDenied."""
     access.require(Can.COMPARE)
@@ -171,6 +179,13 @@ def cohort_patients(behind, *, access):
     access.require(Can.READ)
     listed = _counted(behind, list_cohort, access)
     return None if listed is None or listed.is_old else listed
+
+
+def export_preview(choices, *, access):
+    """The Preview of some Choices for the sites that one exports; None while a worker counts. PermissionDenied."""
+    access.require(Can.EXPORT)
+    asked = PreviewOf(choices, access.sites_for(Can.EXPORT), access.is_blind, access.hidden_names)
+    return _counted(asked, preview_export, access)
 
 
 def _counted(question, task, access):

@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from registry.exports.scores import sql as score_sql
 from registry.instruments import catalogue, levels, scores
 from registry.models import Assessment, Patient
-from registry.models.clinical import (
+from registry.models.records.clinical import (
     ADVERSE_EVENT_ITEMS,
     ASSESSMENT_EXTRAS,
     ASSESSMENT_ITEMS,

@@ -61,8 +61,12 @@ def test_the_command_looks_at_what_was_stored_since_and_when_asked_at_all(assess
         call_command("compute_utilities", "--value-set", "JP", *arguments, stdout=out)
         return out.getvalue().split(" utilities")[0]
 
-    assert [run(), run(), run("--all")] == ["JP: 2", "JP: 0", "JP: 0"]
-    assert looked_at == [None, {assessed.pk}, None]  # the transaction that stored it has not ended here
+    assert [run(), run()] == ["JP: 2", "JP: 0"]
+    assert looked_at == [None]  # nothing was written since: no form is read
+    with as_system(reason="corrected"):
+        Assessment.objects.filter(timepoint_id="1m").update(eq5d_mobility=5)
+    assert [run(), run("--all")] == ["JP: 1", "JP: 0"]
+    assert looked_at == [None, {assessed.pk}, None]
 
 
 def test_a_deleted_assessment_takes_its_outcomes_along(assessed, as_system):

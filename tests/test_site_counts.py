@@ -1,8 +1,12 @@
 """Counts of the start pages: counted at once in a small registry, kept by the worker in a large one, equal in both."""
 
+from datetime import timedelta
+from types import SimpleNamespace
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 
 from registry import tasks
 from registry.services.follow_up import schedule
@@ -68,6 +72,32 @@ def test_nothing_is_counted_again_while_nothing_changed(committed, large, monkey
     cache.clear()  # as after a loss of what Redis held
     tasks.keep_counts()
     assert asked == list(site_counts.KINDS)
+
+
+def test_a_page_says_that_nothing_changed_since_it_was_counted_or_that_no_worker_counts(committed, bob, monkeypatch):
+    cache.clear()
+    monkeypatch.setattr(site_counts, "is_large", lambda: True)
+    client, hours = Client(), 3600
+    client.force_login(bob)
+    tasks.keep_counts()
+    now = timezone.now()
+    monkeypatch.setattr(site_counts.timezone, "now", lambda: now + timedelta(seconds=hours))
+    assert b"No worker has counted since" in client.get("/").content
+    monkeypatch.setattr(site_counts, "_store", None)  # nothing is counted: it is as it was
+    tasks.keep_counts()
+    assert client.get("/").context["sites"]["counted_at"] == now + timedelta(seconds=hours)
+    assert b"No worker has counted since" not in client.get("/").content
+
+
+def test_a_new_sampling_plan_is_counted_at_once(committed, large, monkeypatch):
+    Site.objects.create(code="N01", name="North Hospital")
+    for _ in range(2):
+        tasks.keep_counts()
+    asked = []
+    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: asked.append(kind))
+    monkeypatch.setattr(site_counts, "current_protocol", SimpleNamespace(version=lambda: 7))
+    tasks.keep_counts()
+    assert "left_to_verify" in asked
 
 
 def test_people_see_counts_of_their_own_sites_alone(both, large, alice):

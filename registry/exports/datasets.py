@@ -25,6 +25,7 @@ from registry.services.study import consents
 
 PATIENTS_OF_EXPORT = "export_patient"  # temporary: who is exported, and by how many days their dates are shifted
 BASELINE = outcomes.BASELINE
+MOST_BESIDE = 10  # records of a repeating form that stand side by side; the table of the form has every one
 
 NO_YES = (Choice(0, Label("no", "なし")), Choice(1, Label("yes", "あり")))
 
@@ -85,12 +86,13 @@ class Output:
 # What is there
 
 
-def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choices):
+def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choices, records=None):
     """The Datasets of these choices. `restricted`: only the patients of PATIENTS_OF_EXPORT are wanted.
 
     timepoints  every one that a row may be of: the protocol's and, of a registry, its own and the unscheduled ones
+    records     code of a repeating form → the most records that a patient has of it, for the wide shape
     """
-    make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints)
+    make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints, records or {})
     ends = (make.ends(),) if source.ends else ()
     ends += make.repeats() if source.own_records and "extras" in choices.with_ else ()
     ends += make.consents()
@@ -105,6 +107,7 @@ class _Maker:
     source: object
     restricted: bool
     timepoints: tuple[Choice, ...]
+    records: dict[str, int]
 
     def _chosen(self, variables):
         """The variables of the instruments that were chosen; what a row is named by is always there."""
@@ -181,9 +184,11 @@ class _Maker:
 
     def repeats(self):
         """A table for each repeating form of the study's own."""
+        return tuple(map(self._repeat, self._repeats_chosen()))
+
+    def _repeats_chosen(self):
         chosen = self.choices.instruments
-        repeats = catalogue.current().repeats
-        return tuple(self._repeat(form) for form in repeats if not chosen or form.code in chosen)
+        return [form for form in catalogue.current().repeats if not chosen or form.code in chosen]
 
     def _repeat(self, instrument):
         key = self._item(catalogue.item("patient_id"), "t", file_formats.ADVERSE_EVENTS)
@@ -238,6 +243,7 @@ class _Maker:
                 self._at(variable, visit) for variable in (date, *self._of_assessment(alias, visit.code)) if variable
             ]
         if "extras" in self.choices.with_:
+            columns += self._records_beside(joins)
             joins.append(self._after_surgery())
             corrected = _angle(cobb.CORRECTION, {"before": before, "after": "c"})
             columns.append(replace(corrected, name=f"{corrected.name}_{cobb.AFTER_SURGERY}"))
@@ -252,6 +258,24 @@ class _Maker:
     def _at(self, variable, visit):
         label = Label(f"{variable.label.en}, {visit.label.en.lower()}", f"{variable.label.ja}（{visit.label.ja}）")
         return replace(variable, name=f"{variable.name}_{visit.code}", label=label, timepoint=visit.code)
+
+    def _records_beside(self, joins):
+        """The first records of each repeating form, `x_1`, `x_2`, in the order in which they were entered."""
+        if not self.source.own_records:
+            return
+        for number, form in enumerate(self._repeats_chosen()):
+            numbered = (
+                f"(SELECT *, row_number() OVER (PARTITION BY patient_id ORDER BY id) AS place "
+                f"FROM {self.source.own_records} WHERE form = '{form.code}')"
+            )
+            for place in range(1, min(self.records.get(form.code, 0), MOST_BESIDE) + 1):
+                alias = f"r{number}_{place}"
+                joins.append(f"LEFT JOIN {numbered} AS {alias} ON {alias}.patient_id = t.patient_id "
+                             f"AND {alias}.place = {place}")  # fmt: skip
+                for variable in filter(None, self._extras((form,), alias, file_formats.ASSESSMENTS)):
+                    label = Label("{variable}, record {n}", "{variable}（{n}件目）")
+                    label = label.format(variable=variable.label, n=place)
+                    yield replace(variable, name=f"{variable.name}_{place}", label=label)
 
     def _site(self):
         return "JOIN study_sites_site AS site ON site.id = t.site_id"
@@ -309,7 +333,7 @@ class _Maker:
                 age = variables.get("age_at_surgery")
                 yield Variable(
                     name=age.name, label=age.label, kind="integer", sql="t.age_at_surgery", of=age.name,
-                    unit=age.unit, minimum=0, maximum=130, instrument=catalogue.instrument_of("birth_date"),
+                    unit="years", minimum=0, maximum=130, instrument=catalogue.instrument_of("birth_date"),
                 )  # fmt: skip
             elif not item.identifying and (variable := self._item(item, "t", file_formats.PATIENTS)):
                 yield variable
@@ -393,7 +417,7 @@ class _Maker:
         if self.choices.dates == "days":
             if variable.of == "surgery_date":
                 return None  # it is day 0 of everybody
-            of_patient = "t" if _is_of_patient(variable.of) or alias.startswith("a") else "p"
+            of_patient = "t" if _is_of_patient(variable.of) or alias != "t" else "p"  # another stands beside a patient
             return replace(
                 variable,
                 name=variable.name.removesuffix("_date") + "_day",

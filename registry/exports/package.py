@@ -1,8 +1,6 @@
 """One export as one zip archive: data, codebook, scripts, dictionary, manifest. All of it, or no file at all."""
 
-import csv
 import hashlib
-import io
 import json
 import zipfile
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from registry.analysis.running.versions import product_version
-from registry.exports import codebook, copy_rows
+from registry.exports import codebook
 from registry.exports.datasets import count_sql, outputs, select_sql
 from registry.exports.formats import dictionary, scripts
 from registry.exports.formats.files import Part
@@ -90,18 +88,6 @@ def write_package(path, selected, who):
     return manifest
 
 
-def preview(selected, most):
-    """What would be written: for each dataset its name, label, rows, Outputs and first rows, as lists of text."""
-    tables = []
-    for dataset in selected.datasets:
-        written = outputs(dataset, selected.choices)
-        sql = select_sql(dataset, written, selected.sites, limit=most)
-        first = list(csv.reader(io.StringIO(b"".join(copy_rows.csv_blocks(sql)).decode(), newline="")))
-        count = _count(count_sql(dataset, selected.sites))
-        tables.append({"dataset": dataset, "rows": count, "columns": written, "first": first})
-    return tables
-
-
 def _data(package, selected, tables, note):
     """The data files: of all sites together, or a folder for each."""
     groups = {code: (pk,) for pk, code in selected.sites.items()} if selected.choices.by_site else None
@@ -112,7 +98,7 @@ def _data(package, selected, tables, note):
 
 def _write_group(package, selected, tables, sites, folder, note):
     queries = [(dataset, written, select_sql(dataset, written, sites)) for dataset, written in tables]
-    there = {dataset.name: _count(count_sql(dataset, sites)) for dataset, _ in tables}
+    there = {dataset.name: number_of(count_sql(dataset, sites)) for dataset, _ in tables}
     before = sum(rows for rows, _ in package.written.values())
     part = Part(
         choices=selected.choices,
@@ -129,7 +115,8 @@ def _write_group(package, selected, tables, sites, folder, note):
         package.count(name, count, there[name])
 
 
-def _count(sql):
+def number_of(sql):
+    """The number that a query of one row and column has."""
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchone()[0]

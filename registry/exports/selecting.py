@@ -12,6 +12,7 @@ from django.db import connection
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts
 from registry.exports.datasets import PATIENTS_OF_EXPORT, datasets
+from registry.instruments import catalogue
 from registry.instruments.base import Choice, Label
 from registry.instruments.keys import TIMEPOINT
 from registry.models import Erasure
@@ -90,7 +91,20 @@ class Selected:
 
     @property
     def datasets(self):
-        return datasets(self.choices, self.source, self.restricted, known_timepoints())
+        records = _most_records(self.source) if self.choices.is_wide else {}
+        return datasets(self.choices, self.source, self.restricted, known_timepoints(), records)
+
+
+def _most_records(source):
+    """Code of a repeating form → the most records that one patient has of it."""
+    if not (source.own_records and catalogue.current().repeats):
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT form, max(records)::int FROM (SELECT form, count(*) AS records "
+            f"FROM {source.own_records} GROUP BY form, patient_id) AS counted GROUP BY form"
+        )
+        return dict(cursor.fetchall())
 
 
 def known_timepoints():

@@ -26,8 +26,8 @@ from registry.guards.triggers import audited, record, trigger
 from registry.instruments import catalogue
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.patient_forms import FINISHED_FORMS, STATE_COLUMNS
-from registry.models.clinical import ADVERSE_EVENT_ITEMS, Identity
 from registry.models.columns import stored_items
+from registry.models.records.clinical import ADVERSE_EVENT_ITEMS, Identity
 
 STAMPS = ("version", "updated_at", "updated_by_id")
 IDENTIFIERS = tuple(Identity.MARKS)

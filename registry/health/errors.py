@@ -1,5 +1,7 @@
 """Errors of the server: 503 while the database or the store is away, then with what was sent, and 500 for any other."""
 
+import base64
+import hashlib
 import sys
 
 from django.http import HttpResponse, HttpResponseServerError
@@ -19,16 +21,26 @@ def server_error(request):
     """Django calls it, with the error at hand, for whatever no view and no middleware answered."""
     if isinstance(sys.exc_info()[1], (*DATABASE_AWAY, StoreAway)):
         return database_away(request)
-    page = loader.get_template("500.html").render({"request_id": _id(request), "brand": branding.remembered()})
-    return HttpResponseServerError(page)
+    return _branded(HttpResponseServerError, "500.html", {"request_id": _id(request)})
 
 
 def database_away(request):
     """503: nothing was stored. A form that was sent comes back with the answer, to be sent again by one button."""
     context = {"path": request.get_full_path(), "sent": _sent(request), "request_id": _id(request)}
-    context["brand"] = branding.remembered()
-    page = loader.get_template("503.html").render(context)
-    return HttpResponse(page, status=503, headers={"Retry-After": RETRY_AFTER, "Cache-Control": "no-store"})
+    headers = {"Retry-After": RETRY_AFTER, "Cache-Control": "no-store"}
+    return _branded(HttpResponse, "503.html", context, status=503, headers=headers)
+
+
+def _branded(kind, name, context, **more):
+    """A page in the study's name and colours, without the database: the style sheet stands in the page, and the
+    content security policy allows that one by its hash.
+    """
+    brand = branding.remembered()
+    response = kind(loader.get_template(name).render(context | {"brand": brand}), **more)
+    if brand.style:
+        digest = base64.b64encode(hashlib.sha256(brand.style.encode()).digest()).decode()
+        response._csp_update = {"style-src": f"'sha256-{digest}'"}
+    return response
 
 
 def _id(request):

@@ -20,6 +20,7 @@ from registry.imports.checking import (
     plausibility,
     staging,
 )
+from registry.imports.files import reading
 from registry.imports.report import Counts, Finding, Report
 from registry.imports.storing import audit_window, statements
 from registry.instruments.base import Label
@@ -48,6 +49,7 @@ NOT_COMPARED = Label(
 REASON = "import of {files}"
 
 
+@reading.nothing_collected()
 def import_files(
     folder,
     *,
@@ -62,8 +64,10 @@ def import_files(
     seen=None,
     tell=lambda share, stage: None,
     look=lambda cursor, file: None,
+    places=None,
 ):
-    """Import the registry's files (`file_formats.files`) of `folder` (a Path), as many as there are.
+    """Import the registry's files (`file_formats.files`) of `folder` (a Path, or name of a file → `reading.Rows`), as
+    many as there are.
 
     within        the Scope of somebody who may import for some sites or for all: rows of others are refused; None for
                   the system, in that of all sites
@@ -75,23 +79,25 @@ def import_files(
     seen          `Report.seen` of the dry run that somebody looked at: refused if what would change is not the same
     tell          called with the share done (0 to 1) and the name of the stage that begins
     look          called with each file before its rows are stored: `touched(file)` is filled
+    places        name of a repeating form's file → line → which of the patient's records a row without a number is
     Returns a Report. Unless `report.stored`, nothing was written. The caller has checked that the
     person may import.
     """
     if update and not reason.strip():
         raise ValueError("an update needs a reason")
     report = Report(update=update)
-    files = [extras.as_found(file, folder) for file in file_formats.files() if (folder / file.filename).is_file()]
+    given = folder if isinstance(folder, dict) else _in_folder(folder)
+    files = [extras.as_found(file, given[file.name]) for file in file_formats.files() if file.name in given]
     if not files:
         report.errors.add(Finding("", None, "", "", NO_FILE))
         return report
     reason = reason or REASON.format(files=", ".join(file.filename for file in files))
     try:
         with transaction.atomic():
-            work = _Work(folder, files, report, reason, dry_run, create_sites, today or timezone.localdate())
+            work = _Work(given, files, report, reason, dry_run, create_sites, today or timezone.localdate())
             work.within = within
             work.partial, work.seen, work.tell, work.look = partial, seen, tell, look
-            work.identifies = identifies
+            work.identifies, work.places = identifies, places or {}
             work.run()
             if dry_run or not report.acceptable:
                 transaction.set_rollback(True)
@@ -102,11 +108,16 @@ def import_files(
     return report
 
 
+def _in_folder(folder):
+    paths = {file.name: folder / file.filename for file in file_formats.files()}
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
 class _Work:
     """One import inside its transaction."""
 
-    def __init__(self, folder, files, report, reason, dry_run, create_sites, today):
-        self.folder, self.files, self.report, self.reason = folder, files, report, reason
+    def __init__(self, given, files, report, reason, dry_run, create_sites, today):
+        self.given, self.files, self.report, self.reason = given, files, report, reason
         self.dry_run, self.create_sites, self.today = dry_run, create_sites, today
 
     def _in_scope(self):
@@ -140,10 +151,11 @@ class _Work:
         staged = {}
         for number, file in enumerate(self.files):
             self.tell(0.5 * number / len(self.files), "read")
-            path = self.folder / file.filename
+            path = self.given[file.name]
             stage = staging.read_into_stage(cursor, file, path, self.report.errors, self.today, partial=self.partial)
             if file.form:
-                own_records.recognise(cursor, file, stage, self.identifies, self.report.warnings)
+                places = self.places.get(file.name, {})
+                own_records.recognise(cursor, file, stage, self.identifies, self.report.warnings, places)
             if stage.absent:
                 staging.keep_stored(cursor, file, stage.absent)
             self.report.warnings.extend(list(stage.rewritten), len(stage.rewritten))

@@ -7,11 +7,9 @@ and holds a lock of the transaction while it works: a running import whose lock 
 import json
 import logging
 import re
-import tempfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from django.core.cache import cache
 from django.db import connection, transaction
@@ -22,7 +20,7 @@ from django.utils.translation import gettext_noop
 from registry.imports import import_files, reach
 from registry.imports.checking import comparing, converting, listing
 from registry.imports.files import isolated, reading, shaping, sources, uploads
-from registry.imports.files.mapping import Mapping, item_name
+from registry.imports.files.mapping import Mapping, beside_of, item_name
 from registry.imports.files.sources import Inspection, Table, Way
 from registry.imports.files.workbook import Sheet
 from registry.imports.report import Finding, Findings, Report
@@ -99,6 +97,7 @@ def has_workbook(job):
     return any(choice.get("workbook") for choice in job.choices)
 
 
+@reading.nothing_collected()
 def read_files(job):
     """Read what can be read by now: files that nobody looked into, and tables whose way is known since. What is in
     them is kept sealed.
@@ -517,19 +516,20 @@ def _counts(report):
     return counts | {"alike": report.alike.total}
 
 
+@reading.nothing_collected()
 def _run(job, pages, **options):
     """(report, origins) of one run over the import's files; `pages` is filled with the difference view.
 
-    origins  name of a registry's file → (name of the upload, row_of, column_of)
+    origins  name of a registry's file → (name of the upload, row_of a line, column_of a name and line)
     """
     with tables_of(job) as (tables, faults, warnings):
-        folder = Path(tempfile.mkdtemp(dir=tables[0].path.parent)) if tables else None
-        origins = {}
+        origins, places = {}, {}
         if job.mapping is not None:
-            _converted(job, tables, folder, faults, warnings, origins)
+            converted = _converted(job, tables, faults, warnings, origins)
+            given, places = converted.tables, converted.places()
         else:
-            _recognised(tables, folder, faults, origins)
-        if folder is None or not origins:
+            given = _recognised(tables, faults, origins)
+        if not origins:
             return Report(errors=faults, warnings=warnings), origins
 
         def look(cursor, file):
@@ -540,12 +540,13 @@ def _run(job, pages, **options):
 
         options["dry_run"] = options["dry_run"] or bool(faults)
         report = import_files(
-            folder,
+            given,
             within=current(),
             partial=job.mapping is not None,
             identifies=access_of(job.requested_by).sites_for(Can.IDENTIFY),
             tell=_teller(job),
             look=look,
+            places=places,
             **options,
         )
         _without_consequences(report.errors, faults, origins)
@@ -583,8 +584,9 @@ def _in_rows(alike, origins):
         yield replace(finding, reason=comparing.ALIKE.format(n=row_of(int(line[1])))) if line else finding
 
 
-def _recognised(tables, folder, faults, origins):
-    """Put tables of the registry's own shape into `folder` under their names."""
+def _recognised(tables, faults, origins):
+    """Name of a registry's file → the path of the table that has its shape."""
+    given = {}
     for table in tables:
         file = file_of(table.name, table.layout)
         if file is None:
@@ -595,26 +597,32 @@ def _recognised(tables, folder, faults, origins):
         elif file.name in origins:
             faults.add(Finding(table.name, None, "", "", SAME_FILE.format(v=origins[file.name][0])))
         else:
-            table.path.rename(folder / file.filename)
-            origins[file.name] = (table.name, table.row_of, lambda name: name)
+            given[file.name] = table.path
+            origins[file.name] = (table.name, table.row_of, lambda name, line: name)
+    return given
 
 
-def _converted(job, tables, folder, faults, warnings, origins):
+def _converted(job, tables, faults, warnings, origins):
+    """What the mapping makes of the table (`Converted`)."""
     mapping = mapping_of(job)
-    columns = {item_name(target): column for column, target in mapping.columns.items() if target}
+    columns = {(item_name(target), beside_of(target)): column for column, target in mapping.columns.items() if target}
     for table in tables[:1]:
         try:
-            converted = converting.convert(table, mapping, folder, faults, warnings)
+            converted = converting.convert(table, mapping, faults, warnings)
         except reading.Unreadable as fault:
             faults.add(Finding(table.name, fault.row, "", "", fault.reason))
-            return
+            break
         for file in converted.files:
-            rows = converted.rows[file.name]
+            rows, beside = converted.rows[file.name], converted.beside[file.name]
             origins[file.name] = (
                 table.name,
                 lambda line, rows=rows: rows.get(line, line),
-                lambda name: columns.get(item_name(name), name),
+                lambda name, line, beside=beside: columns.get(
+                    (item_name(name), beside.get(line, "")), columns.get((item_name(name), ""), name)
+                ),
             )
+        return converted
+    return converting.Converted()
 
 
 def _kept_findings(findings, origins):
@@ -622,9 +630,10 @@ def _kept_findings(findings, origins):
     shown = []
     for finding in findings.listed:
         name, row_of, column_of = origins.get(
-            finding.file.removesuffix(".csv"), (finding.file, lambda row: row, lambda c: c)
+            finding.file.removesuffix(".csv"), (finding.file, lambda row: row, lambda name, line: name)
         )
-        columns = ", ".join(column_of(column) for column in finding.column.split(", ")) if finding.column else ""
+        names = finding.column.split(", ") if finding.column else []
+        columns = ", ".join(column_of(name, finding.row) for name in names)
         row = row_of(finding.row) if finding.row else finding.row
         shown.append([name, row, columns, finding.value, finding.reason.en, finding.reason.ja])
     return {"total": findings.total, "shown": shown}

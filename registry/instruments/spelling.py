@@ -35,6 +35,8 @@ def folded(text: str) -> str:
     Raises InvalidValue for a character that cannot be seen.
     """
     text = text.strip(" \t\r\n\u3000\u00a0")
+    if text.isascii() and text.isprintable():  # has one spelling only; files have a hundred thousand of them
+        return text
     for character in text:
         if _is_unseen(character):
             raise _refusal(character)
@@ -71,6 +73,8 @@ def local_number(text: str) -> str:
 
 def ascii_only(text: str) -> Any:
     """`text`, if all of it is printable ASCII without a blank. Raises InvalidValue with the first other character."""
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
     _require(text, lambda character: character.isascii() and character.isprintable() and character != " ")
     return text
 

@@ -14,6 +14,7 @@ from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.instruments.core.sins import SINS
 from registry.instruments.core.tokuhashi import TOKUHASHI
 
+YEARS_OF_AGE = "years of age"  # a unit of its own: Japanese counts a person's years by another word than time
 YES_NO = (Choice("yes", Label("yes", "あり")), Choice("no", Label("no", "なし")))
 
 
@@ -143,7 +144,7 @@ DIED = _recoded(
 # The rows of Tables 4 and 6, of Table 2, of Figure 5 and of Table 5 of the segment study, in the order of print.
 OUTCOMES = (FRANKEL_ABC, ECOG_PS_OVER_2, PAIN_VAS_MM, BARTHEL_TOTAL, HSUV, EQ_VAS)
 CHARACTERISTICS = (
-    Variable(name="age_at_surgery", label=Label("Age at surgery", "手術時年齢"), kind="continuous", unit="years"),
+    Variable(name="age_at_surgery", label=Label("Age at surgery", "手術時年齢"), kind="continuous", unit=YEARS_OF_AGE),
     _categorical("sex"),
     _categorical("primary_tumour"),
     _continuous("tokuhashi_total"),

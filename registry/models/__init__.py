@@ -1,29 +1,29 @@
-from registry.models.background import BackupRecord, Heartbeat, Postponed
-from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
-from registry.models.cohorts import SavedCohort
-from registry.models.drafts import Draft
-from registry.models.erasure import Erasure
-from registry.models.exports import Export, ExportPreset
-from registry.models.imports import Import, ImportMapping, ImportPart
-from registry.models.in_error import EnteredInError
-from registry.models.moves import Merge, SuspectedPair, Transfer
-from registry.models.outcomes import Change, Utility
-from registry.models.patient_links import PatientLink
-from registry.models.plans import SavedPlan
-from registry.models.protocol import OwnColumn, OwnInstrument, OwnRecord, ProtocolVersion
-from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
-from registry.models.runs import ComparisonRun
-from registry.models.safety import SafetyNotice
-from registry.models.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersion
-from registry.models.signatures import Signature
-from registry.models.snapshots import Snapshot, SnapshotPart
+from registry.models.analysis.cohorts import SavedCohort
+from registry.models.analysis.plans import SavedPlan
+from registry.models.analysis.runs import ComparisonRun
+from registry.models.analysis.snapshots import Snapshot, SnapshotPart
+from registry.models.records.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
+from registry.models.records.drafts import Draft
+from registry.models.records.erasure import Erasure
+from registry.models.records.in_error import EnteredInError
+from registry.models.records.moves import Merge, SuspectedPair, Transfer
+from registry.models.records.outcomes import Change, Utility
+from registry.models.records.patient_links import PatientLink
+from registry.models.review.queries import Query, QueryForm, QueryMessage, QueryState
+from registry.models.review.safety import SafetyNotice
+from registry.models.review.signatures import Signature
 from registry.models.study.attachments import Attachment
 from registry.models.study.consents import Consent, ConsentWithdrawal
 from registry.models.study.logos import StudyLogo
+from registry.models.study.protocol import OwnColumn, OwnInstrument, OwnRecord, ProtocolVersion
+from registry.models.study.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersion
 from registry.models.study.screening import ScreeningEntry
-from registry.models.switches import InstrumentSwitch
-from registry.models.watermarks import Watermark
-from registry.models.wording import LicensedWording
+from registry.models.study.switches import InstrumentSwitch
+from registry.models.study.wording import LicensedWording
+from registry.models.work.background import BackupRecord, Heartbeat, Postponed
+from registry.models.work.exports import Export, ExportPreset
+from registry.models.work.imports import Import, ImportMapping, ImportPart
+from registry.models.work.watermarks import Watermark
 
 __all__ = [
     "AdverseEvent",

@@ -36,6 +36,8 @@ MOST_CODES = 100
 LONGEST_SQL = 100_000
 NO_YES = (Choice(0, Label("No", "いいえ")), Choice(1, Label("Yes", "はい")))
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,19}")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+_CHECK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,3})")
 
 
@@ -115,14 +117,21 @@ class Reading:
 
 
 def read(
-    document: Mapping, *, version: str = "1", taken: Collection[str] = (), known: Mapping[str, Item] | None = None
+    document: Mapping,
+    *,
+    version: str = "1",
+    taken: Collection[str] = (),
+    known: Mapping[str, Item] | None = None,
+    stored: bool = False,
 ) -> Reading:
     """The Instrument of a document.
 
-    taken  names of columns that exist already and are not this instrument's own
-    known  items beside its own that an expression may name: those of the patient
+    taken   names of columns that exist already and are not this instrument's own
+    known   items beside its own that an expression may name: those of the patient
+    stored  the document is published: what was accepted then is, whatever is asked of new ones since (`_later`)
     """
-    return _Reader(document, version, frozenset(taken), dict(known or {})).read()
+    reader = _Reader(document, version, frozenset(taken), dict(known or {}))
+    return reader.read(later=not stored)
 
 
 def _mappings(raw: Any) -> list[Mapping]:
@@ -151,7 +160,7 @@ class _Reader:
         text = str(value if value is not None else "")[:80]
         self.faults.append(Fault(row, column, text, Label(en, ja).format(v=text, **values)))
 
-    def read(self) -> Reading:
+    def read(self, *, later: bool) -> Reading:
         if not isinstance(self.document, Mapping):
             self.fault(0, "", "", "is no declaration of an instrument", "尺度の定義ではありません")
             return Reading(None, self.faults)
@@ -167,6 +176,8 @@ class _Reader:
         derived = self._calculations()
         items = tuple(self._with_expressions(row, item) for row, item in self.items.values())
         checks = tuple(filter(None, map(self._check, range(1, 1000), _mappings(self.document.get("checks")))))
+        if later:
+            self._later(items)
         if self.faults:
             return Reading(None, sorted(self.faults, key=lambda fault: fault.row))
         return Reading(self._instrument(items, derived, checks), [])
@@ -187,7 +198,7 @@ class _Reader:
             licence=str(document.get("licence") or ""),
             optional=True,
             own=True,
-            visits=tuple(document.get("visits") or ()),
+            visits=tuple(map(str, document.get("visits") or ())),
             checks=checks,
         )
 
@@ -208,6 +219,8 @@ class _Reader:
         self._among(0, "record", document.get("record"), RECORDS)
         self._among(0, "higher_is", document.get("higher_is") or "", ("", "better", "worse"))
         self._among(0, "completed_by", document.get("completed_by") or "", ("", "staff", "patient"))
+        if not isinstance(document.get("visits") or [], (list, tuple)):
+            self.fault(0, "visits", document["visits"], "must be a list of visits", "来院の一覧としてください")
 
     def _among(self, row: Any, column: Any, value: Any, known: Any) -> bool:
         if value in known:
@@ -289,7 +302,7 @@ class _Reader:
             self.fault(row, "choices", len(given), "has more than {n} codes", "コードが{n}を超えています", n=MOST_CODES)
         whole = all(_WHOLE.fullmatch(str(choice.get("code"))) for choice in given)
         for choice in given[:MOST_CODES]:
-            code = str(choice.get("code", "")).strip()
+            code = "" if choice.get("code") is None else str(choice["code"]).strip()
             if not (_CODE.fullmatch(code) or _WHOLE.fullmatch(code)):
                 self.fault(
                     row, "choices", code,
@@ -328,6 +341,8 @@ class _Reader:
         if value in (None, ""):
             return None
         try:
+            if not _NUMBER.fullmatch(str(value)):
+                raise ValueError
             number = Decimal(str(value))
             if not number.is_finite() or abs(number) >= 10**12:
                 raise ValueError
@@ -342,7 +357,7 @@ class _Reader:
     def _places(self, row: Any, raw: Any, kind: str, default: Any) -> Any:
         value = raw.get("places")
         value = default if value in (None, "") else value
-        if not (isinstance(value, int) or str(value).isdecimal()) or not 0 <= int(value) <= 6:
+        if isinstance(value, bool) or not str(value).isdecimal() or not 0 <= int(str(value)[:9]) <= 6:
             self.fault(row, "places", value, "must be 0 to 6", "0から6までとしてください")
             return default
         return int(value)
@@ -350,7 +365,7 @@ class _Reader:
     def _max_length(self, row: Any, raw: Any) -> int:
         value = raw.get("max_length")
         value = 200 if value in (None, "") else value
-        if not (isinstance(value, int) or str(value).isdecimal()) or not 1 <= int(value) <= 5000:
+        if isinstance(value, bool) or not str(value).isdecimal() or not 1 <= int(str(value)[:9]) <= 5000:
             self.fault(row, "max_length", value, "must be 1 to 5000", "1から5000までとしてください")
             return 200
         return int(value)
@@ -396,6 +411,71 @@ class _Reader:
             self.fault(row, "checks", name, "says nothing; a sentence for the reader is needed", "説明文がありません")
         expression = self._compiled(row, "checks", str(raw.get("when") or ""), "boolean")
         return Check(name, raw["when"], expression.tree, _label(raw["says"])) if expression else None
+
+    # What is asked of new documents alone: one that was published before it was asked goes on
+
+    def _later(self, items: Any) -> None:
+        self._circles()
+        self._checks_by_name()
+        for row, raw in enumerate(self.document.get("items") or () if self.items else (), start=1):
+            if isinstance(raw, Mapping) and not isinstance(raw.get("required", True), bool):
+                self.fault(row, "required", raw["required"], "must be true or false", "trueまたはfalseとしてください")
+        for name, (row, item) in self.items.items():
+            if item.kind == "codes":
+                self._boxes(row, name, item)
+
+    def _boxes(self, row: int, name: str, item: Item) -> None:
+        """Several codes, each of which files of others give a column: small letters, and “_” for every sign."""
+        boxes: dict[str, Any] = {}
+        for choice in item.choices:
+            other = boxes.setdefault(re.sub(r"[^a-z0-9_]", "_", str(choice.code).lower()), choice.code)
+            if other != choice.code:
+                self.fault(
+                    row, "choices", choice.code,
+                    "differs from the code {c} only in case or signs, and files have one column for both",
+                    "コード{c}と大文字・小文字または記号しか違わず、ファイルで同じ列になります", c=other,
+                )  # fmt: skip
+
+    def _checks_by_name(self) -> None:
+        given = self.document.get("checks") or []
+        if not isinstance(given, (list, tuple)) or len(_mappings(given)) != len(given):
+            self.fault(0, "checks", given, "must be a list of checks", "確認ルールの一覧としてください")
+            return
+        rows: dict[str, int] = {}
+        for row, raw in enumerate(given, start=1):
+            name = str(raw.get("name") or f"check_{row}")
+            if not _CHECK.fullmatch(name):
+                self.fault(
+                    row, "checks", name, "must be up to 40 letters, digits, “_” or “-”; “{f}” would fit",
+                    "40文字以内の英数字・「_」「-」としてください（例：「{f}」）", f=f"check_{row}",
+                )  # fmt: skip
+            elif rows.setdefault(name, row) != row:
+                self.fault(
+                    row, "checks", name, "is the name of check {r} too; “{f}” would fit",
+                    "{r}番目の確認ルールと同じ名前です（例：「{f}」）", r=rows[name], f=f"{name[:36]}_{row}",
+                )  # fmt: skip
+
+    def _circles(self) -> None:
+        """Items that are shown by answers that are given only where they are shown themselves, by calculations too."""
+        shown_by = {name: self._asked_by(item.show_if) for name, (_, item) in self.items.items() if item.show_if}
+        told: set[str] = set()
+        for name in shown_by:
+            if name not in told and (circle := _circle(name, shown_by)):
+                told |= set(circle)
+                row, item = self.items[name]
+                if item.name not in _names(item.show_if):  # that is told already
+                    self.fault(
+                        row, "show_if", item.show_if,
+                        "is circular: {c}; what shows an item may not hang on that item",
+                        "循環しています：{c}", c=" → ".join(circle),
+                    )  # fmt: skip
+
+    def _asked_by(self, text: str) -> set[str]:
+        """The items that an expression hangs on; none where it has a fault of its own."""
+        try:
+            return set(items_in(compiled_over(text, self.scope, self.trees).tree))
+        except InvalidExpression:
+            return set()
 
     def _calculations(self) -> tuple[Calculated, ...]:
         """The calculated values, each with the calculations that it names put in their place."""
@@ -461,6 +541,21 @@ class _Reader:
             section=_label(raw["section"]) if raw.get("section") else None,
             show_if=show_if,
         )
+
+
+def _circle(name: str, shown_by: Mapping[str, set[str]]) -> list[str]:
+    """The way from a name back to itself; empty where there is none."""
+    ways = [[name]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop(0)
+        for other in sorted(shown_by.get(way[-1], ())):
+            if other == name:
+                return [*way, name]
+            if other not in seen:
+                seen.add(other)
+                ways.append([*way, other])
+    return []
 
 
 def _names(text: str) -> frozenset[str] | frozenset:

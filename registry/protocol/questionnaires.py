@@ -26,8 +26,14 @@ def read(resource: dict, record: str = "assessment", taken: Any = ()) -> Carried
     return _Reader(resource, record, taken).read()
 
 
+def _members(of: Any, key: str) -> list[dict]:
+    """The objects of what should be a list of them."""
+    raw = of.get(key) if isinstance(of, dict) else None
+    return [member for member in raw if isinstance(member, dict)] if isinstance(raw, list) else []
+
+
 def _extension(of: Any, url: str) -> Any:
-    for extension in of.get("extension") or ():
+    for extension in _members(of, "extension"):
         if extension.get("url") == url:
             return next((value for key, value in extension.items() if key.startswith("value")), None)
     return None
@@ -36,10 +42,10 @@ def _extension(of: Any, url: str) -> Any:
 def _translated(of: Any, key: Any) -> dict[str, str]:
     """{"en": …, "ja": …} of a text with its translations."""
     texts = {"en": str(of.get(key) or "").strip()}
-    for extension in (of.get(f"_{key}") or {}).get("extension") or ():
-        parts = {part.get("url"): part for part in extension.get("extension") or ()}
+    for extension in _members(of.get(f"_{key}"), "extension"):
+        parts = {str(part.get("url")): part for part in _members(extension, "extension")}
         if extension.get("url") == TRANSLATION and str(parts.get("lang", {}).get("valueCode", "")).startswith("ja"):
-            texts["ja"] = parts.get("content", {}).get("valueString", "")
+            texts["ja"] = str(parts.get("content", {}).get("valueString", ""))
     return texts
 
 
@@ -49,6 +55,7 @@ class _Reader:
         self.result, self.row = Carried(), 0
         self.named: dict[str, str] = {}
         self.kinds: dict[str, str] = {}
+        self.coded: dict[tuple[str, str], str] = {}  # (item, code as sent) → the code that it has here
         self.items: list[dict] = []
         self.rows: list[Any] = []
 
@@ -58,8 +65,12 @@ class _Reader:
             reason = Label("is no FHIR Questionnaire", "FHIRのQuestionnaireではありません")
             self.result.faults.append(Fault(0, "resourceType", "", reason))
             return self.result
-        self._name_all(resource.get("item") or ())
-        self._walk(resource.get("item") or (), [], None)
+        self._name_all(_members(resource, "item"))
+        self._code_all(_members(resource, "item"))
+        self._walk(_members(resource, "item"), [], None)
+        if not self.items:
+            reason = Label("has no question that can be carried", "取り込める質問がありません")
+            self.result.faults.append(Fault(0, "item", "", reason))
         code = naming.fitting(
             str(resource.get("name") or resource.get("id") or resource.get("title") or "form"), (), 20
         )
@@ -83,7 +94,19 @@ class _Reader:
                 fitted = naming.fitting(link if link[:1].isalpha() else f"q_{link}", taken)
                 taken.add(fitted)
                 self.named[link], self.kinds[link] = fitted, item.get("type")
-            self._name_all(item.get("item") or (), taken)
+            self._name_all(_members(item, "item"), taken)
+
+    def _code_all(self, items: Any) -> None:
+        """The code here of every choice, before any condition is read."""
+        for item in items:
+            name = self.named.get(str(item.get("linkId") or ""), "")
+            taken: list[str] = []
+            for code, _label in self._options(item) if item.get("type") in ("choice", "open-choice") else ():
+                fits = not code or definitions._CODE.fullmatch(code)  # what has none is told, with its row
+                fitted = code if fits else naming.fitting(code, taken, 20)
+                taken.append(fitted)
+                self.coded.setdefault((name, code), fitted)
+            self._code_all(_members(item, "item"))
 
     def _note(self, name: Any, column: Any, effect: Any, en: str, ja: str, **values: Any) -> None:
         self.result.note(self.row, column, name, effect, en, ja, **values)
@@ -96,7 +119,7 @@ class _Reader:
             if item.get("type") == "group":
                 if item.get("repeats"):
                     self._note(item.get("linkId"), "repeats", LOST, "the repetition of a group", "グループの繰り返し")
-                self._walk(item.get("item") or (), own, _translated(item, "text") if item.get("text") else section)
+                self._walk(_members(item, "item"), own, _translated(item, "text") if item.get("text") else section)
                 section = None
                 continue
             if item.get("type") == "display":
@@ -104,7 +127,7 @@ class _Reader:
                            v=str(item.get("text"))[:60])  # fmt: skip
                 continue
             section = self._item(item, own, section)
-            self._walk(item.get("item") or (), own, None)
+            self._walk(_members(item, "item"), own, None)
 
     def _item(self, item_sent: dict, conditions: Any, section: Any) -> Any:
         """Add the item; the section that is still to be begun afterwards."""
@@ -141,13 +164,14 @@ class _Reader:
             for column, url in (("minimum", MINIMUM), ("maximum", MAXIMUM)):
                 if (value := _extension(item_sent, url)) is not None:
                     item[column] = value
-            if unit := _extension(item_sent, UNIT):
+            if isinstance(unit := _extension(item_sent, UNIT), dict):
                 item["unit"] = unit.get("display") or unit.get("code") or ""
             if item["kind"] == "decimal":
                 places = _extension(item_sent, PLACES)
                 item["places"] = 6 if places is None else places
         if item_sent.get("maxLength"):
-            item["max_length"] = min(int(item_sent["maxLength"]), 5000)
+            longest = item_sent["maxLength"]
+            item["max_length"] = min(longest, 5000) if isinstance(longest, int) else longest
         if item["kind"] == "date":
             item["not_future"] = False
 
@@ -165,71 +189,99 @@ class _Reader:
         if item_sent.get("initial"):
             self._note(name, "initial", LOST, "the initial answer", "初期値")
         known = {MINIMUM, MAXIMUM, PLACES, UNIT}
-        for extension in item_sent.get("extension") or ():
+        if any(option.get("initialSelected") for option in _members(item_sent, "answerOption")):
+            self._note(name, "answerOption", LOST, "the answer that is chosen at first", "初期選択")
+        for extension in _members(item_sent, "extension"):
             url = str(extension.get("url"))
             if url not in known and not url.startswith(OURS):
                 self._note(name, "extension", LOST, "the extension {v}", "拡張 {v}", v=url)
 
     def _choices(self, item_sent: dict, name: Any) -> list[dict[str, Any]]:
         choices: list[dict[str, Any]] = []
-        for option in item_sent.get("answerOption") or self._value_set(item_sent, name):
-            coding = option.get("valueCoding") or {}
-            plain = next((option[key] for key in ("valueString", "valueInteger") if key in option), None)
-            code = str(coding.get("code") or plain or "")
-            label = _translated(coding, "display") if coding else {"en": str(plain)}
-            fitted = (
-                code if definitions._CODE.fullmatch(code) else naming.fitting(code, [c["code"] for c in choices], 20)
-            )
+        for code, label in self._options(item_sent):
+            fitted = self.coded.get((name, code), code)
             if fitted != code:
                 self._note(name, "answerOption", CHANGED, "the code “{v}” is {f} here", "コード「{v}」は{f}になります",
                            v=code, f=fitted)  # fmt: skip
-            choices.append({"code": fitted, "label": label if label["en"] else {"en": code}})
-        return choices
-
-    def _value_set(self, item_sent: dict, name: Any) -> list[dict[str, Any]] | list:
+            choices.append({"code": fitted, "label": label})
         reference = str(item_sent.get("answerValueSet") or "")
-        for contained in self.resource.get("contained") or ():
-            if reference == f"#{contained.get('id')}":
-                concepts = [
-                    c for part in contained.get("compose", {}).get("include", ()) for c in part.get("concept", ())
-                ]
-                return [{"valueCoding": concept} for concept in concepts]
-        if reference:
+        if reference and not choices:
             self._note(name, "answerValueSet", LOST, "the codes of {v}, which are not in the file",
                        "{v}のコード（ファイルに含まれていません）", v=reference)  # fmt: skip
+        return choices
+
+    def _options(self, item_sent: dict) -> Iterator[tuple[str, dict[str, str]]]:
+        """(code, label) of each answer that is offered, as it was sent: by a code, a reference or a plain value."""
+        concepts = [{"valueCoding": concept} for concept in self._contained(str(item_sent.get("answerValueSet") or ""))]
+        for option in _members(item_sent, "answerOption") or concepts:
+            value = next((value for key, value in option.items() if key.startswith("value")), None)
+            if isinstance(value, dict):
+                code = str(value.get("code") or value.get("reference") or value.get("display") or "")
+                label = _translated(value, "display")
+            else:
+                code = "" if value is None else str(value)
+                label = {"en": code}
+            yield code, label if label["en"] else {"en": code}
+
+    def _contained(self, reference: str) -> list[dict]:
+        """The concepts of a value set in the file: composed, or expanded with groups of their own."""
+        of_set = (c for c in _members(self.resource, "contained") if reference == f"#{c.get('id')}")
+        for contained in of_set:
+            composed = [c for part in _members(contained.get("compose"), "include") for c in _members(part, "concept")]
+            return composed or _expanded(_members(contained.get("expansion"), "contains"))
         return []
 
     def _condition(self, item_sent: dict) -> str:
         """The expression of an item's enableWhen; empty where it has none."""
-        parts = [self._part(when) for when in item_sent.get("enableWhen") or ()]
+        parts = [self._part(when) for when in _members(item_sent, "enableWhen")]
         word = " and " if item_sent.get("enableBehavior") == "all" else " or "
         return word.join(f"({part})" if len(parts) > 1 else part for part in parts if part)
 
     def _part(self, when: Any) -> str:
-        question = self.named.get(str(when.get("question") or ""))
-        if question is None:
-            self._note(
-                str(when.get("question")), "enableWhen", LOST, "a condition on what is not here", "存在しない項目の条件"
-            )
+        link = str(when.get("question") or "")
+        question = self.named.get(link)
+        if question is None or KINDS.get(self.kinds[link]) is None:
+            self._note(link, "enableWhen", LOST, "a condition on what is not here", "存在しない項目の条件")
             return ""
         answer = next((value for key, value in when.items() if key.startswith("answer")), None)
         if when.get("operator") == "exists":
             return f"[{question}] {'<>' if answer else '='} ''"
-        if isinstance(answer, dict):
-            answer = answer.get("code")
-        if isinstance(answer, bool):
-            answer = int(answer)
-        operator = OPERATORS.get(when.get("operator"), "=")
-        repeats = self._repeats(str(when.get("question")), self.resource.get("item") or ())
-        if repeats and self.kinds.get(str(when["question"])) in ("choice", "open-choice"):
+        operator = OPERATORS.get(str(when.get("operator")))
+        answer = self._answer(question, answer)
+        if operator is None or answer is None:
+            self._note(link, "enableWhen", LOST, "a condition without an operator or an answer that is known",
+                       "演算子または値が不明な条件")  # fmt: skip
+            return ""
+        if self._repeats(link, _members(self.resource, "item")) and self.kinds[link] in ("choice", "open-choice"):
             return f"[{question}({answer})] {operator} 1"
         return f"[{question}] {operator} '{answer}'" if isinstance(answer, str) else f"[{question}] {operator} {answer}"
 
+    def _answer(self, question: str, answer: Any) -> Any:
+        """What a condition compares with: a number, or the text of a code as it is here; None where it says nothing."""
+        if isinstance(answer, dict):  # a quantity, a code, a reference
+            answer = answer.get("value", answer.get("code") or answer.get("reference") or answer.get("display"))
+        if isinstance(answer, bool):
+            return int(answer)
+        if isinstance(answer, str):
+            answer = self.coded.get((question, answer), answer)
+            return None if "'" in answer else answer
+        return answer if isinstance(answer, (int, float)) else self.coded.get((question, str(answer)))
+
     def _repeats(self, link: str, items: Any) -> bool:
         return any(
-            (str(item.get("linkId")) == link and item.get("repeats")) or self._repeats(link, item.get("item") or ())
+            (str(item.get("linkId")) == link and item.get("repeats")) or self._repeats(link, _members(item, "item"))
             for item in items
         )
+
+
+def _expanded(concepts: list[dict]) -> list[dict]:
+    """The concepts of an expansion in one list; one that only groups others is none."""
+    flat = []
+    for concept in concepts:
+        if not concept.get("abstract") and concept.get("code"):
+            flat.append(concept)
+        flat += _expanded(_members(concept, "contains"))
+    return flat
 
 
 # Out

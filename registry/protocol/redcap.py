@@ -4,6 +4,7 @@ A form becomes the document of an own instrument; branching and calculations sta
 REDCap's do not fit. What cannot be carried is noted, never dropped silently.
 """
 
+import codecs
 import csv
 import html
 import io
@@ -39,6 +40,8 @@ COLUMNS = {
     "annotation": ("Field Annotation", "field_annotation"),
 }
 NEEDED = ("name", "form", "type", "label")
+# Validations of text that say that an answer names a person or leads to one.
+OF_PERSONS = re.compile(r"email|phone.*|ssn|v?mrn.*|(zip|post|postal)code.*|.*_?zip")
 # What a document says, to the column of the file that says it.
 COLUMN_OF = {
     "name": "name", "kind": "type", "label": "label", "choices": "choices", "formula": "choices", "minimum": "minimum",
@@ -51,18 +54,39 @@ def read(content: bytes, record: str = "assessment", taken: Any = ()) -> Carried
     return _Reader(record, taken).read(content)
 
 
-def _decoded(content: Any) -> Any:
-    for encoding in ("utf-8-sig", "cp932"):
+def decoded(content: bytes) -> tuple[str, str]:
+    """(text, encoding) of a file: UTF-16 by its mark, UTF-8, Shift-JIS, or else Western European."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace"), "UTF-16"
+    for encoding, called in (("utf-8-sig", "UTF-8"), ("cp932", "Shift-JIS")):
         try:
-            return content.decode(encoding)
+            return content.decode(encoding), called
         except UnicodeDecodeError:
             continue
-    return content.decode("latin-1")
+    return content.decode("latin-1"), "ISO 8859-1"
+
+
+def tick_column(name: str, code: Any) -> str:
+    """What REDCap calls the column of a tick box: a sign in a code is “_”, `drugs____3` the box of -3."""
+    return f"{name}___{re.sub(r'[^a-z0-9_]', '_', str(code).lower())}"
 
 
 def plain(text: str) -> str:
     """A label without HTML, in one line."""
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", text or ""))).strip()
+
+
+def _delimited(text: str) -> tuple[str, str]:
+    """(text without a first line `sep=;`, its separator), the separator as that line or the header has it."""
+    first, _, rest = text.partition("\n")
+    if match := re.fullmatch(r'"?sep=([,;\t])"?\r?', first, re.IGNORECASE):
+        return rest, match[1]
+    return text, max(",;\t", key=first.count)
+
+
+def _as_heading(text: str) -> str:
+    """A heading as it is compared: spaces, case and signs are written in many ways."""
+    return re.sub(r"[\W_]+", "", text).casefold()
 
 
 class _Reader:
@@ -71,7 +95,7 @@ class _Reader:
         self.result = Carried()
         self.rows_of: dict[str, list[int]] = {}  # code of a document to the file's row of each of its items
         self.named: dict[str, str] = {}  # REDCap's name to the item's
-        self.known: dict[str, Any] = {}
+        self.twice: set[int] = set()  # rows whose name an earlier one has
 
     def read(self, content: Any) -> Carried:
         rows = self._rows(content)
@@ -92,19 +116,30 @@ class _Reader:
 
     def _rows(self, content: Any) -> list[tuple[int, dict[str, str]]] | None:
         """[(row of the file, cells by our names)], or None where it is no dictionary."""
-        text = _decoded(content).lstrip("\ufeff")
-        first = text.split("\n", 1)[0]
-        delimiter = max(",;\t", key=first.count)
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        text, encoding = decoded(content)
+        self.header = {}
+        if encoding not in ("UTF-8", "UTF-16"):
+            self._note(0, "", "", CHANGED, "the file is not UTF-8 and was read as {v}: look at its labels",
+                       "UTF-8ではないため{v}として読み取りました。ラベルを確認してください", v=encoding)  # fmt: skip
+        text, delimiter = _delimited(text.lstrip("\ufeff"))
+        if "\0" in text:
+            line = text[: text.index("\0")].count("\n") + 1
+            self._fault(line, "", "", "holds the character NUL, which no text does: save the file as CSV UTF-8",
+                        "文字として使えないNULが含まれています。CSV UTF-8で保存してください")  # fmt: skip
+            return None
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
-            numbered = [(lines.line_num, cells) for cells in lines]
+            numbered, line = [], 1  # a label may have several lines: its row is the first
+            for cells in lines:
+                numbered.append((line, cells))
+                line = lines.line_num + 1
         except csv.Error as error:
-            self.header = {}
             self._fault(lines.line_num, "", str(error), "cannot be read as CSV: {v}", "CSVとして読み取れません：{v}")
             return None
         head = [cell.strip() for cell in numbered[0][1]] if numbered else []
+        plainly = [_as_heading(cell) for cell in head]
         places = {
-            key: next((head.index(heading) for heading in known if heading in head), None)
+            key: next((plainly.index(heading) for heading in map(_as_heading, known) if heading in plainly), None)
             for key, known in COLUMNS.items()
         }
         self.header = {key: head[place] for key, place in places.items() if place is not None}
@@ -125,10 +160,26 @@ class _Reader:
             for row, cells in numbered[1:]
             if any(cells)
         ]
+        self._tell_of_others(head, {*places.values()}, numbered[1:])
         if not rows:
             self._fault(1, "", "", "has no field", "項目がありません")
         self.result.seen = len(rows)
         return rows
+
+    def _tell_of_others(self, head: list[str], known: set[int | None], rows: Any) -> None:
+        """Note the columns that are none of a dictionary's, and the cells that stand under no heading."""
+        for place, heading in enumerate(head):
+            filled = sum(place < len(cells) and bool(cells[place].strip()) for _row, cells in rows)
+            if place not in known and filled:
+                self._note(1, heading, "", LOST, "the column “{v}”, which is none of REDCap's ({n} values)",
+                           "REDCapにない列「{v}」（値{n}件）", v=heading[:60], n=filled)  # fmt: skip
+        for row, cells in rows:
+            if any(cell.strip() for cell in cells[len(head) :]):
+                self._fault(
+                    row, "", ", ".join(cells[len(head) :]),
+                    "has more cells than the header: is a comma or quote lacking? “{v}” stands under no heading",
+                    "見出しより列が多い行です（「{v}」）。引用符やカンマを確認してください",
+                )  # fmt: skip
 
     def _name_all(self, rows: Any) -> None:
         """An item's name for every field, before any expression is read."""
@@ -140,6 +191,7 @@ class _Reader:
                     row, "name", name, "is the name of an earlier field too; “{f}” would fit",
                     "前の項目と同じ名前です（例：「{f}」）", f=naming.fitting(name, taken),
                 )  # fmt: skip
+                self.twice.add(row)
                 continue
             fitted = naming.fitting(name, taken)
             taken.add(fitted)
@@ -161,6 +213,8 @@ class _Reader:
         )  # fmt: skip
 
     def _field(self, row: Any, cells: Any) -> None:
+        if row in self.twice:
+            return
         name = self.named[cells["name"].lower()]
         if self._left_out(row, cells, name):
             return
@@ -203,6 +257,12 @@ class _Reader:
             self._note(
                 row, "identifier", name, LOST, "names a person: own instruments hold no direct identifiers",
                 "個人を特定する項目のため取り込みません",
+            )  # fmt: skip
+            return True
+        if OF_PERSONS.fullmatch(cells["validation"].lower()):
+            self._note(
+                row, "validation", name, LOST, "“{v}” names a person: own instruments hold no direct identifiers",
+                "「{v}」は個人を特定しうる項目のため取り込みません", v=cells["validation"],
             )  # fmt: skip
             return True
         if cells["type"] in ("file", "sql"):

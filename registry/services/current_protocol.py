@@ -14,7 +14,7 @@ from django.db import connection
 
 from registry.instruments import catalogue
 from registry.instruments.patient_forms import PATIENT_FORMS
-from registry.models import own
+from registry.models.study import own
 from registry.protocol import definitions
 from registry.protocol.expressions import items_in
 from sites.database.per_request_cache import once_a_request
@@ -211,7 +211,8 @@ def build(document: Any, number: int = 0) -> Any:
     declared = document.get("instruments") or []
     of: dict[str, list] = {}
     for entry in declared:
-        reading = definitions.read(entry["document"], version=str(entry["version"]), known=known_to(entry, declared))
+        known = known_to(entry, declared)
+        reading = definitions.read(entry["document"], version=str(entry["version"]), known=known, stored=True)
         if reading.faults:
             raise ValueError(f"{entry['document'].get('code')}: {reading.faults[0]}")
         of.setdefault(entry["document"]["record"], []).append(reading.instrument)

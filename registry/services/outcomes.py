@@ -81,7 +81,9 @@ def compute_changed(value_set: Any, *, anew: bool = False) -> None:
 
     The first time, after a value set was revised, and `anew`, that is everybody.
     """
-    with watermarks.since_last(f"outcomes {value_set}", _fingerprint(value_set), SOURCES, anew=anew) as changed:
+    with watermarks.since_last(
+        f"outcomes {value_set}", _fingerprint(value_set), SOURCES, often=True, anew=anew
+    ) as changed:
         if changed:
             compute_utilities(value_set, changed.patients)
             compute_changes(value_set, changed.patients)
@@ -90,7 +92,9 @@ def compute_changed(value_set: Any, *, anew: bool = False) -> None:
 @transaction.atomic
 def compute_changed_utilities(value_set: Any, *, anew: bool = False) -> Any:
     """`compute_utilities` of whoever has a form that was stored since this was last done; how many were computed."""
-    with watermarks.since_last(f"utilities {value_set}", _fingerprint(value_set), SOURCES, anew=anew) as changed:
+    with watermarks.since_last(
+        f"utilities {value_set}", _fingerprint(value_set), SOURCES, often=True, anew=anew
+    ) as changed:
         return compute_utilities(value_set, changed.patients) if changed else 0
 
 

@@ -31,15 +31,29 @@ def binomial_limits(n: int, p: float, tail: float) -> tuple[int, int]:
     return min(n, least + int(low)), min(n, least + int(high))
 
 
+_known_factorials = np.zeros(1)
+
+
+def _log_factorials(n: int) -> np.ndarray:
+    """(n + 1,) logarithms of 0!, 1!, … n!: computed once a process, and replaced whole."""
+    global _known_factorials
+    known = _known_factorials
+    if len(known) <= n:
+        from scipy.special import gammaln
+
+        _known_factorials = known = gammaln(np.arange(max(n + 1, 2 * len(known))) + 1.0)
+    return known[: n + 1]
+
+
+@lru_cache(maxsize=8192)
 def proportion_test(k: int, n: int, p: float) -> float:
     """P of an exact binomial test, two-sided: R's binom.test(k, n, p)$p.value."""
-    from scipy.special import gammaln, xlog1py, xlogy
-
     if not 0 <= k <= n or not 0 <= p <= 1:
         raise ValueError("k must be in 0..n and p in [0, 1]")
-    counts = np.arange(n + 1)
-    of = gammaln(n + 1) - gammaln(counts + 1) - gammaln(n - counts + 1) + xlogy(counts, p) + xlog1py(n - counts, -p)
-    probabilities = np.exp(of)
+    if p in (0, 1):
+        return float(k == n * p)
+    factorials, counts = _log_factorials(n), np.arange(n + 1)
+    probabilities = np.exp(factorials[n] - factorials - factorials[::-1] + counts * log(p) + counts[::-1] * log1p(-p))
     return min(1.0, float(probabilities[probabilities <= probabilities[k] * (1 + 1e-7)].sum()))
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
-from django.db import connection
 from django.utils import timezone
 
 from sites.database.fast_rows import rows_of
+from sites.database.first_read import first_row
 from sites.models import User
 from sites.tenancy.access import read_beside, running_beside
 
@@ -34,9 +34,7 @@ class SessionStore(db.SessionStore):
 
     def _get_session_from_db(self) -> Any:
         sessions, users, day = rows_of(Session), rows_of(User), timezone.localdate()
-        with connection.cursor() as cursor:
-            cursor.execute(READ, {"key": self.session_key, "now": timezone.now(), "day": day})
-            row = cursor.fetchone()
+        row = first_row(READ, {"key": self.session_key, "now": timezone.now(), "day": day})
         if row is None:
             self._session_key = None  # a new one begins, under another key
             return None

@@ -17,13 +17,14 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from sites import attempts, audit
 from sites.database.fast_rows import rows_of
+from sites.database.first_read import first_row
 from sites.database.longest import longest
 from sites.models import ApiAnswer, ApiToken, Membership, User
 from sites.people.sign_ins import NO_FACTOR, has_second_factor, needs_second_factor
@@ -183,9 +184,7 @@ def _read(text: str, day: date) -> tuple:
     as texts; (None, ()) where there is none."""
     tokens, users = rows_of(ApiToken), rows_of(User)
     asked = {"digest": _digest(text), "day": day, "none": NO_FACTOR}
-    with connection.cursor() as cursor:
-        cursor.execute(_TOKEN, asked)
-        row = cursor.fetchone()
+    row = first_row(_TOKEN, asked)
     if row is None:
         return None, ()
     *columns, has_second_factor, running = row

@@ -9,6 +9,7 @@ from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts, plans
 from registry.analysis.design.variables import columns, declared, sources
 from registry.analysis.design.variables import visits as plan_visits
+from registry.analysis.presentation.words import UNITS
 from registry.instruments import catalogue
 from registry.models import AdverseEvent, Assessment, OwnRecord, Patient
 from registry.services.protocol import bringing
@@ -125,6 +126,12 @@ def test_events_count_by_kind_and_within_days(four):
 def test_days_between_dates_and_changes(four):
     days = made({"name": "wait", "of": {"days": {"from": "consent_date", "to": "surgery_date"}, "unit": "days"}})
     assert told(days) == [10.0, 10.0, 200.0, 10.0]
+    years = made({"name": "wait_y", "of": {"days": {"from": "consent_date", "to": "surgery_date"}, "unit": "years"}})
+    assert told(years)[2] == 200 / 365.25
+    # Japanese counts years of time and of a person's age by two words; an age under another name stays an age.
+    age = made({"name": "age", "of": {"item": "age_at_surgery"}})
+    assert [UNITS[one.unit].ja for one in (days, years, age)] == ["日", "年", "歳"]
+    assert [UNITS[one.unit].en for one in (years, age)] == ["years", "years"]
     kps = made({"name": "karnofsky", "of": {"item": "kps"}, "kind": "continuous"})
     change = made({"name": "gain", "of": {"change": "karnofsky", "from": "preop"}}, kps)
     names = declared.Variables((kps, change))

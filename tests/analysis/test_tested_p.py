@@ -42,6 +42,14 @@ def test_a_p_says_its_test_n_effect_correction_and_call():
     }
 
 
+def test_a_p_of_more_groups_says_what_it_asks_and_how_each_two_differ():
+    p = with_details("0.01", {"test": "anova"}, English(), [*GROUPS, ("C", {"n": 25, "mean": 9.0, "sd": 2.5})])
+    labels = [label for label, _value in p.details]
+    assert dict(p.details)["Test"] == "one-way ANOVA, of all 3 groups at once: whether any of them differs"
+    assert labels[1:] == ["n", *["Difference of means (95% interval, Welch)"] * 3, "In R"]
+    assert [value[:6] for _label, value in p.details[2:5]] == ["A − B:", "A − C:", "B − C:"]
+
+
 def test_what_is_no_p_stays_as_it_is():
     for text, row in (("", {"test": "welch_t"}), ("–", {"test": "welch_t"}), ("0.02", {"test": ""}), ("0.02", {})):
         assert not isinstance(with_details(text, row, English()), TestedP)

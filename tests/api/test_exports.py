@@ -154,6 +154,25 @@ def test_kept_choices_are_taken_by_their_name(patients, program, alice, charlie)
         presets.keep(access=access_of(alice), name="monthly", asked={}, shared=True)
 
 
+def test_choices_are_kept_used_and_removed_by_program(patients, program, alice, bob, charlie):
+    kept = {"name": "Each  month", "shared": True, "choices": {"shape": "wide", "format": "csv", "language": "en"}}
+    made = program(alice).post("export-presets", kept)
+    assert (made.status_code, made.json()["name"], made.json()["choices"]) == (201, "Each month", {"shape": "wide"})
+    again = program(alice).post("export-presets", kept | {"choices": {"format": "sav"}}).json()
+    assert (again["id"], again["choices"]) == (made.json()["id"], {"format": "sav"})
+    assert written(program(charlie), preset="Each month")["choices"]["format"] == "sav"
+    for wrong, field in (
+        ({"name": ""}, "name"), ({"name": "x" * 81}, "name"), ({"shared": "on"}, "shared"), ({"by": 1}, "by"),
+        ({"choices": []}, "choices"), ({"choices": {"format": "doc"}}, "choices.format"),
+        ({"choices": {"preset": "x"}}, "choices.preset"),
+    ):  # fmt: skip
+        refused = program(alice).post("export-presets", kept | wrong)
+        assert (refused.status_code, [*refused.json()["errors"]]) == (422, [field])
+    assert program(charlie).post("export-presets", kept).status_code == 422  # the name is Alice's
+    remove = f"export-presets/{made.json()['id']}/remove"
+    assert [program(user).post(remove, {}).status_code for user in (charlie, bob, alice)] == [404, 204, 404]
+
+
 def test_a_saved_cohort_is_for_those_who_compare(patients, program, alice, bob):
     steps = [{"step": "sex", "values": ["female"]}]
     saved = program(bob).post("cohorts", {"name": "Women", "steps": steps}).json()["id"]

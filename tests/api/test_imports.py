@@ -76,8 +76,12 @@ def test_findings_name_rows_and_columns_without_what_was_typed(dana_program):
     errors = dana_program.get(f"imports/{shown['id']}/findings").json()["errors"]
     assert [(error["row"], error["column"]) for error in errors] == [(2, "blood_loss_ml"), (3, "blood_loss_ml")]
     assert "12345678" not in str(errors)
+    marked = dana_program.get(f"imports/{shown['id']}/findings/workbook")
+    book = load_workbook(io.BytesIO(marked.content))
+    assert [cell.value for cell in book.worksheets[1][2] if cell.comment] == ["12345678"]
     gone = dana_program.post(f"imports/{shown['id']}/decision", {"decision": "discard"})
     assert gone.json()["status"] == "discarded"
+    assert dana_program.get(f"imports/{shown['id']}/findings/workbook").status_code == 409
 
 
 def test_a_workbook_waits_for_a_worker(dana_program):

@@ -93,6 +93,8 @@ def test_every_answer_has_an_example_that_its_schema_allows():
     assert told == OPERATIONS.keys() - {
         "patient_identifiers_patch",
         "export_file_get",
+        "export_preset_remove_post",
+        "import_findings_workbook_get",
         "table_get",
     }  # these answer no JSON
     page = OPERATIONS["patients_get"][2]["responses"]["200"]["content"]["application/json"]["example"]

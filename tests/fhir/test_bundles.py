@@ -130,6 +130,19 @@ def test_a_search_by_post_is_the_search(ask, stored, client, alice, charlie):  #
     _, found, _ = ask("alice", "get", "QuestionnaireResponse?patient=N01-0001")
     assert sent.json()["entry"] == found["entry"]
     assert client.post(f"{ROOT}/Patient/_search", "name=Sato", **form).status_code == 400
+    lenient = {"headers": {"Prefer": "respond-async, handling=lenient"}}
+    assert client.post(f"{ROOT}/Patient/_search", "name=Sato", **form, **lenient).status_code == 200
+    answer = client.get(f"{ROOT}/Patient?name=Sato&_count=1", **lenient)
+    assert answer.json()["link"][0]["url"].endswith("/Patient?_count=1")  # what was left out is told
+    refused = {
+        "Patient?gender:not=male": 400, "Patient?_format=xml": 406, "Patient/N01-0001?_format=xml": 406,
+        "Patient/N01-0001?_elements=gender": 400, "Patient/N01-0001/$everything?start=2026": 400,
+    }  # fmt: skip
+    for address, status in refused.items():
+        answer = client.get(f"{ROOT}/{address}", **lenient)
+        assert (answer.status_code, answer.json()["issue"][0]["code"]) == (status, "not-supported"), address
+    assert client.get(f"{ROOT}/Patient/N01-0001?_format=application/fhir%2Bjson&_pretty=true").status_code == 200
+    assert "entry" not in client.get(f"{ROOT}/Patient?gender=urn:other|male").json()
     assert client.post(f"{ROOT}/Patient/_search", "{}", content_type="application/json").status_code == 415
     client.force_login(charlie)
     assert client.post(f"{ROOT}/QuestionnaireResponse/_search", "patient=N01-0001", **form).status_code == 404

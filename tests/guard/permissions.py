@@ -204,6 +204,10 @@ def _discarding(values):
     return {"decision": "discard"}
 
 
+def _preset(values):
+    return {"name": "Each year", "choices": {"format": "sav"}}
+
+
 def _cohort(values):
     return {"name": "Men", "steps": [{"step": "sex", "values": ["male"]}]}
 
@@ -281,6 +285,8 @@ OPERATIONS = {
     "exports_get": Operation(EXPORTING, scope="export"),
     "exports_post": Operation(EXPORTING, scope="export", sent=((nothing, 202, 202), (_no_format, 422, 422))),
     "export_presets_get": Operation(EXPORTING, scope="export"),
+    "export_presets_post": Operation(EXPORTING, scope="export", sent=((nothing, 422, 422), (_preset, 201, 201))),
+    "export_preset_remove_post": Operation(EXPORTING, answered=404, scope="export", arguments={"preset_id": 0}),
     "export_get": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
     "export_cancel_post": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
     "export_file_get": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
@@ -291,6 +297,7 @@ OPERATIONS = {
     "imports_post": Operation(IMPORTING, scope="write", sent=((nothing, 415, 415),)),  # files are no JSON
     "import_get": Operation(IMPORTING, answered=404, scope="write", arguments=NO_IMPORT),
     "import_findings_get": Operation(IMPORTING, answered=404, scope="write", arguments=NO_IMPORT),
+    "import_findings_workbook_get": Operation(IMPORTING, answered=404, scope="write", arguments=NO_IMPORT),
     "import_decision_post": Operation(
         IMPORTING, scope="write", arguments=NO_IMPORT, sent=((nothing, 404, 404), (_discarding, 404, 404))
     ),

@@ -1,15 +1,29 @@
 """With the database away: 503 with Retry-After, and a page that gives back what was typed. Health says so."""
 
+import base64
+import hashlib
 import html
 import re
+from dataclasses import asdict
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import OperationalError, connection, transaction
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from registry.health import errors
+from registry.services.protocol import branding
+from sites.database.first_read import first_row
 from sites.logs.request_lines import RequestFilter
+from sites.models import Site
+from sites.people import tokens
+from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import everything
+from tests.conftest import person
 
 NOWHERE = {"HOST": "127.0.0.1", "PORT": "1", "USER": "nobody", "PASSWORD": "", "NAME": "none"}
 
@@ -53,6 +67,36 @@ def test_a_page_may_be_loaded_again_and_a_password_is_never_given_back(away):
     assert answer.status_code == 503 and b"correct horse" not in answer.content
 
 
+def test_pages_of_errors_have_the_colours_of_the_study_without_the_database(away, monkeypatch):
+    """The policy allows the one style sheet of the page, by its hash; another process knows it by the cache."""
+    brand = branding.Brand(short_name="HT-TES", contact="centre@example.org", bar="#5a1e3c", accent="#0b6b3a")
+    away.cookies.load(SESSION)
+    sources = [
+        ({1: brand}, None),
+        ({}, asdict(brand)),
+        ({}, asdict(brand) | {"bar": "red;} body {"}),
+        ({}, {"other": 1}),
+    ]
+    for number, (known, kept) in enumerate(sources):
+        monkeypatch.setattr(branding, "_known", known)
+        cache.set(branding.REMEMBERED, kept)
+        response = away.get("/patients/")
+        page, policy = response.content.decode(), response["Content-Security-Policy"]
+        style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+        if number > 1:
+            assert style is None and "sha256" not in policy and "Metaspine" in page
+            continue
+        digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+        assert "--bar: #5a1e3c" in style[1] and f"'sha256-{digest}'" in policy and "HT-TES" in page
+    monkeypatch.setattr(branding, "_known", {1: brand})
+    try:
+        raise ValueError
+    except ValueError:
+        response = errors.server_error(RequestFactory().get("/"))
+    assert b"--accent: #0b6b3a" in response.content and "sha256" in response._csp_update["style-src"]
+    cache.delete(branding.REMEMBERED)
+
+
 def test_a_line_names_the_view_and_why_and_neither_address_nor_traceback(away, caplog):
     caplog.handler.addFilter(RequestFilter())
     away.cookies.load(SESSION)
@@ -83,6 +127,36 @@ def test_a_session_that_dies_as_a_transaction_begins_is_told_in_djangos_words(co
         with pytest.raises(OperationalError), transaction.atomic():
             pass
         connection.close()
+
+
+def test_a_request_begins_on_a_new_connection_where_the_kept_one_broke(committed, client):
+    """Its first statement, of session or token, is what shows it: nothing else asks the connection before."""
+    alice = person("Alice", Role.COORDINATOR, Site.objects.create(code="N01", name="North Hospital"))
+    client.force_login(alice)
+    text = tokens.issue(
+        access=access_of(alice), user=alice, name="t", scopes=["read"], expires_at=timezone.now() + timedelta(days=1)
+    ).text
+    by_token = {"headers": {"Authorization": f"Bearer {text}"}}
+    for address, more in (("/", {}), ("/api/v1/me", by_token)):
+        assert client.get(address, **more).status_code == 200
+        connection.health_check_enabled, connection.health_check_done = True, False  # as between two requests
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(address, **more).status_code == 200
+        assert not any(query["sql"] == "SELECT 1" for query in asked)
+        kept = connection.connection
+        other = connection.copy()
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [kept.info.backend_pid])
+        other.close()
+        connection.health_check_enabled, connection.health_check_done = True, False
+        assert client.get(address, **more).status_code == 200
+        assert connection.connection is not kept
+    with pytest.raises(OperationalError, match="statement timeout"):  # refused, and not asked twice
+        connection.health_check_done = False
+        first_row("SELECT set_config('statement_timeout', '50', false), pg_sleep(0.01)", ())
+        connection.health_check_done = False
+        first_row("SELECT pg_sleep(5)", ())
+    connection.close()
 
 
 def test_health_tells_a_database_that_is_away_and_one_that_is_there(away, request):

@@ -6,8 +6,7 @@ from django.db import connection
 from django.urls import reverse
 
 from registry.models import ProtocolVersion
-from registry.services.monitoring import sampling
-from registry.services.monitoring.verified_share import shares
+from registry.services.monitoring import sampling, verified_share
 from registry.services.protocol import publishing
 from registry.services.protocol.publishing import InvalidDefinition
 from registry.services.review import verification
@@ -174,8 +173,7 @@ def test_the_share_verified_counts_marks_that_hold_by_site_and_item(finished, sa
         verification.verify(access=access, found=row_of(finished), columns=["frankel", "eq_vas"])
     save(frankel="E")
     with as_person(mona):
-        (visits,) = [counted for counted in shares([north.pk]) if counted.kind == "assessment"]
-    assert (visits.forms, visits.compared) == ({north.pk: 1}, {(north.pk, "eq_vas"): 1})
+        assert verified_share.by_site([north.pk])[north.pk]["assessment"] == (1, {"eq_vas": 1})
 
 
 def test_another_sites_forms_are_nowhere(finished, declare, south, browse):

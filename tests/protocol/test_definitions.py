@@ -90,11 +90,46 @@ def faults(dose):
         (0, "code", "“stereo_tactic” would fit", lambda d: d.update(code="Stereo tactic")),
         (0, "items", "has no item", lambda d: d.update(items=[], checks=[])),
         (1, "checks", "there is no item", lambda d: d["checks"][0].update(when="[nothing] = 1")),
+        (2, "checks", "is the name of check 1 too; “high_2” would fit", lambda d: d["checks"].append(d["checks"][0])),
+        (1, "checks", "“check_1” would fit", lambda d: d["checks"][0].update(name="too: high")),
+        (0, "checks", "must be a list of checks", lambda d: d.update(checks=[5])),
+        (0, "visits", "must be a list of visits", lambda d: d.update(visits=5)),
+        (3, "minimum", "must be a whole number; got “1e999999999”", lambda d: d["items"][2].update(minimum="1e999999999")),
+        (2, "maximum", "must be a number; got “1_000”", lambda d: d["items"][1].update(maximum="1_000")),
+        (3, "required", "must be true or false", lambda d: d["items"][2].update(required="no")),
+        (5, "max_length", "must be 1 to 5000", lambda d: d["items"][4].update(max_length=True)),
+        (4, "choices", "“” is no code", lambda d: d["items"][3]["choices"].append({"code": None, "label": "x"})),
+        (4, "choices", "differs from the code rib only in case or signs", lambda d: d["items"][3]["choices"].append({"code": "RIB"})),
+        (2, "show_if", "is circular: srs_dose_gy → srs_dose_gy", lambda d: d["items"][1].update(show_if="[srs_per] > 1")),
+        (2, "show_if", "is circular: srs_dose_gy → srs_fractions → srs_dose_gy",
+         lambda d: (d["items"][1].update(show_if="[srs_fractions] > 1"), d["items"][2].update(show_if="[srs_dose_gy] > 1"))),
     ],
 )  # fmt: skip
 def test_every_fault_says_where_and_what_would_fit(faults, row, column, says, change):
     found = faults(change)
     assert any((one, two) == (row, column) and says in reason for one, two, reason in found), found
+
+
+@pytest.mark.parametrize("change", [
+    lambda d: (d["items"][1].update(show_if="[srs_fractions] > 1"), d["items"][2].update(show_if="[srs_dose_gy] > 1")),
+    lambda d: d["checks"].append(d["checks"][0]),
+])  # fmt: skip
+def test_what_was_published_before_it_was_asked_goes_on(dose, change):
+    document = copy.deepcopy(dose)
+    change(document)
+    assert definitions.read(document).faults and not definitions.read(document, stored=True).faults
+
+
+def test_codes_may_be_negative_or_begin_with_a_zero_and_a_range_may_be_one_number():
+    def read(*codes, **more):
+        item = {"name": "a", "label": {"en": "A"}, "kind": "code", "choices": [{"code": code} for code in codes]}
+        document = {"code": "t", "title": {"en": "T"}, "record": "repeat", "items": [item | more]}
+        return definitions.read(document).instrument.items[0]
+
+    assert [choice.code for choice in read("-1", "0", "1").choices] == [-1, 0, 1]
+    assert [choice.code for choice in read("01", "1", "1.5", "-9").choices] == ["01", "1", "1.5", "-9"]
+    one = read(kind="whole", minimum=3, maximum=3, choices=None)
+    assert (one.clean("3"), one.minimum, one.maximum) == (3, 3, 3)
 
 
 def test_a_circle_of_three_is_told_once(faults):

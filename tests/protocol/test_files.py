@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from registry.models import Assessment
+from registry.models import Assessment, OwnRecord, Query
+from registry.services.review import soft_checks_bulk
 from tests.transfer.conftest import ASSESSMENT, PATIENT, bring_in, findings, good, write_csv  # noqa: F401 - fixtures
 
 OWN = {"srs_given": "1", "srs_dose_gy": "24.0", "srs_fractions": "3", "srs_sites": "rib;other", "srs_other": "skull",
@@ -51,3 +52,77 @@ def test_what_a_cell_may_not_hold(files, column, value, says):
     all_findings = findings(files(OWN | {column: value}))
     assert all_findings and all(finding[1] == 2 for finding in all_findings)
     assert any(says in str(finding) for finding in all_findings), json.dumps(all_findings, default=str)
+
+
+def check(name, when):
+    return {"name": name, "when": when, "says": {"en": f"{name}, is it right?", "ja": f"{name}、正しいですか"}}
+
+
+def test_own_soft_checks_speak_before_an_import_is_stored(publish, dose, good, bring_in, as_system):  # noqa: F811
+    """Of visits, of repeating forms, of the patient; over answers of the patient and over answers that are missing."""
+    publish(
+        dose
+        | {
+            "checks": [
+                check("high", "[srs_dose_gy] / [srs_fractions] > 20"),
+                check("cross", "[srs_given] = 1 and [sins_pain] = 3"),
+                check("unplanned", "[srs_given] = 1 and [srs_intent] = ''"),
+                check("rib", "[srs_sites(rib)] = 1 and [srs_dose_gy] >= 60"),
+                check("late", "[srs_given] = 1 and [srs_planned] > [surgery_date] and [death_date] <> ''"),
+            ]
+        }
+    )
+    walk = {
+        "metaspine": "instrument", "format": 1, "code": "walk", "title": {"en": "Walk"}, "record": "repeat",
+        "items": [{"name": "walk_m", "label": {"en": "Metres"}, "kind": "whole", "minimum": 0, "maximum": 900}],
+        "checks": [check("far", "[walk_m] > 600 and [sex] = 'male'")],
+    }  # fmt: skip
+    publish(walk)
+    items = [{"name": "pack_years", "label": {"en": "Pack years"}, "kind": "whole", "minimum": 0, "maximum": 200}]
+    publish(
+        walk | {"code": "smoke", "record": "baseline", "items": items, "checks": [check("lot", "[pack_years] > 99")]}
+    )
+    write_csv(good / "patients.csv", [PATIENT | {"pack_years": "120"}])
+    high = OWN | {"srs_fractions": "1", "srs_intent": "", "srs_dose_gy": "60.0"}
+    visits = {"preop": NONE, "1m": OWN, "3m": high}
+    rows = [ASSESSMENT | {"timepoint": code} | row for code, row in visits.items()]
+    write_csv(good / "assessments.csv", rows, list(rows[0]))
+    write_csv(good / "own_walk.csv", [{"patient_id": "N01-0001", "walk_m": metres} for metres in ("5", "800")])
+    (good / "adverse_events.csv").unlink()
+    said = {
+        ("patients.csv", 2, "pack_years", "lot"),
+        ("assessments.csv", 4, "srs_dose_gy, srs_fractions", "high"),
+        ("assessments.csv", 3, "sins_pain, srs_given", "cross"),
+        ("assessments.csv", 4, "sins_pain, srs_given", "cross"),
+        ("assessments.csv", 4, "srs_given, srs_intent", "unplanned"),
+        ("assessments.csv", 4, "srs_dose_gy, srs_sites", "rib"),
+        ("assessments.csv", 3, "death_date, srs_given, srs_planned, surgery_date", "late"),
+        ("assessments.csv", 4, "death_date, srs_given, srs_planned, surgery_date", "late"),
+        ("own_walk.csv", 3, "sex, walk_m", "far"),
+    }
+    for dry_run in (True, False):
+        report = bring_in(good, dry_run=dry_run)
+        assert findings(report) == []
+        ours = [one for one in report.warnings.listed if one.reason.en.endswith("is it right?")]
+        assert {(one.file, one.row, one.column, one.reason.en.split(",")[0]) for one in ours} == said
+        assert len(ours) == len(said) and ours[0].reason.ja.endswith("正しいですか")
+    with as_system():
+        assert OwnRecord.objects.count() == 2
+        soft_checks_bulk.sweep()  # which asks what the import said, and no more
+        asked = Query.objects.exclude(rule="").values_list("rule", "timepoint")
+        own = [
+            (rule.rpartition(".")[2], visit)
+            for rule, visit in asked
+            if rule.partition(".")[0] in ("srs", "smoke", "walk")
+        ]
+        lines = {2: "preop", 3: "1m", 4: "3m"}
+        assert sorted(own, key=str) == sorted(
+            [(name, lines[row] if file == "assessments.csv" else None) for file, row, _, name in said], key=str
+        )
+        assert soft_checks_bulk.sweep() == (0, 0, 0)
+    rows = [{name: row[name] for name in (*ASSESSMENT, "srs_fractions")} for row in rows]
+    rows[2]["srs_fractions"] = "2"  # a file that brings one of the answers: the others are those that are stored
+    write_csv(good / "assessments.csv", rows, list(rows[0]))
+    report = bring_in(good, update=True, reason="chart")
+    ours = [(one.row, one.column) for one in report.warnings.listed if one.reason.en.startswith("high")]
+    assert ours == [(4, "srs_dose_gy, srs_fractions")]

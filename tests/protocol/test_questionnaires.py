@@ -78,5 +78,75 @@ def test_a_foreign_one_is_carried_with_notes():
     }  # fmt: skip
 
 
+def foreign(*items, **more):
+    return questionnaires.read(
+        {"resourceType": "Questionnaire", "status": "active", "title": "F", "item": list(items)} | more
+    )
+
+
+LONG = "a code that is longer than twenty characters"
+
+
+def test_nested_groups_repeats_and_conditions_of_every_answer():
+    """A condition names what the answer is here: of a renamed code, a quantity, a reference; and of what was carried."""
+    shown = [{"question": "c", "operator": "=", "answerCoding": {"code": LONG}},
+             {"question": "dose", "operator": ">=", "answerQuantity": {"value": 5, "code": "mg"}}]  # fmt: skip
+    inner = {"linkId": "n", "type": "integer", "text": "N", "enableBehavior": "any", "enableWhen": shown,
+             "item": [{"linkId": "why", "type": "string", "text": "Why"}]}  # fmt: skip
+    when = [{"question": "a", "operator": "=", "answerBoolean": True}]
+    found = foreign(
+        {"linkId": "g", "type": "group", "text": "G", "enableWhen": when, "item": [
+            {"linkId": "h", "type": "group", "repeats": True, "item": [inner]}]},
+        {"linkId": "a", "type": "boolean", "text": "A", "initial": [{"valueBoolean": True}]},
+        {"linkId": "c", "type": "choice", "text": "C", "repeats": True, "answerOption": [
+            {"valueCoding": {"code": LONG, "display": "Long"}, "initialSelected": True}, {"valueDate": "2026-01-01"},
+            {"valueReference": {"reference": "Organization/1", "display": "Ours"}}]},
+        {"linkId": "dose", "type": "quantity", "text": "Dose"},
+        {"linkId": "photo", "type": "attachment", "text": "Photo"},
+        {"linkId": "x", "type": "string", "text": "X", "enableBehavior": "all", "enableWhen": [
+            {"question": "photo", "operator": "exists", "answerBoolean": True},
+            {"question": "a", "operator": "exists", "answerBoolean": False}]},
+        {"linkId": "w", "type": "choice", "text": "W", "answerValueSet": "#e"},
+        contained=[{"id": "e", "expansion": {"contains": [
+            {"abstract": True, "display": "Group", "contains": [{"code": "a", "display": "A"}]}, {"code": "b"}]}}],
+    )  # fmt: skip
+    assert found.faults == []
+    (document,) = found.documents.values()
+    items = {item["name"]: item for item in document["items"]}
+    inside = "([a] = 1) and (([c(a_code_that_is_longe)] = 1) or ([dose] >= 5))"
+    assert (items["n"]["show_if"], items["why"]["show_if"], items["x"]["show_if"]) == (inside, inside, "([a] = '')")
+    assert [choice["code"] for choice in items["c"]["choices"]] == [
+        "a_code_that_is_longe",
+        "2026-01-01",
+        "organization_1",
+    ]
+    assert [choice["label"]["en"] for choice in items["c"]["choices"]] == ["Long", "2026-01-01", "Ours"]
+    assert [choice["code"] for choice in items["w"]["choices"]] == ["a", "b"]
+    assert {(note.name, note.column) for note in found.notes} >= {
+        ("h", "repeats"), ("a", "initial"), ("c", "answerOption"), ("dose", "type"), ("photo", "type"), ("photo", "enableWhen")
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("says", "item"),
+    [
+        ("has no code", {"linkId": "a", "type": "choice", "answerValueSet": "http://elsewhere/vs"}),
+        ("has no code", {"linkId": "a", "type": "choice", "answerOption": 5}),
+        ("“” is no code", {"linkId": "a", "type": "choice", "answerOption": [{}]}),
+        ("twice", {"linkId": "a", "type": "choice", "answerOption": [{"valueString": "x"}, {"valueString": "x"}]}),
+        ("must be 1 to 5000", {"linkId": "a", "type": "string", "maxLength": "x"}),
+        ("asks about the item itself", {"linkId": "a", "type": "string", "enableWhen": [
+            {"question": "a", "operator": "exists", "answerBoolean": True}]}),
+        ("has no question that can be carried", {"linkId": "a", "type": ["string"]}),
+        ("has no question that can be carried", 5),
+        ("", {"linkId": "a", "type": "string", "text": 5, "_text": 5, "extension": [5], "enableWhen": 5}),
+        ("", {"linkId": "a", "type": "choice", "answerOption": [{"valueInteger": 1}], "enableWhen": [{}], "extension": 5}),
+    ],
+)  # fmt: skip
+def test_what_is_misshapen_is_told_and_breaks_nothing(says, item):
+    faults = [fault.reason.en for fault in foreign(item).faults]
+    assert any(says in reason for reason in faults) if says else faults == []
+
+
 def test_what_is_no_questionnaire():
     assert questionnaires.read({"resourceType": "Patient"}).faults

@@ -66,7 +66,7 @@ def test_what_cannot_be_carried_is_noted_with_its_place():
         dictionary(
             {"name": "phone_no", "validation": "phone", "identifier": "y"},
             {"name": "scan", "type": "file"},
-            {"name": "a_very_long_name_of_a_field_here", "validation": "email"},
+            {"name": "a_very_long_name_of_a_field_here", "validation": "datetime_ymd"},
             {"name": "Select", "branching": "[baseline_arm_1][margin] = 1"},
             {"name": "x", "annotation": "@HIDDEN", "branching": "[phone_no] <> ''"},
             {"name": "bmi", "type": "calc", "choices": "[weight_of_scan] * [scan]"},
@@ -122,6 +122,42 @@ def test_what_is_wrong_says_row_and_column(row, column, says):
     fault = redcap.read(dictionary(*rows)).faults[0]
     assert (fault.row, fault.column) == (57, column)
     assert says in fault.reason.en
+
+
+HEAD = "Variable / Field Name,Form Name,FIELD TYPE,Field Label ,select_choices_or_calculations,My own"
+PLAIN = [HEAD, "record_id,v,text,ID,,", "age,v,text,年齢,,x", 'sex,v,radio,性別,"1, 男 | 2, 女",']
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp932"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "sep=;"])
+def test_a_dictionary_as_programs_write_it(encoding, separator):
+    """In each encoding and with each separator, headings in other case, and a column that is none of REDCap's."""
+    rows = [next(csv.reader([line])) for line in PLAIN]
+    out = io.StringIO()
+    csv.writer(out, delimiter=separator[-1]).writerows(rows)
+    first = f"{separator}\r\n" if separator.startswith("sep") else ""
+    found = redcap.read((first + out.getvalue()).encode(encoding))
+    assert found.faults == []
+    items = found.documents["v"]["items"]
+    assert [item["label"]["en"] for item in items] == ["年齢", "性別"]
+    assert [choice["label"]["en"] for choice in items[1]["choices"]] == ["男", "女"]
+    told = [(note.row, note.column) for note in found.notes if note.name == ""]
+    assert told == [(0, "")] * (encoding == "cp932") + [(1, "My own")]
+
+
+@pytest.mark.parametrize(
+    ("row", "says", "line"),
+    [
+        (5, "has more cells than the header", "b,v,text,Say, no quote,,,oops"),
+        (5, "cannot be read as CSV", 'b,v,text,"Say\nc,v,text,X,,'),
+        (5, "NUL", "b,v,text,S\0y,,"),
+        (5, "is circular: b → c → b", "b,v,calc,B,[c]+1,\nc,v,calc,C,[b]+1,"),
+        (5, "is the name of an earlier field too", "AGE,v,text,Again,,"),
+    ],
+)
+def test_a_row_that_slipped_is_told(row, says, line):
+    faults = redcap.read("\n".join([*PLAIN, line]).encode()).faults
+    assert faults[0].row in (row, row + 1) and says in faults[0].reason.en and len(faults) == 1, faults
 
 
 def test_no_dictionary():

@@ -14,7 +14,9 @@ from registry.analysis.data import frame
 from registry.analysis.data.item_columns import gathered
 from registry.exports import jobs
 from registry.exports.choices import Choices
+from registry.imports import jobs as import_jobs
 from registry.imports import reach
+from registry.imports.files import mapping, shaping
 from registry.imports.storing import undoing
 from registry.models import Draft, Import, OwnRecord, Query, Signature
 from registry.services.entry import entered_in_error
@@ -28,6 +30,7 @@ from sites.tenancy.scope import because
 from tests.conftest import TODAY
 from tests.transfer.conftest import bring_in, findings, write_csv  # noqa: F401 - fixtures
 from tests.transfer.test_extras_in_files import browser, matched  # noqa: F401
+from tests.transfer.test_import_flow import columns_of, follow, send, values_of
 
 SENT = {"rtc_from": "2025-11", "rtc_kind": "sbrt", "rtc_levels": "T8", "rtc_dose_gy": "30", "rtc_fractions": "5"}
 WHOLE = ("items", "extras")
@@ -364,6 +367,139 @@ def test_a_file_brings_records_in_by_their_number_and_back(
         (tmp_path / "own_rt_courses.csv").write_bytes(archive.read("data/own_rt_courses.csv"))
     back = bring_in(tmp_path)
     assert (findings(back), vars(back.counts["own_rt_courses"])) == ([], {"new": 0, "changed": 0, "unchanged": 2})
+
+
+def side_by_side():
+    """Rows of a wide file of another system: dates, kinds, levels, doses and fractions of up to three courses."""
+    names = ["patient_id"]
+    for n in (1, 2, 3):
+        names += [f"rtc_from_{n}", f"Kind {n}", f"{n}回目 照射高位", f"RT{n} Dose", f"rtc_fractions ({n})"]
+    return names
+
+
+TARGETS = ("rtc_from", "rtc_kind", "rtc_levels", "rtc_dose_gy", "rtc_fractions")
+
+
+def course(level="T8"):
+    return ["2025-11", "sbrt", level, "30.0", "5"]
+
+
+NOTHING = [""] * 5
+
+
+def test_columns_side_by_side_are_suggested_as_records(courses):
+    suggested = mapping.suggested(side_by_side())
+    wanted = ["patient_id", *(f"{target}#{n}" for n in (1, 2, 3) for target in TARGETS)]
+    assert list(suggested.values()) == wanted
+    twice = mapping.suggested(
+        [
+            "patient_id",
+            "Total dose",
+            "Total dose (2)",
+            "総線量 No.3",
+            "rtc_dose_gy_2_missing",
+            "手術1 線量",
+            "T8 Dose",
+            "Day 30",
+        ]
+    )
+    assert list(twice.values()) == [
+        "patient_id", *(f"rtc_dose_gy{place}" for place in ("#1", "#2", "#3")), "rtc_dose_gy_missing#2"
+    ]  # fmt: skip
+    assert mapping.suggested(["rtc_dose_gy_1", "rtc_dose_gy_1 (2)"]) == {"rtc_dose_gy_1": "rtc_dose_gy#1"}
+    wrong = {"a": "rtc_dose_gy#0", "b": "rtc_dose_gy#100", "c": "eq_vas#1", "d": "rtc_dose_gy#x", "f": "rtc_kind#1"}
+    said = mapping.faults(mapping.Mapping(columns={"id": "patient_id"} | wrong | {"g": "rtc_kind#1"}))
+    assert said.keys() - {"timepoint"} == {"a", "b", "c", "d", "g"}
+
+
+def test_two_rows_that_number_courses_name_the_columns_together(courses):
+    head = [
+        (1, ["症例番号", "照射1", "", "照射2", ""]),
+        (2, ["", "線量", "回数", "線量", "回数"]),
+        (3, ["X", "30", "5"]),
+    ]
+    for first in ([], [(1, ["Our courses in 2026"])]):
+        rows = [*first, *((number + len(first), cells) for number, cells in head)]
+        found = shaping.find_header(rows, mapping.knower(), mapping.visit_reader())
+        assert found == ((1 + len(first), 2 + len(first)), True)
+    names = shaping.joined_names([cells for _, cells in head[:2]])
+    assert list(mapping.suggested(names).values())[1:] == [
+        "rtc_dose_gy#1", "rtc_fractions#1", "rtc_dose_gy#2", "rtc_fractions#2"
+    ]  # fmt: skip
+    assert shaping.find_header(head[1:], mapping.knower(), mapping.visit_reader()) == ((2,), True)
+
+
+def test_records_side_by_side_come_in_as_the_first_the_second_and_so_on(
+    record, browser, patient, as_system  # noqa: F811
+):  # fmt: skip
+    _form, row = record()
+
+    def bring(*cells):
+        lines = (side_by_side(), [patient.pk, *(cell for one in cells for cell in one)])
+        content = "\n".join(",".join(map(str, line)) for line in lines).encode()
+        return matched(browser, content)["own_rt_courses"]
+
+    def stored():
+        with as_system():
+            return list(OwnRecord.objects.order_by("pk").values_list("rtc_levels", flat=True))
+
+    assert bring(course(), course("T9"), NOTHING) == {"new": 1, "changed": 0, "unchanged": 1}
+    assert bring(course("T9"), course("T8"), NOTHING) == {"new": 0, "changed": 0, "unchanged": 2}  # in another order
+    assert bring(course("T7"), NOTHING, course("L1")) == {"new": 1, "changed": 1, "unchanged": 0}
+    assert stored() == ["T7", "T9", "L1"]
+    assert bring(NOTHING, NOTHING, course("L2")) == {"new": 0, "changed": 1, "unchanged": 0}
+    assert stored() == ["T7", "T9", "L2"]
+    with as_system():
+        assert OwnRecord.objects.first().pk == row.pk
+
+
+def test_numbers_that_skip_are_told_and_a_fault_names_its_own_column(record, browser, patient):  # noqa: F811
+    names, rows = side_by_side(), [[patient.pk, *NOTHING, *course("T9"), *course("T" * 61)]]
+    names[6:11] = [name.replace("2", "5") for name in names[6:11]]
+    address = send(browser, other__csv="\n".join(",".join(map(str, line)) for line in [names, *rows]).encode())
+    page = follow(browser, address)
+    assert "record 5" in page.content.decode() and "dose#2" in page.content.decode()
+    browser.post(f"{address}columns/", columns_of(page))
+    page = follow(browser, address)
+    if page.templates[0].name == "imports/import_values.html":
+        browser.post(f"{address}values/", values_of(page))
+        page = follow(browser, address)
+    report = import_jobs.report_of(page.context["one"])
+    assert [(one.row, one.column) for one in report["errors"].listed] == [(2, "3回目 照射高位")]
+    told = {(one.row, one.column): one.reason.en for one in report["warnings"].listed}
+    assert told.keys() == {(1, "rtc_from_3"), (1, "rtc_from_5"), (2, "rtc_from_3")}, told
+    assert "no columns for record 2" in told[1, "rtc_from_3"]
+    assert "Record 1" in told[2, "rtc_from_3"] and "is empty in this row" in told[2, "rtc_from_3"]
+
+
+def test_a_wide_export_has_records_side_by_side_and_comes_back_as_it_is(
+    record, browser, patient, as_system, tmp_path  # noqa: F811
+):  # fmt: skip
+    record()
+    record({"rtc_levels": "T9"}, complete=False)
+    record(SENT | {"rtc_levels": "L1", "rtc_dose_gy": ""}, missing={"rtc_dose_gy": "unknown"})
+    path = tmp_path / "wide.zip"
+    call_command("export_data", path, shape="wide", content=[*WHOLE], missing="columns", stdout=io.StringIO())
+    with zipfile.ZipFile(path) as archive:
+        content = archive.read("data/patients.csv")
+        assert archive.read("data/own_rt_courses.csv").decode().count("\n") == 4
+    header = content.decode("utf-8-sig").split("\n")[0].split(",")
+    own = [name for name in header if name.startswith("rtc_")]
+    assert own[:2] == ["rtc_from_1", "rtc_from_1_missing"] and "rtc_dose_gy_3_missing" in own
+    assert "rtc_from_4" not in own
+    counts = matched(browser, content, age_at_surgery="")
+    assert counts["own_rt_courses"] == {"new": 0, "changed": 0, "unchanged": 3}
+    with as_system():
+        before = list(OwnRecord.objects.order_by("pk").values("rtc_levels", "rtc_dose_gy", "missing", "state"))
+        OwnRecord.objects.all().delete()
+    assert matched(browser, content, age_at_surgery="")["own_rt_courses"]["new"] == 3
+    with as_system():
+        after = list(OwnRecord.objects.order_by("pk").values("rtc_levels", "rtc_dose_gy", "missing", "state"))
+    assert after == before
+    for days in ("days", "shifted"):
+        call_command(
+            "export_data", tmp_path / f"{days}.zip", shape="wide", content=[*WHOLE], dates=days, stdout=io.StringIO()
+        )
 
 
 def test_a_file_of_another_system_brings_records_in(record, browser, patient, as_system):  # noqa: F811

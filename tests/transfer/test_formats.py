@@ -12,9 +12,10 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import odmlib
 import openpyxl
@@ -31,11 +32,11 @@ from registry.exports import choices as asked
 from registry.exports import codebook
 from registry.exports.choices import Choices, InvalidChoices
 from registry.exports.datasets import LONGEST_NAME, datasets, outputs, short_name
-from registry.exports.formats import files
+from registry.exports.formats import files, odm, ordering
 from registry.exports.formats.text import write_csv as write_csv_rows
 from registry.exports.selecting import ExportFailed, check_accounts, selected, shift_of
 from registry.instruments import catalogue, extras, scores, value_sets
-from registry.instruments.base import Label
+from registry.instruments.base import Choice, Label
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import Assessment, Patient, Timepoint
 from registry.services.files import file_formats
@@ -307,6 +308,15 @@ def test_stata_reads_back_equal_with_its_missing_values(package, shape):
             assert {n: one[n] for n in expected} == expected
 
 
+def test_an_order_is_of_the_codes_and_not_of_the_reasons_beside_them(db):
+    written = {output.name: output for dataset in datasets(Choices()) for output in outputs(dataset, Choices())}
+    assert ordering.is_ordered(written["frankel"]) and not ordering.is_ordered(written["frankel_missing"])
+    six = [Choice(letter, Label(letter * 2, letter * 2)) for letter in "ABCDEF"]  # as many as there are reasons
+    reasons = written["frankel_missing"]
+    reasons = replace(reasons, variable=replace(reasons.variable, choices=tuple(six)))
+    assert [ordering.label_of(reasons, place, "en") for place in (0, 5)] == ["Not applicable", "Dead"]
+
+
 def test_names_for_stata_are_short_and_differ(db):
     choices = Choices(format="dta", shape="wide", content=("items", "totals", "hsuv", "changes"))
     for dataset in datasets(choices):
@@ -342,6 +352,14 @@ def test_odm_is_valid_and_holds_every_answer(package):
     assert references <= {*found("//o:ItemDef/@OID")}
     lists = {*found("//o:CodeListRef/@CodeListOID"), *found("//o:FlagValue/@CodeListOID")}
     assert lists <= {*found("//o:CodeList/@OID")}
+
+
+def test_odm_holds_what_xml_would_read_as_its_own():
+    (units,) = odm._units(['"<5>" & ½'])
+    assert etree.fromstring(etree.tostring(units)).find("MeasurementUnit").get("OID") == 'MU."<5>" & ½'
+    group = etree.Element("ItemGroupData")
+    odm._add_item(group, SimpleNamespace(name="note"), "a\x0bb\n<c>\U0001f9b4", None)
+    assert etree.fromstring(etree.tostring(group))[0].get("Value") == "a\ufffdb\n<c>\U0001f9b4"
 
 
 @pytest.mark.r

@@ -116,3 +116,43 @@ def test_our_own_comes_back_unchanged(browser, good, bring_in, tmp_path, as_syst
 def test_what_is_no_snapshot_of_odm_is_refused_with_its_reason(browser, north, change, said):
     page = follow(browser, send(browser, other__xml=FOREIGN.replace(*change).encode()))
     assert any(said in reason for *_, reason in errors(page)), errors(page)
+
+
+VENDOR = """<?xml version="1.0" encoding="UTF-8"?>
+<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" xmlns:OpenClinica="http://www.openclinica.org/ns/odm_ext_v130/v3.1"
+ xmlns:redcap="https://projectredcap.org" ODMVersion="1.3.1" FileType="Snapshot" FileOID="f" SourceSystem="OpenClinica">
+<Study OID="s"><MetaDataVersion OID="m" Name="m">
+<StudyEventDef OID="SE_1" Name="1 month" Repeating="No" Type="Scheduled"/>
+<ItemDef OID="I_VAS" Name="pain_vas_mm" DataType="integer"/><ItemDef OID="I_KIND" Name="kind" DataType="text"/>
+<ItemDef OID="I_ON" Name="onset_date" DataType="date"/></MetaDataVersion></Study>
+<ClinicalData StudyOID="s" MetaDataVersionOID="m">
+<SubjectData SubjectKey="SS_17" OpenClinica:StudySubjectID="N01-0001" OpenClinica:Status="available">
+<StudyEventData StudyEventOID="SE_1" OpenClinica:StartDate="2024-02-09">
+<FormData FormOID="F_1" OpenClinica:Version="v1"><ItemGroupData ItemGroupOID="G1" ItemGroupRepeatKey="1">
+<ItemData ItemOID="I_VAS" Value="20"><OpenClinica:DiscrepancyNotes><OpenClinica:DiscrepancyNote ID="1">
+<OpenClinica:Comment Value="9"/></OpenClinica:DiscrepancyNote></OpenClinica:DiscrepancyNotes></ItemData>
+<ItemDataBase64Binary ItemOID="I_SCAN" redcap:DocName="a.png">aGVsbG8=</ItemDataBase64Binary></ItemGroupData></FormData>
+<FormData FormOID="F_2"><ItemGroupData ItemGroupOID="G2" ItemGroupRepeatKey="1">
+<ItemData ItemOID="I_KIND" Value="hematoma"/></ItemGroupData>
+<ItemGroupData ItemGroupOID="G2" ItemGroupRepeatKey="2"><ItemData ItemOID="I_ON" Value="2024-01-20"/></ItemGroupData>
+</FormData></StudyEventData></SubjectData></ClinicalData></ODM>
+"""
+
+
+def test_extensions_of_vendors_are_offered_or_told_and_repeats_stay_apart(browser, good, bring_in):
+    assert bring_in(good).stored
+    address = send(browser, clinica__xml=VENDOR.encode())
+    page = follow(browser, address)
+    suggested = {line["name"]: line["target"] for line in page.context["lines"]}
+    assert suggested == {
+        "StudySubjectID": "patient_id", "Status": "", "StartDate": "", "SubjectKey": "", "StudyEventOID": "timepoint",
+        "pain_vas_mm": "pain_vas_mm", "kind": "kind", "onset_date": "onset_date",
+    }  # fmt: skip
+    page = matched(browser, address, columns={"StartDate": "assessment_date"})
+    # Each of the two repeated groups lacks what the other has: they are two events, and neither is whole.
+    assert sorted((column, reason) for _, column, _, reason in errors(page)) == [
+        ("kind", "must not be empty"), ("onset_date", "must not be empty"),
+    ]  # fmt: skip
+    told = " ".join(reason for *_, reason in warnings(page))
+    assert "1 files of the ODM file are not imported" in told
+    assert "DiscrepancyNote (http://www.openclinica.org/ns/odm_ext_v130/v3.1)" in told

@@ -4,10 +4,15 @@ import csv
 import io
 import json
 import zipfile
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
+from registry import tasks
+from registry.analysis.design import cohort_flows
+from registry.health import heartbeats
 from registry.imports.files import uploads
 from registry.models import Assessment, ExportPreset, Import, ImportPart, Patient, SavedCohort
 from registry.services.files import file_formats
@@ -215,8 +220,8 @@ def test_choices_are_kept_under_a_name_and_fill_the_page(good, bring_in, signed_
     assert (preset.created_by, preset.shared, page.context["preset"]) == (alice, True, preset)
     form = page.context["form"]
     assert {name: form[name].value() for name in CHOSEN} == CHOSEN
-    (shown,) = [one for one in page.context["previews"] if one["dataset"].name == "patients"]
-    assert "state_preop" in [column.name for column in shown["columns"]]
+    (shown,) = [one for one in page.context["previews"] if one.name == "patients"]
+    assert "state_preop" in [name for name, _label in shown.columns]
     out = signed_in("charlie")
     assert "Each month" in out.get(f"/export/?preset={preset.pk}").text
     assert out.post("/export/remove/", {"remove": preset.pk}).status_code == 404
@@ -239,3 +244,33 @@ def test_of_kept_choices_somebody_makes_those_that_they_may(signed_in, bob):
     assert client.get(f"/export/?preset={preset.pk}").context["form"]["cohort"].value() == f"saved:{cohort.pk}"
     page = signed_in("alice").get(f"/export/?preset={preset.pk}")
     assert (page.context["form"]["cohort"].value(), page.context["preset_faults"]) == ("all", ["Patients"])
+
+
+def test_in_a_large_registry_a_worker_counts_what_would_be_exported_for_each_persons_own_sites(
+    good, bring_in, signed_in, monkeypatch
+):
+    bring_in(good)
+    here = signed_in("alice").get("/export/").context["preview"]
+    sent = []
+    monkeypatch.setattr(cohort_flows, "is_large", lambda: True)
+    monkeypatch.setattr(tasks.preview_export, "delay", lambda *asked: sent.append(asked) or True)
+    first = signed_in("alice").get("/export/")
+    assert first.context["counting"]
+    assert b"No worker takes jobs at the moment" in first.content
+    heartbeats.alive(heartbeats.QUEUE + "jobs")
+    assert b"No worker" not in signed_in("alice").get("/export/", headers={"HX-Request": "true"}).content
+    (asked,) = sent  # once, however often the page looks
+    tasks.preview_export(*asked)
+    page = signed_in("alice").get("/export/")
+    kept = page.context["preview"]
+    assert (kept.exported, kept.tables) == (here.exported, here.tables)
+    assert kept.exported == 2
+    assert b"Counted " in page.content
+    assert signed_in("charlie").get("/export/").context["counting"]  # of another site, counted by itself
+    assert sent[1][0]["site_ids"] != asked[0]["site_ids"]
+    tasks.preview_export(*sent[1])
+    assert signed_in("charlie").get("/export/").context["preview"].exported == 1
+    later = timezone.now() + cohort_flows.FRESH + timedelta(seconds=1)
+    monkeypatch.setattr(cohort_flows.timezone, "now", lambda: later)
+    assert signed_in("alice").get("/export/").status_code == 200
+    assert sent[2:] == [asked]  # what is old is counted anew

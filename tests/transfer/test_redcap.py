@@ -10,7 +10,9 @@ from django.core.management import call_command
 from registry.exports.choices import Choices, InvalidChoices
 from registry.models import AdverseEvent, Patient
 from registry.protocol import redcap
-from tests.transfer.conftest import ASSESSMENT, EVENT, write_csv
+from registry.services.protocol import bringing
+from tests.protocol.conftest import publish  # noqa: F401
+from tests.transfer.conftest import ASSESSMENT, EVENT, PATIENT, findings, write_csv
 from tests.transfer.test_cases import matched
 from tests.transfer.test_import_flow import columns_of, counts, errors, follow, send, store, values_of, warnings
 
@@ -145,3 +147,90 @@ def test_a_format_with_a_shape_of_its_own_refuses_another(format):
     with pytest.raises(InvalidChoices, match="a shape of its own") as refused:
         Choices(format=format, shape="wide")
     assert refused.value.field == "shape"
+
+
+NEEDS = ("name", "form", "type", "label", "choices", "validation", "minimum", "identifier", "branching", "required")
+FIELDS = [
+    ("ppt_id", "intake", "text", "Participant ID", "", "", "", "", "", ""),
+    ("name", "intake", "text", "Name of the ward", "", "", "", "", "", "y"),  # a word that tables have for columns
+    ("born", "intake", "text", "Born", "", "date_ymd", "", "y", "", ""),
+    ("mail", "intake", "text", "Mail", "", "email", "", "", "", ""),
+    ("beds", "intake", "text", "Beds,\nall of them", "", "integer", "", "", "", ""),  # without limits
+    ("told", "intake", "descriptive", "Read this.", "", "", "", "", "", ""),
+    ("scan", "intake", "file", "Scan", "", "", "", "", "", ""),
+    ("sign", "intake", "file", "Signature", "", "signature", "", "", "", ""),
+    ("seen_at", "intake", "text", "Seen", "", "datetime_dmy", "", "", "", ""),
+    ("mood", "visit_form", "slider", "Mood", "sad | | glad", "", "", "", "", ""),
+    ("drugs", "visit_form", "checkbox", "Drugs", "1, one|3, three|-3, none", "", "", "", "", ""),
+    ("protein", "visit_form", "text", "Protein", "", "number", "", "", "", ""),
+    ("twice", "visit_form", "calc", "Twice", "[protein]*2", "", "", "", "", ""),
+    ("why", "visit_form", "notes", "Why none", "", "", "", "", "[drugs(-3)] = '1'", ""),
+    ("lab_on", "labs", "text", "On", "", "date_mdy", "", "", "", ""),
+    ("lab_value", "labs", "text", "Value", "", "number_2dp_comma_decimal", "0", "", "", "y"),
+]
+EVENTS = """\
+ppt_id,redcap_event_name,redcap_repeat_instrument,redcap_repeat_instance,redcap_data_access_group,name,mail,beds,scan,seen_at,\
+intake_complete,mood,drugs___1,drugs___3,drugs____3,protein,twice,why,visit_form_complete,lab_on,lab_value,labs_complete
+{1},before_surgery_arm_1,,,n01,"東病棟
+2",x@example.org,12,[document],2024-01-02 10:00,2,50,1,1,0,.5,1,,2,,,
+{1},1_month_arm_1,,,n01,,,,,,,,0,0,1,-.25,-.5,"ill
+then",2,,,
+{1},before_surgery_arm_1,labs,1,n01,,,,,,,,,,,,,,,2024-01-03,"1,5",2
+{1},before_surgery_arm_1,labs,2,n01,,,,,,,,,,,,,,,2024-01-04,"2,25",2
+{2},before_surgery_arm_1,,,n01,,,,,,0,,0,0,0,,,,0,,,
+"""
+
+
+def field_rows():
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([redcap.COLUMNS[key][0] for key in NEEDS])
+    writer.writerows(FIELDS)
+    return out.getvalue().encode()
+
+
+def test_a_project_comes_in_with_forms_of_its_own_and_goes_out_again(
+    browser, good, bring_in, publish, ada, as_person, as_system, tmp_path  # noqa: F811
+):  # fmt: skip
+    """Dictionary, data and back: what its fields hold stays the same, what is left out is told by name."""
+    assert bring_in(good).stored
+    with as_person(ada):
+        carried = bringing.read(field_rows(), "assessment")
+    assert carried.faults == []
+    told = {(note.row, note.name) for note in carried.notes}
+    assert told >= {(2, "ppt_id"), (4, "born"), (5, "mail"), (8, "told"), (9, "scan"), (10, "sign"), (11, "seen_at")}
+    for code, record in (("intake", "baseline"), ("visit_form", "assessment"), ("labs", "repeat")):
+        publish(carried.documents[code] | {"record": record})
+    # A file of before, without the own forms: what they require is not there yet, so the form is a draft.
+    write_csv(good / "patients.csv", [PATIENT | {"patient_id": "N01-0009"}])
+    (good / "assessments.csv").unlink()
+    (good / "adverse_events.csv").unlink()
+    report = bring_in(good)
+    assert (findings(report), report.stored) == ([], True)
+    sent = EVENTS.replace("{1}", "N01-0001").replace("{2}", "N01-0009").encode()
+    address = send(browser, data__csv=sent)
+    page = matched(browser, address, **{"repeats": "pass_over", "separators": "comma", "code-timepoint-0": "preop"})
+    assert errors(page) == []
+    said = {column: reason for _, column, _, reason in warnings(page)}
+    assert "is calculated by the registry" in said["twice"]
+    assert all("stands for nothing here" in said[column] for column in ("mail", "scan"))
+    assert {name: (count["new"], count["changed"]) for name, count in counts(address).items()} == {
+        "patients": (0, 1), "assessments": (0, 2), "own_labs": (2, 0),
+    }  # fmt: skip
+    assert store(browser, address, update="on").status_code == 302
+    path = tmp_path / "whole.zip"
+    call_command("export_data", path, format="redcap", content=["items", "extras"], stdout=io.StringIO())
+    with zipfile.ZipFile(path) as archive:
+        out = [
+            row for row in rows(archive.read("data/data.csv").decode()) if row["patient_id"] in ("N01-0001", "N01-0009")
+        ]
+    names = ("name", "beds", "seen_at", "mood", "drugs___1", "drugs___3", "drugs____3", "protein", "why", "lab_value")
+    assert [tuple(row[name] for name in names) for row in out if any(row[name] for name in names)] == [
+        ("東病棟\n2", "12", "2024-01-02 10:00", *[""] * 7),
+        ("", "", "", "50", "1", "1", "0", "0.5", "", ""),
+        ("", "", "", "", "0", "0", "1", "-0.25", "ill\nthen", ""),
+        *[(*[""] * 9, value) for value in ("1.50", "2.25")],
+    ]  # fmt: skip
+    with as_system():
+        states = dict(Patient.objects.values_list("pk", "baseline_state"))
+    assert (states["N01-0001"], states["N01-0009"]) == ("complete", "draft")

@@ -120,7 +120,7 @@ def test_numbers_are_no_days_and_keep_what_the_sheet_shows(rows):
         ("n", "1.5"),
         ("n", "12"),
         ("n", "1500"),
-        ("n", "0.5"),
+        ("p", "0.5"),
         ("n", "69.56"),
         ("n", "7"),
         ("n", "4.35"),
@@ -250,3 +250,32 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path, monkey
         monkeypatch.setattr(time, "time", lambda now=time.time: now() + 60)
         assert isolated.remove_left() == 1
         assert [*tmp_path.glob("metaspine-import-*")] == [mine]
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "shown"),
+    [
+        (1500, "#,##0", "1,500"),
+        (-1500, "#,##0", "-1,500"),
+        (7000, "0,", "7"),
+        (3.2, '0.0"cm"', "3.2cm"),
+        (12, "0000", "0012"),
+        (-3, "0;0", "3"),
+        (-3, "0;(0)", "(3)"),
+        (0, '0;-0;"zero"', "zero"),
+        (30, ";;;", workbook.HIDDEN),
+        (31, '"withheld"', "withheld"),
+        (5, '[=5]"N/A";0', "N/A"),
+        (6, '[=5]"N/A";0', "6"),
+        (150, '[>100]"high";General', "high"),
+        (99, '[>100]"high";General', "99"),
+        (0.5, "0%", "50%"),
+        (1500, "#,##0_);[Red](#,##0)", "1,500"),
+        (7, "[$-411]0", "7"),
+        (1.5, "0.00E+00", ""),
+        (0.5, "# ?/?", ""),
+        (1234, "000-0000", ""),
+    ],
+)
+def test_a_number_is_shown_as_its_format_shows_it(value, code, shown):
+    assert workbook.shown_number(value, code) == shown

@@ -8,6 +8,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django.core.cache import cache
 from django.utils import timezone
@@ -70,6 +71,7 @@ class FlowOf:
     """What is asked about a cohort by whoever looks at its flow."""
 
     cohort: Cohort
+    seconds_kept: ClassVar[int] = KEPT
 
     def to_json(self):
         return self.cohort.to_json()
@@ -85,8 +87,8 @@ class FlowOf:
 
 
 def kept(question):
-    """What the worker counted last: the Flow of a FlowOf, the Listed of a `cohort_lists.Behind`; None where it counted
-    none."""
+    """What the worker counted last: the Flow of a FlowOf, the Listed of a `cohort_lists.Behind`, the Preview of an
+    `exports.preview.PreviewOf`; None where it counted none."""
     return cache.get(question.key)
 
 
@@ -105,7 +107,7 @@ def keep(question, person_id):
     key, answer = question.key, None
     if cache.get(_wish_of(person_id), key) == key:
         answer = replace(question.count(), at=timezone.now())
-        cache.set(key, answer, KEPT)
+        cache.set(key, answer, question.seconds_kept)
     cache.delete(f"{key}:counting")
     return answer
 

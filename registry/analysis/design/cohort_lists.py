@@ -8,12 +8,13 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import ClassVar
 
 from django.utils import timezone
 
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts, plans
-from registry.analysis.design.cohort_flows import FRESH
+from registry.analysis.design.cohort_flows import FRESH, KEPT
 from registry.analysis.design.cohorts import ENROLLED, Cohort
 from registry.instruments.base import Label
 from registry.models import ComparisonRun
@@ -61,6 +62,7 @@ class Behind:
     site: str = ""
     run: str = ""
     group: str = ""
+    seconds_kept: ClassVar[int] = KEPT
 
     def to_json(self):
         asked = {"step": self.step, "site": self.site, "run": self.run, "group": self.group}

@@ -12,6 +12,8 @@ def relations(result, threshold):
     for code, of_entry in _OF_ENTRY.items():
         for entry in result.get(code, ()):
             yield from of_entry(entry)
+    for entry in result.get("propensity", ()):
+        yield from _of_unscored(entry, threshold)
     for entry in result.get("comparisons", ()):
         yield from _of_left_out(entry, result["cohort"]["groups"], threshold)
 
@@ -151,10 +153,29 @@ def _of_propensity(entry):
         yield from _of_names(row, ("used", "unmatched"), "scored")
     for (group,), rows in _grouped(entry["overlap"], ("group",)).items():
         yield from if_whole([Cell(row, "count") for row in rows], Cell(sizes[group], "scored"))
+    yield from _of_matches(entry, sizes)
     pairs = {(row["variable"], row["visit"]): row for row in entry["outcomes"]}
     for at, rows in _grouped(entry["categories"], ("variable", "visit")).items():
         for side in _SIDES:
             yield from if_whole([Cell(row, side) for row in rows], Cell(pairs[at], "n"))
+
+
+def _of_matches(entry, sizes):
+    """A set has one treated patient, so that sets less complete ones are those of whom a value lacks."""
+    for row in entry["fits"]:
+        yield from _of_model({"fits": [row]})
+        if row.get("sets") is not None:
+            yield from _same(Cell(sizes[entry["treated"]], "used"), Cell(row, "sets"))
+            yield from _same(Cell(row, "sets"), Cell(sizes[entry["treated"]], "used"))
+    for row in entry["outcomes"]:
+        yield from _of_model({"fits": [row]})
+
+
+def _of_unscored(entry, threshold):
+    """Who has no score is the rest of the group, whose size every reader knows."""
+    for row in entry["sizes"]:
+        if isinstance(row["n"], int) and 0 < row["n"] - row["scored"] < threshold:
+            yield Relation([Cell([Few(row["n"] - row["scored"], threshold)], 0), Cell(row, "scored")])
 
 
 def _of_quality(entry):
@@ -207,10 +228,13 @@ def hide_shares(result, threshold):
             _hide_effects(row)
     for part in result.values():
         _hide_statistics(part)
+    for entry in result.get("models", ()):
+        _hide_df(entry)
     for entry in result.get("qol", ()):
         _hide_differences(entry, threshold)
     for entry in result.get("propensity", ()):
         _hide_balance(entry, threshold)
+        _hide_weights(entry)
         _hide_outcomes(entry)
 
 
@@ -219,6 +243,7 @@ _SHARES = (
     (("counts", "n"), ("share", "low", "high")),
     (("improved", "n"), ("share", "low", "high")),
     (("count",), ("percent", "weight")),
+    (("used", "unmatched", "scored"), ("effective",)),
 )
 
 
@@ -257,7 +282,7 @@ def _hide_effects(row):
 
 
 def _hide_statistics(part):
-    """Statistics of a row that has a hidden count: a rank sum, or a chi-square of two categories, may give it away."""
+    """Statistics and df of a row with a hidden count: rank sums, chi-squares of two categories, df of t tests."""
     if isinstance(part, list):
         for row in part:
             if isinstance(row, dict) and _any_hidden(row):
@@ -268,15 +293,29 @@ def _hide_statistics(part):
             _hide_statistics(inner)
 
 
+def _hide_df(entry):
+    """Degrees of freedom of a model's terms are its patients less its terms: they go with the number of patients."""
+    if _any_hidden(entry["fits"]):
+        for row in (row for part in ("coefficients", "contrasts", "terms") for row in entry[part]):
+            _without_statistic(row)
+
+
 def _any_hidden(part):
     inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
     return is_few(part) or any(map(_any_hidden, inner))
 
 
+def _emptied(part):
+    """The same shape without numbers: F has two degrees of freedom, and a row of pairs a statistic each."""
+    if isinstance(part, dict):
+        return {name: _emptied(inner) for name, inner in part.items()}
+    return [None] * len(part) if isinstance(part, list) else None
+
+
 def _without_statistic(part):
     for name, inner in part.items():
-        if name == "statistic" or name.startswith("statistic_"):
-            part[name] = dict.fromkeys(inner) if isinstance(inner, dict) else None
+        if name.partition("_")[0] in ("statistic", "df"):
+            part[name] = _emptied(inner)
         elif isinstance(inner, dict):
             _without_statistic(inner)
 
@@ -287,6 +326,7 @@ def _hide_differences(entry, threshold):
         two = _two(entry, row)
         if any(is_few(part["n"]) for part in two) and not is_few(row["n"]):
             Cell(row, "n").hide(threshold)
+            _without_statistic(row)
         if any(is_few(part[name]) for part in two if "improved" in part for name in ("improved", "n")):
             row |= dict.fromkeys(("estimate", "low", "high"))
 
@@ -304,6 +344,16 @@ def _hide_balance(entry, threshold):
             share, name = row.get(f"{side}_{moment}"), f"{side}_{moment}"
             if row["level"] and share is not None and 0 < round(share * sizes[group][whole]) < threshold:
                 row |= dict.fromkeys((name, f"smd_{moment}", f"ratio_{moment}"))
+
+
+def _hide_weights(entry):
+    """Weights of the treated add up to those who were used, and pairs count them: both go where that is hidden."""
+    for row in entry["sizes"]:
+        if any(is_few(row[name]) for name in ("used", "unmatched", "scored")):
+            entry["pairs"] = []
+            for part in entry["overlap"]:
+                if part["group"] == row["group"]:
+                    part["weight"] = None
 
 
 def _hide_outcomes(entry):

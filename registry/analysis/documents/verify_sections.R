@@ -163,14 +163,14 @@ restricted_rows <- function(s, curves) {
     hazard <- ifelse(left > 0, k$died[inside] / (k$at_risk[inside] * left), 0)
     c(sum(area), sqrt(sum(later^2 * hazard)))
   })
-  row <- function(m, p = NULL) {
+  row <- function(m, p = NULL, z = NULL) {
     if (is.null(m)) return(c(horizon = h, estimate = NA, standard_error = NA, low = NA, high = NA))
-    c(horizon = h, estimate = m[1], standard_error = m[2], low = m[1] - qnorm(0.975) * m[2], high = m[1] + qnorm(0.975) * m[2], p = p)
+    c(horizon = h, estimate = m[1], standard_error = m[2], low = m[1] - qnorm(0.975) * m[2], high = m[1] + qnorm(0.975) * m[2], p = p, statistic = z)
   }
   c(lapply(means, row), lapply(pairs_of_groups(groups_of(s)), function(p) {
     one <- means[[p[1]]]; two <- means[[p[2]]]
     if (is.null(one) || is.null(two) || one[2]^2 + two[2]^2 == 0) return(row(NULL))
-    m <- c(two[1] - one[1], sqrt(one[2]^2 + two[2]^2)); row(m, 2 * pnorm(-abs(m[1] / m[2])))
+    m <- c(two[1] - one[1], sqrt(one[2]^2 + two[2]^2)); row(m, 2 * pnorm(-abs(m[1] / m[2])), m[1] / m[2])
   }))
 }
 survdiff_row <- function(d, ...) {
@@ -260,7 +260,7 @@ cox_rows <- function(s, d, names, strata) {
     k <- k + 1
     ph <- if (i == 1 && !is.null(zph)) zph[j, ] else rep(NA, 3)
     hazards <- c(hazards, list(c(estimate = unname(exp(coef(fit)[k])), low = table$conf.int[k, 3], high = table$conf.int[k, 4],
-      p = table$coefficients[k, ncol(table$coefficients)], ph_statistic = ph[[1]], ph_df = ph[[2]], ph_p = ph[[3]])))
+      p = table$coefficients[k, ncol(table$coefficients)], statistic = table$coefficients[k, "z"], ph_statistic = ph[[1]], ph_df = ph[[2]], ph_p = ph[[3]])))
   }
   whole <- if (is.null(zph)) c(NA, NA, NA) else zph[nrow(zph), ]
   list(hazards = c(gone, hazards), fit = c(n = fit$n, events = fit$nevent, missing = sum(known) - fit$n, likelihood_ratio = table$logtest[["test"]],
@@ -273,16 +273,16 @@ subgroup_rows <- function(s, d) {
     k$level <- k[[paste0("x.", x)]]; known <- droplevels(k[!is.na(k$level), ])
     crossed <- if (nlevels(factor(known$level)) > 1) list(cox_of(Surv(months, event) ~ treated + level, known, NULL, NULL),
                                                   cox_of(Surv(months, event) ~ treated * level, known, NULL, NULL))
-    p <- NA
+    p <- NA; x2 <- NA; df <- NA
     if (length(crossed) == 2 && !is.null(crossed[[1]]) && !is.null(crossed[[2]])) {
-      p <- pchisq(2 * diff(vapply(crossed, function(f) f$loglik[2], 0)), nlevels(known$level) - 1, lower.tail = FALSE)
+      x2 <- max(0, 2 * diff(vapply(crossed, function(f) f$loglik[2], 0))); df <- nlevels(known$level) - 1; p <- pchisq(x2, df, lower.tail = FALSE)
     }
     for (code in levels(k$level)) {
       part <- k[which(k$level == code), ]; if (!nrow(part)) next
       fit <- if (length(unique(part$treated)) > 1) cox_of(Surv(months, event) ~ treated, part,
         if (is.null(part$weight) || all(part$weight == 1)) NULL else part$weight, part$set)
-      told <- if (is.null(fit)) rep(NA, 4) else { z <- summary(fit); c(exp(coef(fit)), z$conf.int[1, 3:4], z$coefficients[1, ncol(z$coefficients)]) }
-      rows <- c(rows, list(c(n = nrow(part), events = sum(part$event), estimate = told[[1]], low = told[[2]], high = told[[3]], p = told[[4]], p_interaction = p)))
+      told <- if (is.null(fit)) rep(NA, 5) else { z <- summary(fit); c(exp(coef(fit)), z$conf.int[1, 3:4], z$coefficients[1, ncol(z$coefficients)], z$coefficients[1, "z"]) }
+      rows <- c(rows, list(c(n = nrow(part), events = sum(part$event), estimate = told[[1]], low = told[[2]], high = told[[3]], p = told[[4]], p_interaction = p, statistic = told[[5]], statistic_interaction = x2, df_interaction = df)))
     }
   }
   rows
@@ -358,7 +358,7 @@ contrast_rows <- function(L, groups, present, beta, V, df_of, adjust) {
   lapply(pairs, function(g) {
     i <- which(in_r[, 1] == match(g[2], present) & in_r[, 2] == match(g[1], present))
     if (!length(i)) return(none)
-    c(estimate = told[1, i], standard_error = told[2, i], df = told[3, i], low = told[1, i] - margin[i], high = told[1, i] + margin[i], p_raw = told[4, i], p = p[i])
+    c(estimate = told[1, i], standard_error = told[2, i], df = told[3, i], low = told[1, i] - margin[i], high = told[1, i] + margin[i], p_raw = told[4, i], p = p[i], statistic = told[1, i] / told[2, i])
   })
 }
 wald_f <- function(places, beta, V, df) { f <- c(beta[places] %*% solve(V[places, places], beta[places])) / length(places); c(statistic = f, df = length(places), df_residual = df, p = pf(f, length(places), df, lower.tail = FALSE)) }
@@ -380,7 +380,7 @@ ancova_parts <- function(s) {
     if (!anyNA(coef(full))) { a <- anova(fit, full)[2, ]; slopes <- c(statistic = a[["F"]], df = a[["Df"]], df_residual = full$df.residual, p = a[["Pr(>F)"]]) }
   }
   list(fits = list(c(n = nrow(frame), missing = sum(!is.na(d$group)) - nrow(frame), spread = sigma(fit), r_squared = summary(fit)$r.squared)),
-    coefficients = c(gone, lapply(seq_along(beta)[-1], function(i) c(estimate = t[i, 1], low = ci[i, 1], high = ci[i, 2], p = t[i, 4]))),
+    coefficients = c(gone, lapply(seq_along(beta)[-1], function(i) c(estimate = t[i, 1], low = ci[i, 1], high = ci[i, 2], p = t[i, 4], statistic = t[i, 3], df = df))),
     means = means, contrasts = contrast_rows(L, groups, present, beta, V, function(l) df, set_of(s, "adjust")),
     terms = list(wald_f(which(fit$assign == match("group", u$kept)), beta, V, df), slopes))
 }
@@ -394,7 +394,7 @@ logistic_parts <- function(s) {
   if (is.null(fit) || away || anyNA(coef(fit))) return(list(fits = list(c(n = 0, missing = missing)), coefficients = c(gone, blank_row(sum(u$columns)))))
   t <- coef(summary(fit)); ci <- exp(suppressMessages(confint.default(fit))); x <- fit$null.deviance - fit$deviance; k <- length(coef(fit)) - 1
   list(fits = list(c(n = nrow(frame), events = sum(frame$.y), missing = missing, likelihood_ratio = x, df = k, p = pchisq(x, k, lower.tail = FALSE))),
-    coefficients = c(gone, lapply(seq_len(k) + 1, function(i) c(estimate = exp(t[i, 1]), low = ci[i, 1], high = ci[i, 2], p = t[i, 4]))))
+    coefficients = c(gone, lapply(seq_len(k) + 1, function(i) c(estimate = exp(t[i, 1]), low = ci[i, 1], high = ci[i, 2], p = t[i, 4], statistic = t[i, 3]))))
 }
 # The mixed model: gls gives about five digits, so the restricted likelihood is written out and scored to its end.
 repeated_parts <- function(s) {
@@ -507,7 +507,7 @@ propensity_section <- function(b, s) {
   sizes <- lapply(sides, function(k) {
     w <- weight[k]; used <- sum(w > 0); c(n = length(k), scored = sum(!is.na(score[k])), used = used, unmatched = sum(!is.na(score[k])) - used, effective = if (sum(w^2)) sum(w)^2 / sum(w^2) else NA)
   })
-  scores <- c(blank_row(length(u$dropped)), if (is.null(fit)) blank_row(sum(u$columns)) else { t <- coef(summary(fit)); ci <- exp(confint.default(fit)); lapply(seq_len(nrow(t))[-1], function(i) c(estimate = exp(t[i, 1]), low = ci[i, 1], high = ci[i, 2], p = t[i, 4])) })
+  scores <- c(blank_row(length(u$dropped)), if (is.null(fit)) blank_row(sum(u$columns)) else { t <- coef(summary(fit)); ci <- exp(confint.default(fit)); lapply(seq_len(nrow(t))[-1], function(i) c(estimate = exp(t[i, 1]), low = ci[i, 1], high = ci[i, 2], p = t[i, 4], statistic = t[i, 3])) })
   n <- sum(u$rows) * !is.null(fit); missing <- sum(inside) - sum(u$rows)
   whole <- if (failed) c(n = 0, missing = missing) else c(n = n, missing = missing, if (matching) c(sets = length(unique(set[!is.na(set)])), caliper = caliper) else c(largest_weight = max(weight)))
   bins <- unlist(lapply(sides, function(k) lapply(0:19, function(i) {
@@ -577,17 +577,17 @@ outcome_parts <- function(s, d, set, weight, failed) {
 table_row <- function(test, t, sets) {
   n <- sum(t); row <- c(n = n, missing = sets - n)
   if (nrow(t) == 2) { x <- t[1, 2]; z <- t[2, 1]; e <- (x - z) / n; m <- qnorm(0.975) * sqrt(x + z - (x - z)^2 / n) / n; if (n && x + z) row <- c(row, estimate = e, low = e - m, high = e + m) }
-  if (test == "bowker") return(c(row, bowker_row(t)[c("statistic", "p")]))
+  if (test == "bowker") return(c(row, bowker_row(t)[c("statistic", "df", "p")]))
   x <- t[1, 2]; z <- t[2, 1]; if (x + z == 0) return(c(row, statistic = NA, p = NA))
   if (x + z < 25) return(c(row, p = binom.test(x, x + z)$p.value))
-  k <- suppressWarnings(mcnemar.test(t)); c(row, statistic = unname(k$statistic), p = k$p.value)
+  k <- suppressWarnings(mcnemar.test(t)); c(row, statistic = unname(k$statistic), df = 1, p = k$p.value)
 }
 paired_row <- function(test, a, z, graded) {
   k <- !is.na(a) & !is.na(z); e <- round(a[k] - z[k], 9); n <- sum(k); row <- c(n = n, missing = sum(!k))
   if (!graded) row <- c(row, treated_mean = if (n) mean(a[k]) else NA, treated_sd = if (n > 1) sd(a[k]) else NA, control_mean = if (n) mean(z[k]) else NA, control_sd = if (n > 1) sd(z[k]) else NA)
   if (test == "paired_t") {
     if (n < 2 || all(e == e[1])) return(c(row, estimate = NA, p = NA))
-    t <- t.test(e); return(c(row, estimate = unname(t$estimate), low = t$conf.int[1], high = t$conf.int[2], statistic = unname(t$statistic), p = t$p.value))
+    t <- t.test(e); return(c(row, estimate = unname(t$estimate), low = t$conf.int[1], high = t$conf.int[2], statistic = unname(t$statistic), df = n - 1, p = t$p.value))
   }
   if (!n || all(e == 0)) return(c(row, estimate = NA, p = NA))
   c(row, pseudomedian(e), signed_rank(e, test == "signed_rank_exact"))
@@ -624,7 +624,7 @@ weighted_row <- function(y, treated, weight) {
 mean_with_limits <- function(x) { n <- length(x); if (n < 2) return(c(if (n) mean(x) else NA, NA, NA)); m <- qt(0.975, n - 1) * sd(x) / sqrt(n); c(mean(x), mean(x) - m, mean(x) + m) }
 welch_row <- function(x, y) {
   n <- length(x) + length(y); t <- if (length(x) > 1 && length(y) > 1) tryCatch(t.test(y, x), error = function(e) NULL)
-  if (is.null(t)) c(estimate = NA, low = NA, high = NA, p = NA, n = n) else c(estimate = mean(y) - mean(x), low = t$conf.int[1], high = t$conf.int[2], p = t$p.value, n = n)
+  if (is.null(t)) c(estimate = NA, low = NA, high = NA, p = NA, n = n) else c(estimate = mean(y) - mean(x), low = t$conf.int[1], high = t$conf.int[2], p = t$p.value, n = n, statistic = unname(t$statistic), df = unname(t$parameter))
 }
 quality_section <- function(b, s) list(qaly = qaly_parts, course = course_parts, responders = responder_parts)[[set_of(s, "measure")]](s)
 area_of <- function(t, u, death, horizon, gaps) {
@@ -665,8 +665,8 @@ course_parts <- function(s) {
     low <- suppressWarnings(min(r, na.rm = TRUE)); if (!is.finite(low)) low <- 0
     if (any(dead)) r[dead] <- if (anyNA(d$death_day[dead])) low - 1 else low - 1 - (max(d$death_day[dead]) - d$death_day[dead])
     inside <- !is.na(r) & !is.na(d$group); g <- droplevels(d$group[inside]); x <- r[inside]
-    p <- if (nlevels(g) < 2 || length(unique(x)) < 2) NA else if (length(groups) == 2) suppressWarnings(wilcox.test(x ~ g, correct = TRUE, exact = FALSE)$p.value) else kruskal.test(x, g)$p.value
-    ranks <- c(ranks, list(c(n = length(x), dead = sum(dead & !is.na(d$group)), p = p)))
+    test <- if (nlevels(g) > 1 && length(unique(x)) > 1) if (length(groups) == 2) suppressWarnings(wilcox.test(x ~ g, correct = TRUE, exact = FALSE)) else kruskal.test(x, g)
+    ranks <- c(ranks, list(c(n = length(x), dead = sum(dead & !is.na(d$group)), unlist(list(p = test$p.value, statistic = unname(test$statistic), df = unname(test$parameter))))))
   }
   list(course = rows, differences = pairs, worst_rank = ranks)
 }

@@ -4,6 +4,7 @@ It is the text that tables print, so that every file shows what it showed before
 """
 
 from collections.abc import Iterable
+from itertools import combinations
 from typing import Any, Self
 
 from registry.analysis.design import methods
@@ -46,6 +47,13 @@ R_CALLS = {
     "marginal_homogeneity": "coin::mh_test(table(before, after))",
 }
 R_ADJUSTMENTS = {"benjamini_hochberg": "BH", "holm": "holm", "bonferroni": "bonferroni"}
+CORRECTIONS = {code: label for code, label in methods.ADJUSTMENTS.items() if code != "none"}
+CORRECTIONS["tukey"] = Label("Tukey's correction", "Tukey補正")
+OF_ALL = Label(
+    "{test}, of all {groups} groups at once: whether any of them differs",
+    "{test}（{groups}群全体：いずれかの群が異なるか）",
+)
+MOST_PAIRS = 15  # of six groups; the pairs of more are in their own columns
 TEST = Label("Test", "検定")
 STATISTIC = Label("Statistic", "統計量")
 DF = Label("{statistic}, df = {df}", "{statistic}、自由度 = {df}")
@@ -92,26 +100,42 @@ def opened(
     """
     if not text or text == ABSENT or answer.get("test") not in R_CALLS:
         return text
-    details = [(words(TEST), words(label))]
-    if statistic := _statistic(answer, words):
+    call = R_CALLS[answer["test"]].replace("before", sides[0]).replace("after", sides[1])
+    return made(text, words, words(label), symbol_of(answer["test"]), answer, effects, adjust, call)
+
+
+def made(
+    text: str, words: Any, label: str, symbol: str, answer: Any, effects: Iterable[Any], adjust: str | None, call: str
+) -> TestedP:
+    """The P with its details in their order: test, statistic, n and effects, correction, R's call."""
+    details = [(words(TEST), label)]
+    if statistic := _statistic(answer, symbol, words):
         details.append((words(STATISTIC), statistic))
     details += effects
-    call = R_CALLS[answer["test"]].replace("before", sides[0]).replace("after", sides[1])
-    if adjust in R_ADJUSTMENTS:
-        details += [
-            (words(BEFORE_CORRECTION), p_value(answer.get("p_raw"))),
-            (words(CORRECTION), words(methods.ADJUSTMENTS[adjust])),
-        ]
+    if adjust in CORRECTIONS:
+        details.append((words(BEFORE_CORRECTION), p_value(answer.get("p_raw"))))
+        details.append((words(CORRECTION), words(CORRECTIONS[adjust])))
+    if adjust in R_ADJUSTMENTS and "adjust =" not in call:
         call += f'; p.adjust(p, method = "{R_ADJUSTMENTS[adjust]}")'
     return TestedP(text, (*details, (words(IN_R), call)))
 
 
-def _statistic(answer: Any, words: Any) -> str:
+def symbol_of(test: str) -> str:
+    """What the statistic of a test is called; "" for one without."""
+    return methods.STATISTICS.get(test, "")
+
+
+def of_all(label: Label, groups: int) -> Label:
+    """The name of a test that compares more than two groups at once, with what it asks."""
+    return OF_ALL.format(test=label, groups=groups)
+
+
+def _statistic(answer: Any, symbol: str, words: Any) -> str:
     """“t = 2.31, df = 45.2”; "" where the test has none, or it is hidden with few patients."""
     value, df = answer.get("statistic"), answer.get("df")
-    if value is None:
+    if value is None or not symbol:
         return ""
-    text = f"{methods.STATISTICS[answer['test']]} = {number(value, 2)}"
+    text = f"{symbol} = {number(value, 2)}"
     if df is None:
         return text
     parts = df if isinstance(df, list) else [df]
@@ -137,7 +161,8 @@ def with_details(
     effects = [(words(KNOWN), ", ".join(f"{name} {known['n']}" for name, known in groups))] if groups else []
     effects += [*_effects(groups, words), *more]
     adjust = "none" if suffix else row.get("adjust", "none")
-    return opened(text, words, methods.BY_CODE[test].label, answer, effects, adjust)
+    label = methods.BY_CODE[test].label
+    return opened(text, words, of_all(label, len(groups)) if len(groups) > 2 else label, answer, effects, adjust)
 
 
 def _of(value: Any, pair: str) -> Any:
@@ -145,9 +170,14 @@ def _of(value: Any, pair: str) -> Any:
 
 
 def _effects(named: Any, words: Any) -> list[tuple[str, str]]:
-    """Of two groups the difference of their means, or of their shares of the first of two categories."""
+    """Of each two groups the difference of their means, or of their shares of the first of two categories."""
+    pairs = list(combinations(named, 2))
+    return [effect for pair in pairs for effect in _of_two(pair, words)] if len(pairs) <= MOST_PAIRS else []
+
+
+def _of_two(named: Any, words: Any) -> list[tuple[str, str]]:
     groups = [known for _name, known in named]
-    if len(groups) != 2 or any(isinstance(group["n"], Few) for group in groups):
+    if any(isinstance(group["n"], Few) for group in groups):
         return []
     between = " − ".join(name for name, _known in named) + ": "
     try:

@@ -19,7 +19,8 @@ NOTE = Label(
 )
 LABEL_UNIT = Label("{name}, {unit}", "{name}（{unit}）")
 UNITS = {
-    "years": Label("years", "歳"),
+    variables.YEARS_OF_AGE: Label("years", "歳"),
+    "years": Label("years", "年"),
     "months": Label("months", "か月"),
     "days": Label("days", "日"),
     "hours": Label("hours", "時間"),

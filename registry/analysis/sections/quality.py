@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.analysis.design.errors import refusal
+from registry.analysis.design.variables.sources import CONTINUOUS
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import group_column
 from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
@@ -60,6 +61,9 @@ class Quality(declared.Section):
         if self.measure == "responders":
             declared.number(KIND, "threshold", self.threshold, above=0)
 
+    def check(self, names):
+        names.get(self.variable, (CONTINUOUS,))
+
     def variables(self):
         return tuple((self.variable, visit) for visit in self.visits)
 
@@ -98,6 +102,8 @@ class Difference:
     p: float | None = None
     test: str = ""
     n: int = 0
+    statistic: float | None = None
+    df: float | None = None
     reason: str = ""
 
 
@@ -146,6 +152,8 @@ class WorstRank:
     n: int
     dead: int
     p: float | None = None
+    statistic: float | None = None
+    df: float | None = None
     reason: str = ""
 
 
@@ -281,7 +289,8 @@ def difference(pair, visit, first, second):
 
     def done():
         found = welch_t(second, first)
-        return Difference(pair, visit, found.estimate, found.low, found.high, found.p, "welch_t", found.n)
+        told = (found.estimate, found.low, found.high, found.p, "welch_t", found.n, found.statistic, found.df)
+        return Difference(pair, visit, *told)
 
     return attempted(done, lambda why: Difference(pair, visit, test="welch_t", n=first.size + second.size, reason=why))
 
@@ -338,7 +347,7 @@ def worst(patients, visit, column, dead):
 
     def done():
         found = mann_whitney(*samples) if len(samples) == 2 else kruskal_wallis(samples)
-        return WorstRank(visit, test, *size, found.p)
+        return WorstRank(visit, test, *size, found.p, found.statistic, found.df)
 
     if len(samples) < 2:
         return WorstRank(visit, test, *size, reason=NOT_ESTIMABLE.format(REASONS["one_group"]))

@@ -24,9 +24,10 @@ from registry.exports.choices import Choices, InvalidChoices
 from registry.exports.http_range import resumable
 from registry.instruments import value_sets
 from registry.instruments.base import Label
-from registry.models import Export
+from registry.models import Export, ExportPreset
 from registry.tasks import start_export
 from sites import audit
+from sites.database.longest import longest
 from sites.people.tokens import TokenScope
 from sites.tenancy.access import Can
 
@@ -82,9 +83,19 @@ ExportNew = serializer(
     {name: Declared(schema) for name, schema in (SCHEMAS | {"preset": PRESET}).items()},
     "Every choice may be left out.",
 )
+PresetNew = serializer(
+    "ExportPresetNew",
+    {
+        "name": Declared(TEXT | {"maxLength": longest(ExportPreset, "name")}),
+        "shared": Declared({"type": "boolean", "default": False, "description": "For everybody who exports."}),
+        "choices": Declared({"type": "object", "description": "As `POST /exports` takes them."}),
+    },
+    "Choices of an export to be kept under a name; one's own of this name are replaced.",
+)
 PresetShown = serializer(
     "ExportPreset",
     {
+        "id": serializers.IntegerField(),
         "name": Declared(TEXT),
         "shared": serializers.BooleanField(help_text="For everybody who exports."),
         "made_by": Declared(TEXT),
@@ -186,17 +197,60 @@ def _with_preset(given, access):
 
 
 class ExportPresets(_Exports):
-    needs = {"GET": Can.EXPORT}
-
     @extend_schema(parameters=lists.parameters((), PRESET_ORDERS), responses=lists.page_serializer(PresetShown))
     def get(self, request):
         """One's own kept choices and those that are shared. `POST /exports` takes one by its name."""
         return lists.page(request, presets.of(self.access), show=_preset, filters=(), orders=PRESET_ORDERS)
 
+    @extend_schema(request=PresetNew, responses={201: PresetShown})
+    @repeatable
+    def post(self, request):
+        """Keep choices of an export under a name."""
+        name, shared, given = _to_keep(dict(request.data))
+        choices, errors = choices_read(dict(given), self.access)
+        if errors:
+            raise request_body.refused({f"choices.{field}": reasons for field, reasons in errors.items()})
+        words = presets.words_of(choices, given.get("cohort", USUAL.cohort.name))
+        try:
+            preset = presets.keep(access=self.access, name=name, asked=words, shared=shared)
+        except presets.NameTaken:
+            reason = _("Somebody else shares choices of this name. Choose another name.")
+            raise request_body.refused({"name": [reason]}) from None
+        except ValueError:
+            reason = _("Choices are kept under a name of at most 80 characters.")
+            raise request_body.refused({"name": [reason]}) from None
+        return Response(_preset(preset), status=201)
+
+
+def _to_keep(given):
+    """(name, whether shared, choices) of a body; Problem 422 names every fault."""
+    errors = {field[:80]: [_("is not a field of this request")] for field in given if field not in PresetNew().fields}
+    name, shared, choices = given.get("name"), given.get("shared", False), given.get("choices")
+    if not isinstance(name, str):
+        errors["name"] = [SHAPES["string"]]
+    if not isinstance(shared, bool):
+        errors["shared"] = [SHAPES["boolean"]]
+    if not isinstance(choices, dict):
+        errors["choices"] = [Label("must be an object", "オブジェクトで指定してください")]
+    if errors:
+        raise request_body.refused(errors)
+    return name, shared, choices
+
+
+class ExportPresetRemoval(_Exports):
+    needs = {"POST": Can.EXPORT}
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request, preset_id):
+        """Remove kept choices: one's own, and shared ones for who looks after all sites. 404 for any other."""
+        if presets.remove(access=self.access, preset_id=preset_id) is None:
+            raise Http404
+        return Response(status=204)
+
 
 def _preset(preset):
     return represent(PresetShown, {
-        "name": preset.name, "shared": preset.shared, "made_by": preset.created_by.name,
+        "id": preset.pk, "name": preset.name, "shared": preset.shared, "made_by": preset.created_by.name,
         "choices": preset.choices, "updated_at": preset.updated_at,
     })  # fmt: skip
 

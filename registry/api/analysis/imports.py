@@ -1,13 +1,15 @@
 """Imports: send files, look at what they would do, decide. The same checks, history and undoing as on the page."""
 
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import MultiPartParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.response import Response
 
 from registry.api.records.reference import TEXT, TEXT_OR_NULL
@@ -17,7 +19,7 @@ from registry.api.shared.item_fields import Declared, code_filter, represent, se
 from registry.api.shared.parsing import JSONObject
 from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
-from registry.imports import jobs, unattended
+from registry.imports import findings, jobs, unattended
 from registry.imports.checking.staging import without_value
 from registry.imports.files import uploads
 from registry.imports.unattended import Answers, NotPossible
@@ -221,6 +223,33 @@ class FindingsOfImport(_Imports):
             for kind in ("errors", "warnings")
         }
         return Response(represent(ImportFindings, report_shown))
+
+
+class Workbook(BaseRenderer):
+    """For the negotiation alone: the bytes are sent as they are."""
+
+    media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    format = "xlsx"
+
+    def render(self, data, *args, **kwargs):
+        return data
+
+
+class WorkbookOfFindings(_Imports):
+    needs = {"GET": Can.IMPORT}
+    renderer_classes = (Workbook, JSONRenderer)
+
+    @extend_schema(responses={(200, Workbook.media_type): OpenApiTypes.BINARY})
+    def get(self, request, import_id):
+        """The findings as a workbook: the rows concerned, as they were typed, with their cells marked. 409 where there
+        are none, or where the files are kept no more.
+        """
+        job = self.of(import_id)
+        if job.status != Status.CHECKED or not any(jobs.report_of(job).values()):
+            raise Problem(409, _("This import has no findings to be mended."))
+        response = HttpResponse(findings.workbook(job, get_language()), content_type=Workbook.media_type)
+        response["Content-Disposition"] = f'attachment; filename="metaspine-import-{job.pk.hex[:8]}-findings.xlsx"'
+        return response
 
 
 class DecisionOnImport(_Imports):

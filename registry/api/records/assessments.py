@@ -29,7 +29,7 @@ from registry.api.shared.resource import Resource
 from registry.instruments import catalogue, value_sets
 from registry.instruments.keys import ASSESSMENT_DATE, PATIENT_ID, SITE_CODE, TIMEPOINT
 from registry.models import Assessment, Patient, State, Timepoint
-from registry.models.clinical import ASSESSMENT_EXTRAS, ASSESSMENT_ITEMS, record_of
+from registry.models.records.clinical import ASSESSMENT_EXTRAS, ASSESSMENT_ITEMS, record_of
 from registry.protocol.calculated import read_with
 from registry.services import outcomes
 from registry.services.entry.assessments import locked, save_assessment

@@ -14,7 +14,7 @@ from registry.api.shared.resource import Resource
 from registry.instruments.base import Item, Label
 from registry.instruments.keys import PATIENT_ID, SITE_CODE
 from registry.models import AdverseEvent, Assessment, EnteredInError
-from registry.models.moves import LONGEST_REASON
+from registry.models.records.moves import LONGEST_REASON
 from registry.services.entry import entered_in_error as service
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, ReasonRequired

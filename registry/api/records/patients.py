@@ -31,7 +31,7 @@ from registry.instruments import catalogue, levels
 from registry.instruments.keys import PATIENT_ID, SITE_CODE
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import Identity, Patient, State
-from registry.models.clinical import PATIENT_EXTRAS, PATIENT_ITEMS
+from registry.models.records.clinical import PATIENT_EXTRAS, PATIENT_ITEMS
 from registry.services.entry import patients as service
 from registry.services.files.data_use import of_use_to
 from registry.services.records import identity

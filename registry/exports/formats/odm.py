@@ -5,12 +5,14 @@ follow-up, one for each record of a repeating form of the study's own; a form an
 item for each column. A missing value is an item that is null, with its reason as a flag.
 """
 
+import re
 from itertools import groupby
-from xml.sax.saxutils import escape, quoteattr
 
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from lxml import etree
+from lxml.builder import E
 
 from registry.analysis.running.versions import product_version
 from registry.instruments import catalogue
@@ -19,6 +21,11 @@ from registry.instruments.core import follow_up_end
 from registry.instruments.keys import TIMEPOINT
 from registry.instruments.timepoints import unscheduled_number
 from registry.services.files.file_formats import FOLLOW_UP_ENDS, OWN
+from registry.services.protocol import branding
+
+NAMESPACE = "http://www.cdisc.org/ns/odm/v1.3"
+LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # no character of XML 1.0
 
 STUDY, VERSION = "ST.METASPINE", "MDV.1"
 PATIENT_EVENT, ADVERSE_EVENT, FOLLOW_UP_END = "SE.patient", "SE.adverse_event", "SE.follow_up_end"
@@ -34,11 +41,22 @@ EVERY = 500  # patients between two signs of progress
 def odm(archive, part):
     """The file `metaspine.odm.xml` of the archive, as UTF-8."""
     tables = {dataset.name: _Table(dataset, written, sql) for dataset, written, sql in part.tables}
-    with archive.entry(f"{part.folder}metaspine.odm.xml", table="all") as stream:
-        stream.write(_head(part.sites, tables).encode())
-        counts = _clinical_data(stream, tables, part.tick)
-        stream.write(b"</ClinicalData></ODM>\n")
-    return counts
+    with (
+        archive.entry(f"{part.folder}metaspine.odm.xml", table="all") as stream,
+        etree.xmlfile(stream, "UTF-8") as file,
+    ):
+        file.write_declaration()
+        with file.element(f"{{{NAMESPACE}}}ODM", _about_file(), {None: NAMESPACE}):
+            for element in (_study(tables), _locations(part.sites)):
+                _write(file, element)
+            with file.element("ClinicalData", StudyOID=STUDY, MetaDataVersionOID=VERSION):
+                return _clinical_data(file, tables, part.tick)
+
+
+def _write(file, element):
+    """Elements are made without the namespace, and are in it by standing below the root."""
+    element.tail = "\n"
+    file.write(element)
 
 
 class _Table:
@@ -63,33 +81,35 @@ class _Table:
 # Metadata
 
 
-def _head(sites, tables):
+def _about_file():
     now = timezone.localtime()
     made_at = now.isoformat(timespec="seconds")
-    synthetic = ' Description="SYNTHETIC DATA: these patients do not exist"' if settings.SYNTHETIC else ""
-    return "".join(
-        (
-            '<?xml version="1.0" encoding="UTF-8"?>\n',
-            '<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" ODMVersion="1.3.2" FileType="Snapshot" Granularity="All" ',
-            f'FileOID="metaspine.{now:%Y%m%d%H%M%S}" CreationDateTime="{made_at}" AsOfDateTime="{made_at}" ',
-            f'SourceSystem="Metaspine" SourceSystemVersion="{product_version()}"{synthetic}>\n',
-            _study(tables),
-            _locations(sites),
-            f'<ClinicalData StudyOID="{STUDY}" MetaDataVersionOID="{VERSION}">\n',
-        )
-    )
+    described = {"Description": "SYNTHETIC DATA: these patients do not exist"} if settings.SYNTHETIC else {}
+    return {
+        "ODMVersion": "1.3.2",
+        "FileType": "Snapshot",
+        "Granularity": "All",
+        "FileOID": f"metaspine.{now:%Y%m%d%H%M%S}",
+        "CreationDateTime": made_at,
+        "AsOfDateTime": made_at,
+        "SourceSystem": branding.PRODUCT,
+        "SourceSystemVersion": product_version(),
+        **described,
+    }
 
 
 def _study(tables):
     items = [item for table in tables.values() for item in table.items]
     units = sorted({item.variable.unit for item in items if item.variable.unit})
-    return "".join(
-        (
-            f'<Study OID="{STUDY}"><GlobalVariables><StudyName>Metaspine</StudyName>',
-            "<StudyDescription>Registry of surgery for spinal metastases</StudyDescription>",
-            "<ProtocolName>Metaspine</ProtocolName></GlobalVariables>\n",
-            _units(units),
-            f'<MetaDataVersion OID="{VERSION}" Name="Metaspine {product_version()}">\n',
+    brand = branding.current()
+    return E.Study(
+        E.GlobalVariables(
+            E.StudyName(brand.name("en") or brand.called),
+            E.StudyDescription("Registry of surgery for spinal metastases"),
+            E.ProtocolName(brand.called),
+        ),
+        *_units(units),
+        E.MetaDataVersion(
             _protocol(tables),
             *_events(tables),
             *_forms(tables),
@@ -97,8 +117,10 @@ def _study(tables):
             *(_item_def(item) for item in items),
             *(_code_list(f"CL.{item.name}", item.label, item.choices) for item in items if item.choices),
             _code_list(MISSING_LIST, Label("Reasons for missing values", "欠測理由"), _REASONS),
-            "</MetaDataVersion></Study>\n",
-        )
+            OID=VERSION,
+            Name=f"{branding.PRODUCT} {product_version()}",
+        ),
+        OID=STUDY,
     )
 
 
@@ -106,21 +128,17 @@ _REASONS = tuple(Choice(code, label) for code, label in MISSING_LABELS.items())
 
 
 def _units(units):
-    if not units:
-        return ""
-    definitions = (
-        f'<MeasurementUnit OID="MU.{unit}" Name="{unit}"><Symbol>{_said(unit)}</Symbol></MeasurementUnit>'
-        for unit in units
-    )
-    return f"<BasicDefinitions>{''.join(definitions)}</BasicDefinitions>\n"
+    if units:
+        symbols = ((unit, E.Symbol(_said(unit))) for unit in units)
+        yield E.BasicDefinitions(*(E.MeasurementUnit(symbol, OID=f"MU.{unit}", Name=unit) for unit, symbol in symbols))
 
 
-def _said(text):
-    return f'<TranslatedText xml:lang="en">{escape(text)}</TranslatedText>'
+def _said(text, language="en"):
+    return E.TranslatedText(text, {LANGUAGE: language})
 
 
-def _both(label):
-    return f'{_said(label.en)}<TranslatedText xml:lang="ja">{escape(label.ja)}</TranslatedText>'
+def _description(label):
+    return E.Description(_said(label.en), _said(label.ja, "ja"))
 
 
 def _visits(tables):
@@ -142,11 +160,12 @@ def _repeating(tables):
 
 
 def _protocol(tables):
-    references = (
-        f'<StudyEventRef StudyEventOID="{oid}" OrderNumber="{place}" Mandatory="No"/>'
-        for place, oid in enumerate(_event_oids(tables), 1)
-    )
-    return f"<Protocol>{''.join(references)}</Protocol>\n"
+    return E.Protocol(*_references("StudyEventRef", "StudyEventOID", _event_oids(tables)))
+
+
+def _references(tag, attribute, oids):
+    for place, oid in enumerate(oids, 1):
+        yield E(tag, {attribute: oid, "OrderNumber": str(place), "Mandatory": "No"})
 
 
 def _events(tables):
@@ -165,13 +184,9 @@ def _events(tables):
 
 
 def _event(oid, label, repeating, kind, forms):
-    references = "".join(
-        f'<FormRef FormOID="F.{form}" OrderNumber="{place}" Mandatory="No"/>' for place, form in enumerate(forms, 1)
-    )
-    return (
-        f'<StudyEventDef OID="{oid}" Name={quoteattr(label.en)} Repeating="{repeating}" Type="{kind}">'
-        f"<Description>{_both(label)}</Description>{references}</StudyEventDef>\n"
-    )
+    references = _references("FormRef", "FormOID", (f"F.{form}" for form in forms))
+    about = {"OID": oid, "Name": label.en, "Repeating": repeating, "Type": kind}
+    return E.StudyEventDef(_description(label), *references, about)
 
 
 def _titles(tables):
@@ -186,11 +201,8 @@ def _titles(tables):
 
 def _forms(tables):
     for form, title in _titles(tables).items():
-        yield (
-            f'<FormDef OID="F.{form}" Name={quoteattr(title.en)} Repeating="No">'
-            f"<Description>{_both(title)}</Description>"
-            f'<ItemGroupRef ItemGroupOID="IG.{form}" OrderNumber="1" Mandatory="Yes"/></FormDef>\n'
-        )
+        group = E.ItemGroupRef(ItemGroupOID=f"IG.{form}", OrderNumber="1", Mandatory="Yes")
+        yield E.FormDef(_description(title), group, OID=f"F.{form}", Name=title.en, Repeating="No")
 
 
 def _item_groups(tables):
@@ -199,25 +211,17 @@ def _item_groups(tables):
         for form, columns in table.forms.items():
             items.setdefault(form, []).extend(item for item, *_ in columns)
     for form, title in _titles(tables).items():
-        references = "".join(
-            f'<ItemRef ItemOID="I.{item.name}" OrderNumber="{place}" Mandatory="No"/>'
-            for place, item in enumerate(items.get(form, ()), 1)
-        )
-        yield (
-            f'<ItemGroupDef OID="IG.{form}" Name={quoteattr(title.en)} Repeating="No">'
-            f"<Description>{_both(title)}</Description>{references}</ItemGroupDef>\n"
-        )
+        references = _references("ItemRef", "ItemOID", (f"I.{item.name}" for item in items.get(form, ())))
+        yield E.ItemGroupDef(_description(title), *references, OID=f"IG.{form}", Name=title.en, Repeating="No")
 
 
 def _item_def(item):
     variable = item.variable
-    unit = f'<MeasurementUnitRef MeasurementUnitOID="MU.{variable.unit}"/>' if variable.unit else ""
-    checks = "" if item.choices else _checks(variable)
-    codes = f'<CodeListRef CodeListOID="CL.{item.name}"/>' if item.choices else ""
-    return (
-        f'<ItemDef OID="I.{item.name}" Name="{item.name}" DataType="{_data_type(item)}"{_length(item)}>'
-        f"<Description>{_both(item.label)}</Description>{unit}{checks}{codes}</ItemDef>\n"
-    )
+    unit = [E.MeasurementUnitRef(MeasurementUnitOID=f"MU.{variable.unit}")] if variable.unit else []
+    checks = [] if item.choices else _checks(variable)
+    codes = [E.CodeListRef(CodeListOID=f"CL.{item.name}")] if item.choices else []
+    about = {"OID": f"I.{item.name}", "Name": item.name, "DataType": _data_type(item), **_length(item)}
+    return E.ItemDef(_description(item.label), *unit, *checks, *codes, about)
 
 
 def _declared(item):
@@ -236,46 +240,42 @@ def _data_type(item):
 def _length(item):
     declared = _declared(item)
     if declared and declared.kind in OF_KINDS:
-        return ""
+        return {}
     if item.kind == "text":
-        return f' Length="{max(declared.max_length if declared else 0, 200)}"'
+        return {"Length": str(max(declared.max_length if declared else 0, 200))}
     if item.kind == "code":
-        return f' Length="{max(len(str(choice.code)) for choice in item.choices)}"'
-    return ' Length="20" SignificantDigits="17"' if item.kind == "number" else ""
+        return {"Length": str(max(len(str(choice.code)) for choice in item.choices))}
+    return {"Length": "20", "SignificantDigits": "17"} if item.kind == "number" else {}
 
 
 def _checks(variable):
-    bounds = (("GE", variable.minimum), ("LE", variable.maximum))
-    return "".join(
-        f'<RangeCheck Comparator="{comparator}" SoftHard="Hard"><CheckValue>{value}</CheckValue></RangeCheck>'
-        for comparator, value in bounds
-        if value is not None
-    )
+    for comparator, bound in (("GE", variable.minimum), ("LE", variable.maximum)):
+        if bound is not None:
+            yield E.RangeCheck(E.CheckValue(str(bound)), Comparator=comparator, SoftHard="Hard")
 
 
 def _code_list(oid, label, choices):
     kind = "integer" if choices and isinstance(choices[0].code, int) else "text"
-    items = "".join(
-        f"<CodeListItem CodedValue={quoteattr(str(choice.code))}><Decode>{_both(choice.label)}</Decode></CodeListItem>"
-        for choice in choices
-    )
-    return f'<CodeList OID="{oid}" Name={quoteattr(label.en)} DataType="{kind}">{items}</CodeList>\n'
+    decoded = ((choice.code, E.Decode(_said(choice.label.en), _said(choice.label.ja, "ja"))) for choice in choices)
+    items = (E.CodeListItem(decode, CodedValue=str(code)) for code, decode in decoded)
+    return E.CodeList(*items, OID=oid, Name=label.en, DataType=kind)
 
 
 def _locations(sites):
-    today = timezone.localdate()
-    sites = "".join(
-        f'<Location OID="L.{code}" Name="{code}" LocationType="Site"><MetaDataVersionRef StudyOID="{STUDY}" '
-        f'MetaDataVersionOID="{VERSION}" EffectiveDate="{today}"/></Location>'
-        for code in sites.values()
+    version = {"StudyOID": STUDY, "MetaDataVersionOID": VERSION, "EffectiveDate": str(timezone.localdate())}
+    return E.AdminData(
+        *(
+            E.Location(E.MetaDataVersionRef(version), OID=f"L.{code}", Name=code, LocationType="Site")
+            for code in sites.values()
+        ),
+        StudyOID=STUDY,
     )
-    return f'<AdminData StudyOID="{STUDY}">{sites}</AdminData>\n'
 
 
 # Data
 
 
-def _clinical_data(stream, tables, tick):
+def _clinical_data(file, tables, tick):
     """A cursor for each table side by side, each ordered by patient: nothing is kept but the patient being written."""
     patients, assessments, events = (tables[name] for name in ("patients", "assessments", "adverse_events"))
     of_visits, of_events = _ByPatient(assessments), _ByPatient(events)
@@ -285,20 +285,22 @@ def _clinical_data(stream, tables, tick):
     for row in patients.rows():
         patient_id, site = row[patients.places["patient_id"]], row[patients.places["site_code"]]
         visits, adverse = of_visits.of(patient_id), of_events.of(patient_id)
-        parts = [f'<SubjectData SubjectKey="{patient_id}"><SiteRef LocationOID="L.{site}"/>']
-        parts.append(_event_data(PATIENT_EVENT, "", patients, row))
+        subject = etree.Element("SubjectData", SubjectKey=patient_id)
+        etree.SubElement(subject, "SiteRef", LocationOID=f"L.{site}")
+        _add_event(subject, patients, row, PATIENT_EVENT)
         for visit in visits:
-            parts.append(_event_data(f"SE.{visit[assessments.places['timepoint']]}", "", assessments, visit))
+            _add_event(subject, assessments, visit, f"SE.{visit[assessments.places['timepoint']]}")
         for number, event in enumerate(adverse, 1):
-            parts.append(_event_data(ADVERSE_EVENT, f' StudyEventRepeatKey="{number}"', events, event))
+            _add_event(subject, events, event, ADVERSE_EVENT, number)
         ends = of_ends.of(patient_id) if of_ends else []
-        parts += [_event_data(FOLLOW_UP_END, "", tables[ENDS], end) for end in ends]
+        for end in ends:
+            _add_event(subject, tables[ENDS], end, FOLLOW_UP_END)
         for name, rows in of_own.items():
             own = rows.of(patient_id)
-            parts += _own_data(name, tables[name], own)
+            for record in own:
+                _add_event(subject, tables[name], record, f"SE.{name}", record[tables[name].places["record"]])
             counts[name] += len(own)
-        parts.append("</SubjectData>\n")
-        stream.write("".join(parts).encode())
+        _write(file, subject)
         counts["patients"] += 1
         counts["assessments"] += len(visits)
         counts["adverse_events"] += len(adverse)
@@ -307,12 +309,6 @@ def _clinical_data(stream, tables, tick):
         if counts["patients"] % EVERY == 0:
             tick(sum(counts.values()))
     return counts
-
-
-def _own_data(name, table, rows):
-    """The records of a repeating form of a patient, each known by its number."""
-    place = table.places["record"]
-    return [_event_data(f"SE.{name}", f' StudyEventRepeatKey="{row[place]}"', table, row) for row in rows]
 
 
 class _ByPatient:
@@ -334,24 +330,31 @@ class _ByPatient:
         return rows
 
 
-def _event_data(oid, repeat, table, row):
-    forms = "".join(
-        f'<FormData FormOID="F.{form}"><ItemGroupData ItemGroupOID="IG.{form}">{items}</ItemGroupData></FormData>'
-        for form, columns in table.forms.items()
-        if (
-            items := "".join(
-                _item_data(item, row[place], row[why] if why is not None else None) for item, place, why in columns
-            )
-        )
-    )
-    return f'<StudyEventData StudyEventOID="{oid}"{repeat}>{forms}</StudyEventData>'
+def _add_event(subject, table, row, oid, number=None):
+    """Add a row of `table`; a repeating event's is known by its number."""
+    event = etree.SubElement(subject, "StudyEventData", StudyEventOID=oid)
+    if number is not None:
+        event.set("StudyEventRepeatKey", str(number))
+    for form, columns in table.forms.items():
+        answered = [(item, row[place], row[why] if why is not None else None) for item, place, why in columns]
+        if answered := [answer for answer in answered if answer[1:] != (None, None)]:
+            form_data = etree.SubElement(event, "FormData", FormOID=f"F.{form}")
+            group = etree.SubElement(form_data, "ItemGroupData", ItemGroupOID=f"IG.{form}")
+            for item, value, reason in answered:
+                _add_item(group, item, value, reason)
 
 
-def _item_data(item, value, reason):
+def _add_item(group, item, value, reason):
+    oid = f"I.{item.name}"
     if value is not None:
-        text = repr(value) if isinstance(value, float) else str(value)
-        return f'<ItemData ItemOID="I.{item.name}" Value={quoteattr(text)}/>'
-    if reason is None:
-        return ""
-    flag = f'<Flag><FlagValue CodeListOID="{MISSING_LIST}">{reason}</FlagValue></Flag>'
-    return f'<ItemData ItemOID="I.{item.name}" IsNull="Yes"><Annotation SeqNum="1">{flag}</Annotation></ItemData>'
+        etree.SubElement(group, "ItemData", ItemOID=oid, Value=_written(value))
+    else:
+        data = etree.SubElement(group, "ItemData", ItemOID=oid, IsNull="Yes")
+        flag = etree.SubElement(etree.SubElement(data, "Annotation", SeqNum="1"), "Flag")
+        etree.SubElement(flag, "FlagValue", CodeListOID=MISSING_LIST).text = reason
+
+
+def _written(value):
+    if isinstance(value, str):
+        return value if value.isprintable() else UNWRITABLE.sub("\ufffd", value)
+    return repr(value) if isinstance(value, float) else str(value)

@@ -10,6 +10,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.db import connection
 
@@ -17,6 +18,7 @@ from registry.exports.formats import dictionary
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, Label
 from registry.instruments.keys import PATIENT_ID, SITE_CODE, TIMEPOINT
+from registry.protocol.redcap import tick_column
 from registry.services.files.file_formats import ADVERSE_EVENTS, OWN, RECORD
 
 # These name a row: REDCap has columns of its own for them.
@@ -25,6 +27,7 @@ ENROLMENT, VISIT = "enrolment", "visit"
 ROW = ("redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance", "redcap_data_access_group")
 LONGEST_EVENT = 18  # characters of an event's name in its unique name
 COMPLETE, INCOMPLETE = "2", "0"
+MOST_DP = 4  # decimals of REDCap's validations; a number with more is `number`, which shows what was typed
 EVERY = 2_000  # rows between two signs of progress
 
 README = """How to make a REDCap project of these files
@@ -52,7 +55,7 @@ class _Field:
     def columns(self):
         if not self.codes:
             return (self.output.name,)
-        return tuple(f"{self.output.name}___{code}".lower() for code in (*self.codes, *self._reasons))
+        return tuple(tick_column(self.output.name, code) for code in (*self.codes, *self._reasons))
 
     @property
     def _reasons(self):
@@ -62,11 +65,19 @@ class _Field:
         """The cells of one row, and whether it says anything: a value, or why there is none."""
         value, reason = row[self.place], row[self.reason] if self.reason is not None else None
         if not self.codes:
-            text = reason or "" if value is None else repr(value) if isinstance(value, float) else str(value)
+            text = reason or "" if value is None else _text(value)
             return [text], bool(text)
         chosen = set() if value is None else set(str(value).split(";"))
         ticks = [str(int(str(code) in chosen)) for code in self.codes]
         return ticks + [str(int(code == reason)) for code in self._reasons], bool(chosen or reason)
+
+
+def _text(value):
+    """A value as REDCap has it: of decimals as many as there are, or as `number_2dp` shows."""
+    if isinstance(value, float):
+        return repr(value)
+    text = str(value)
+    return text.rstrip("0").rstrip(".") if isinstance(value, Decimal) and -value.as_tuple().exponent > MOST_DP else text
 
 
 class _Table:

@@ -187,7 +187,7 @@ class Search(Resource):
     """`POST [kind]/_search`: a search whose parameters stand in a form, so that no log of addresses has them."""
 
     scopes = {"POST": TokenScope.READ}
-    kind = ""
+    kind, searches = "", True
 
     def post(self, request):
         content_type = request.content_type.partition(";")[0].strip().lower()
@@ -197,7 +197,8 @@ class Search(Resource):
         for name, values in request._request.POST.lists():
             asked.setlist(name, asked.getlist(name) + values)
         address = request.path.rpartition("/_search")[0]
-        answer = carried_out(request._request, "GET", f"{address}?{asked.urlencode()}", headers={"Accept": MEDIA_TYPE})
+        headers = {"Accept": MEDIA_TYPE, "Prefer": request.headers.get("Prefer", "")}
+        answer = carried_out(request._request, "GET", f"{address}?{asked.urlencode()}", headers=headers)
         return Response(answer.body, status=answer.status)
 
 

@@ -94,8 +94,18 @@ class PlainRenderer(JSONRenderer):
     charset = "utf-8"
 
 
+NO_PARAMETER = Label("{name} is not understood at this address.", "{name}はこのアドレスでは使えません。")
+NO_FORMAT = Label("_format is json; there is no other.", "_formatはjsonのみです。")
+FORMATS = ("json", MEDIA_TYPE, "application/fhir json", "application/json", "text/json")  # a plus sign that was lost
+
+
 class Resource(APIView):
-    """One address of the FHIR server."""
+    """One address of the FHIR server.
+
+    searches  whether it has parameters of its own, which it looks at itself
+    """
+
+    searches = False
 
     renderer_classes = (FHIRRenderer, PlainRenderer)
     parser_classes = (FHIRParser, JSONParser)
@@ -109,6 +119,11 @@ class Resource(APIView):
     def initial(self, request, *args, **kwargs):
         throttles.check(request)
         super().initial(request, *args, **kwargs)
+        if request.query_params.get("_format", "json") not in FORMATS:
+            raise Refused(406, NO_FORMAT, "not-supported")
+        others = [name for name in request.query_params if name not in ("_format", "_pretty")]
+        if others and not self.searches:
+            raise Refused(400, NO_PARAMETER.format(name=others[0][:40]), "not-supported")
 
     @property
     def access(self):

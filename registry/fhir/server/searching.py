@@ -34,6 +34,7 @@ def check(request, resource):
     """Refused for a parameter that is not understood: to leave it out would answer with more than was asked for."""
     own = tuple(name for name, _ in capability.RESOURCES[resource][1])
     known = (*own, *OF_EVERY_SEARCH, *(("_include",) if resource in INCLUDES else ()))
+    _leave_out(request, known)
     for name, values in request.GET.lists():
         if name not in known:
             names = {"name": name[:40], "known": ", ".join(known)}
@@ -45,6 +46,18 @@ def check(request, resource):
     for include in request.GET.getlist("_include"):
         if include not in INCLUDES.get(resource, ()):
             raise Refused(400, BAD_INCLUDE.format(known=", ".join(INCLUDES[resource])), "not-supported")
+
+
+def _leave_out(request, known):
+    """With `Prefer: handling=lenient` what is unknown is ignored, as the link `self` tells; a modifier never is."""
+    preferred = re.split(r"[,;]\s*", request.headers.get("Prefer", "").lower())
+    unknown = [name for name in request.GET if name not in known and ":" not in name]
+    if "handling=lenient" not in preferred or not unknown:
+        return
+    asked = request.GET.copy()
+    for name in unknown:
+        del asked[name]
+    request._request.GET, request._request.META["QUERY_STRING"] = asked, asked.urlencode()
 
 
 def count_of(request):

@@ -9,6 +9,7 @@ from django.utils import timezone
 from rest_framework.response import Response
 
 from registry.analysis.running.versions import product_version
+from registry.api.shared.etags import as_given
 from registry.api.shared.idempotency import repeatable
 from registry.fhir.mapping import capability, names, observations, patients, questionnaires, responses
 from registry.fhir.mapping.faults import Fault, InvalidResource
@@ -26,6 +27,7 @@ from registry.services.review.forms import own_records_of
 from sites.models import Site
 from sites.tenancy.access import Can
 
+GENDERS = "http://hl7.org/fhir/administrative-gender"
 SINCE = date(2026, 11, 1)
 NO_MATCH = Label(
     'Send If-Match with the version that was read, such as W/"3".',
@@ -58,7 +60,7 @@ SEVERAL = Label("Several patients have this identifier.", "この識別子の患
 class Nothing(Resource):
     """What answers for a kind of resource that is not here."""
 
-    permission_classes = ()
+    permission_classes, searches = (), True
 
     def get(self, request, rest):
         raise Http404
@@ -67,13 +69,15 @@ class Nothing(Resource):
 
 
 class Metadata(Resource):
-    permission_classes = ()
+    permission_classes, searches = (), True  # engines ask for it with parameters of their own
 
     def get(self, request):
         return Response(capability.statement(self.base, product_version(), SINCE))
 
 
 class Questionnaires(Resource):
+    searches = True
+
     def get(self, request):
         searching.check(request, "Questionnaire")
         resources = [
@@ -113,6 +117,8 @@ def _codes():
 
 
 class Patients(OfPatients):
+    searches = True
+
     def get(self, request):
         """Patients in the order of their numbers; the next page begins after the last."""
         self.access.require(Can.READ)
@@ -125,7 +131,8 @@ class Patients(OfPatients):
         if (tokens := searching.several(request, "identifier")) is not None:
             rows = rows.filter(pk__in=[number for token in tokens for number in self._with_identifier(token)])
         if (genders := searching.several(request, "gender")) is not None:
-            rows = rows.filter(sex__in=[token.rpartition("|")[2] for token in genders])
+            of_system = [token.rpartition("|")[2] for token in genders if token.rpartition("|")[0] in ("", GENDERS)]
+            rows = rows.filter(sex__in=of_system)
         total = rows.count() if searching.wants_total(request) else None
         if after := request.GET.get("_after"):
             rows = rows.filter(pk__gt=after)
@@ -244,6 +251,8 @@ class OnePatient(OfPatients):
 
 
 class _OfOnePatient(OfPatients):
+    searches = True
+
     def asked_for(self, request, kind):
         """The patient that a search of what is about one must name."""
         self.access.require(Can.READ)
@@ -285,9 +294,6 @@ class Everything(OfPatients):
     def get(self, request, patient_id):
         """A patient with every response and observation: `Patient/[id]/$everything`."""
         patient = self.patient(_decoded(patient_id))
-        for name in request.GET:
-            if name not in ("_format", "_pretty"):
-                raise Refused(400, searching.UNKNOWN_PARAMETER.format(name=name[:40], known="_format"), "not-supported")
         resources = [_patient(patient, _codes())]
         resources += _responses(patient, self.base, {}) + _observations(patient, self.base, {})
         return Response(searchset(request, resources, total=len(resources)))
@@ -388,7 +394,7 @@ class OneQuestionnaireResponse(OfPatients):
         if row is None or not answers.has_answers(row, instrument):
             raise Http404
         self.access.require(Can.ENTER, patient.site_id)
-        version = re.fullmatch(r'(?:W/)?"(\d{1,9})"', request.headers.get("If-Match", ""))
+        version = re.fullmatch(r'"(\d{1,9})"', ",".join(as_given(request.headers.get("If-Match", ""))))
         if not version:
             raise Refused(428, NO_MATCH, "required")
         if entered_in_error.says(self.sent):

@@ -45,7 +45,7 @@ BEGIN
             parts := parts || format('%s <= %s', own, (item ->> 'maximum')::numeric);
         END IF;
     END IF;
-    RETURN coalesce('(' || array_to_string(parts, ' AND ') || ')', 'true');
+    RETURN CASE WHEN parts = '{}' THEN 'true' ELSE '(' || array_to_string(parts, ' AND ') || ')' END;
 END $$;
 
 -- Adds what is new of `items` (as above, with `form`) to the table, and has each column accept what is declared now. One

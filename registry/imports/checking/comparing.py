@@ -427,6 +427,26 @@ def complete_sql(file, items, alias, missing):
     return " AND ".join(needed) or "true"
 
 
+def completing_sql(file, state, alias, missing, stored=""):
+    """SQL that is true where a draft becomes complete: `complete_sql`, and what own forms ask of whoever completes it.
+
+    stored  alias of the stored row, which has the answers that the file has no columns for; "" for a new row
+    """
+    items, current = file.forms[state], catalogue.current()
+    needed = [complete_sql(file, items, alias, missing)]
+    names = {item.name for item in items}
+    asked = [own for own in current.own.get(file.extra_forms.get(state, ""), ()) if current.asks(own.code)]
+    for instrument in asked:
+        for item in current.as_asked(instrument).items:
+            if item.name in names:
+                answered = f"({alias}.{column_of(item.name)} IS NOT NULL OR {missing} ? '{item.name}')"
+                needed.append(_unless_not_asked(item, _answered_if_asked(item, answered, alias), alias, current))
+            elif item.required and not item.show_if:
+                answered = f"({stored}.{column_of(item.name)} IS NOT NULL OR {stored}.missing ? '{item.name}')"
+                needed.append(_unless_not_asked(item, answered if stored else "false", alias, current))
+    return " AND ".join(needed)
+
+
 def _unless_not_asked(item, answered, alias, current):
     """SQL that is true where an item has its answer, or its visit does not ask it or leaves it open."""
     if item.name in KEYS:

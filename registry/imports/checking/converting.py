@@ -1,12 +1,13 @@
 """A mapped table as the registry's own files, row by row: each new file remembers which row a line came from."""
 
-import csv
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from registry.imports.checking.staging import HIDDEN
+from registry.imports.checking.unpivoting import NAMING, Unpivot, groups
 from registry.imports.files import cells as typed
 from registry.imports.files import mapping as mapped
-from registry.imports.files import notations, reading, redcap
+from registry.imports.files import notations, reading, redcap, repeats
 from registry.imports.files.questions import adult_of
 from registry.imports.report import Finding
 from registry.instruments.base import InvalidValue, Label
@@ -24,18 +25,55 @@ REPEATED = Label(
 )
 REPEAT_PASSED = Label("is a repeated row of REDCap and was passed over", "REDCapの繰り返し行のため読み飛ばしました")
 REPEAT_AS = Label("is a repeated row of REDCap: unscheduled visit {v}", "REDCapの繰り返し行を予定外の受診{v}としました")
-NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE, mapped.RECORD)
+OTHER_UNIT_NAMED = Label(
+    "says {u} in its name, which is not what is asked for: convert the values, and rename the column",
+    "列名の単位（{u}）が、求められる単位と異なります。値を換算し、列名を直してください",
+)
+SAY_NOTHING = Label(
+    "has no value in the matched columns, and is not imported; so are {n} rows in all: {rows}",
+    "対応する列に値のない行は取り込みません（{n}行：{rows}）",
+)
+LEFT_OUT_ROWS = Label(
+    "is left out, since its timepoint was said to be no assessment; so are {n} rows in all: {rows}",
+    "評価ではないとした時期の行は取り込みません（{n}行：{rows}）",
+)
+NAMED_ROWS = 20  # of those that say nothing
+DAYS_TO_1904 = 1462
 NOT_MATCHED = Label(
     "stands for nothing here and is not imported ({n} values)", "対応先がなく、取り込みません（値{n}件）"
+)
+CALCULATED = Label(
+    "is calculated by the registry and not imported ({n} values)",
+    "レジストリで計算する項目のため取り込みません（値{n}件）",
 )
 
 
 @dataclass
 class Converted:
-    """`rows`: by name of a registry's file, the line of it → the row of the source."""
+    """By name of a registry's file, its table (`reading.Rows`), and the line of it → what it came of.
+
+    rows    the row of the source
+    beside  what tells its columns from others of that row (`mapping.beside_of`): of which visit, or record, they are
+    """
 
     files: list = field(default_factory=list)
+    tables: dict = field(default_factory=dict)
     rows: dict = field(default_factory=dict)
+    beside: dict = field(default_factory=dict)
+
+    def add(self, name, cells, row, beside):
+        rows = self.tables[name].rows
+        rows.append(cells)
+        self.rows[name][len(rows) + 1] = row
+        if beside:
+            self.beside[name][len(rows) + 1] = beside
+
+    def places(self):
+        """By name of a repeating form's file, the line → which of its patient's records it is, where that is said."""
+        return {
+            name: {line: int(said[1:]) for line, said in lines.items() if said.startswith(repeats.NTH)}
+            for name, lines in self.beside.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -49,14 +87,15 @@ class _Understood:
     note: object = None
 
 
-def convert(table, mapping, folder, errors, warnings):
-    """Write the registry's files that `mapping` makes of a `sources.Table`; returns Converted. Raises Unreadable."""
-    return _Conversion(table, mapping, errors, warnings).run(folder)
+def convert(table, mapping, errors, warnings):
+    """The registry's files that `mapping` makes of a `sources.Table`, as Converted. Raises Unreadable."""
+    return _Conversion(table, mapping, errors, warnings).run()
 
 
 class _Conversion:
     def __init__(self, table, mapping, errors, warnings):
         self.table, self.mapping, self.errors, self.warnings = table, mapping, errors, warnings
+        self.is_both = mapping.is_both
         self.files = mapping.files()
         self.given = {file.name: mapping.given(file) for file in self.files}
         self.collected = {file.name: {} for file in self.files if file.key == (mapped.PATIENT,)}  # see `_collect`
@@ -64,10 +103,14 @@ class _Conversion:
         self.noted = set()
         self.options = {}  # target → its codes
         self.items = {}  # target → its item, None for a site or a tick
+        self.from_1904 = table.sheet is not None and table.sheet.from_1904
+        self.silent, self.left_out = [], []  # rows that bring nothing, and those that somebody left out
         self.unscheduled = {}  # patient → how many unscheduled visits were made
 
-    def run(self, folder):
-        converted = Converted(files=self.files, rows={file.name: {} for file in self.files})
+    def run(self):
+        names = [file.name for file in self.files]
+        tables = {name: reading.Rows(self.given[name]) for name in names}
+        converted = Converted(self.files, tables, {name: {} for name in names}, {name: {} for name in names})
         header = self.table.layout.names
         lacking = sorted(column for column, target in self.mapping.columns.items() if target and column not in header)
         if lacking:
@@ -75,14 +118,19 @@ class _Conversion:
         plan = []
         for place, name in enumerate(header):
             if target := self.mapping.columns.get(name, ""):
-                plan.append((place, name, mapped.base_of(target), mapped.visit_of_target(target)))
+                plan.append((place, name, mapped.base_of(target), mapped.beside_of(target)))
+        self.besides = list(dict.fromkeys(beside for *_, beside in plan if beside))
         by_name = {mapped.plain(name): place for place, name in reversed([*enumerate(header)])}
         self.instance = next((by_name[name] for name in redcap.INSTANCE if name in by_name), None)
         self.instrument = next((by_name[name] for name in redcap.INSTRUMENT if name in by_name), None)
         self._tell_of_left(header)
+        self._refuse_other_units()
+        for column, why in repeats.skipped({column: self.mapping.columns.get(column, "") for column in header}):
+            self.warnings.add(Finding(self.table.name, max(self.table.layout.header), column, "", why))
+        self.numbers = _numbers(plan)
         with reading.table(self.table.path) as rows:
             next(rows, None)
-            self._write(rows, plan, folder, converted)
+            self._convert(rows, plan, converted)
         return converted
 
     def _tell_of_left(self, header):
@@ -94,60 +142,116 @@ class _Conversion:
             counts = self.table.layout.counts.get(column, {})
             filled = sum(rows for cell, rows in counts.items() if typed.plain(cell).strip())
             if filled:
-                why = redcap.own_column(column, header) or NOT_MATCHED.format(n=filled)
+                is_calculated = any(file.passes_over(column) for file in file_formats.files())
+                why = redcap.own_column(column, header) or (CALCULATED if is_calculated else NOT_MATCHED).format(
+                    n=filled
+                )
                 self.warnings.add(Finding(self.table.name, None, column, "", why))
 
-    def _write(self, rows, plan, folder, converted):
-        streams = {file.name: (folder / file.filename).open("w", newline="") for file in self.files}
-        try:
-            self.writers = {file.name: csv.writer(streams[file.name], lineterminator="\n") for file in self.files}
-            self.lines = dict.fromkeys(self.writers, 1)
-            for name, writer in self.writers.items():
-                self.lines[name] += _written(writer, self.given[name])
-            for line, cells in rows:
-                row = self.table.row_of(line)
-                values, visits = self._values(row, cells, plan)
-                if self.nameless or self._is_passed_over(row, cells, values, visits):
-                    continue
-                for file in self.files:
-                    for said in self._rows_of(file, values, visits):
-                        self._put(file, row, said, converted)
-            for file in self.files:
-                for row, values in self.collected.get(file.name, {}).values():
-                    self._add(file, row, values, converted)
-        finally:
-            for stream in streams.values():
-                stream.close()
+    def _refuse_other_units(self):
+        """Refuse columns whose name says another unit than is asked for, as a mapping kept earlier may have them."""
+        for column, target in self.mapping.columns.items():
+            if target and (unit := mapped.unit_beside(column, target)):
+                self.errors.add(Finding(self.table.name, None, column, "", OTHER_UNIT_NAMED.format(u=unit)))
 
-    def _rows_of(self, file, values, visits):
-        """The rows that one row of the source makes of a file: of assessments one for each visit that stands beside
-        another.
+    def _convert(self, rows, plan, converted):
+        unpivot = self._unpivot(plan)
+        for block in reading.blocks(rows):
+            self._convert_block(block, plan, unpivot, converted)
+        for label, numbers in ((SAY_NOTHING, self.silent), (LEFT_OUT_ROWS, self.left_out)):
+            self._tell_of_rows(label, numbers)
+        for file in self.files:
+            for row, values in self.collected.get(file.name, {}).values():
+                self._add(file, row, values, converted)
+
+    def _unpivot(self, plan):
+        """The way for whole columns; None for rows of REDCap that may be repeated ones, for records side by side, and
+        where a column stands for what all rows have.
         """
-        if file != file_formats.ASSESSMENTS or not visits:
-            if file != file_formats.ASSESSMENTS or self.mapping.is_both:
-                yield values
-            return
-        if self.mapping.is_both:
-            yield values
-        base = {name: values[name] for name in (mapped.PATIENT,) if name in values}
-        for visit, answers in visits.items():
-            yield {**base, **answers, mapped.TIMEPOINT: visit}
+        alone = {target for _, _, target, beside in plan if not beside}
+        if self.instance is not None or self.numbers or alone.intersection(self.mapping.fixed):
+            return None
+        of_visits = groups(self.files, self.besides, is_both=self.is_both)
+        return Unpivot(plan, of_visits, self.given, self.mapping, self._understood_before, self.noted)
 
-    def _put(self, file, row, values, converted):
-        if not self._speaks_of(file, values):
+    def _convert_block(self, block, plan, unpivot, converted):
+        odd, made = unpivot.block([cells for _, cells in block]) if unpivot else (range(len(block)), ())
+        for number, (line, cells) in enumerate(block):
+            row = self.table.row_of(line)
+            if number in odd:
+                self._convert_row(row, cells, plan, converted)
+                continue
+            if not any(speaks[number] for _, speaks, _ in made):
+                self.silent.append(row)
+            for group, speaks, rows in made:
+                if speaks[number]:
+                    self._put_plain(group, row, rows[number], converted)
+
+    def _put_plain(self, group, row, texts, converted):
+        name = group.file.name
+        if name in self.collected:
+            self._collect(group.file, row, dict(zip(self.given[name], texts, strict=True)))
             return
+        converted.add(name, texts, row, group.beside)
+
+    def _convert_row(self, row, cells, plan, converted):
+        values, groups = self._values(row, cells, plan)
+        if self.nameless or self._is_passed_over(row, cells, values, groups):
+            return
+        self._tell_of_empty(row, groups)
+        told = [
+            self._put(file, row, said, converted, beside)
+            for file in self.files
+            for beside, said in self._rows_of(file, values, groups)
+        ]
+        if not any(told):
+            (self.left_out if self._is_left_out(values) else self.silent).append(row)
+
+    def _rows_of(self, file, values, groups):
+        """(what tells it from the others, row) of those that one row of the source makes of a file: of assessments one
+        for each visit that stands beside another, of a repeating form one for each record that does.
+        """
+        if file != file_formats.ASSESSMENTS or self.is_both:
+            yield "", values
+        sign = repeats.NTH if file.form else mapped.AT if file == file_formats.ASSESSMENTS else None
+        base = {name: values[name] for name in (mapped.PATIENT,) if name in values}
+        for beside in self.besides:
+            if beside[0] == sign and beside in groups:
+                visit = {mapped.TIMEPOINT: beside[1:]} if sign == mapped.AT else {}
+                yield beside, base | groups[beside] | visit
+
+    def _tell_of_empty(self, row, groups):
+        """Tell of a record that is empty before one that is not, in a row with the records side by side."""
+        for form, columns in self.numbers.items():
+            filled = {
+                int(beside[1:])
+                for beside, answers in groups.items()
+                if beside[0] == repeats.NTH and any(repeats.form_of(name) == form for name in answers)
+            }
+            for before, number in pairwise(sorted(columns)):
+                if number in filled and before not in filled:
+                    why = repeats.LEFT_EMPTY.format(v=before, n=number, form=form.title)
+                    self.warnings.add(Finding(self.table.name, row, columns[number], "", why))
+
+    def _put(self, file, row, values, converted, beside):
+        """Whether a row said something for a file, which is kept or written."""
+        if not self._speaks_of(file, values):
+            return False
         if file.name in self.collected:
             self._collect(file, row, values)
         else:
-            self._add(file, row, values, converted)
+            self._add(file, row, values, converted, beside)
+        return True
 
-    def _add(self, file, row, values, converted):
-        converted.rows[file.name][self.lines[file.name]] = row
-        self.lines[file.name] += _written(
-            self.writers[file.name], [values.get(name, "") for name in self.given[file.name]]
-        )
+    def _tell_of_rows(self, label, numbers):
+        if numbers:
+            rows = ", ".join(map(str, numbers[:NAMED_ROWS])) + (", …" if len(numbers) > NAMED_ROWS else "")
+            self.warnings.add(Finding(self.table.name, numbers[0], "", "", label.format(n=len(numbers), rows=rows)))
 
-    def _is_passed_over(self, row, cells, values, visits):
+    def _add(self, file, row, values, converted, beside=""):
+        converted.add(file.name, [values.get(name, "") for name in self.given[file.name]], row, beside)
+
+    def _is_passed_over(self, row, cells, values, groups):
         """Whether a row is a repeated one of REDCap that is not imported; one that is gets a visit of its own. A row of
         events alone is one event, whatever its number.
         """
@@ -158,7 +262,7 @@ class _Conversion:
         # A record of a repeating form is one, and an event is one, whatever its number.
         if any(file.form and self._speaks_of(file, values) for file in self.files):
             return False
-        if not visits and self._tells_events_alone(values):
+        if not groups and self._tells_events_alone(values):
             return False
         if self.mapping.repeats == mapped.UNSCHEDULED:
             patient = values.get(mapped.PATIENT, "")
@@ -179,12 +283,12 @@ class _Conversion:
         self.errors.add(Finding(self.table.name, row, column, value[:80], reason))
 
     def _values(self, row, cells, plan):
-        """(texts by registry column, the same of each visit that stands beside another); what was not understood is
-        told and left out.
+        """(texts by registry column, the same of each visit or record that stands beside another); what was not
+        understood is told and left out.
         """
-        values, visits, ticked = dict(self.mapping.fixed), {}, {}
+        values, groups, ticked = dict(self.mapping.fixed), {}, {}
         self.nameless = False  # whether whose row it is was not understood: nothing more is said of it
-        for place, column, target, visit in plan:
+        for place, column, target, beside in plan:
             cell = cells[place]
             if not cell or cell.isspace():
                 continue
@@ -194,21 +298,21 @@ class _Conversion:
             if understood.fault is not None:
                 self.nameless = self.nameless or target in NAMING
                 continue
-            into = visits.setdefault(visit, {}) if visit else values
+            into = groups.setdefault(beside, {}) if beside else values
             if ":" in target:
                 name, code = target.split(":")
-                ticked.setdefault((visit, name), set()).update({code} if understood.text == "1" else ())
+                ticked.setdefault((beside, name), set()).update({code} if understood.text == "1" else ())
             elif understood.text.startswith(mapped.REASON):
                 into[target + file_formats.MISSING_SUFFIX] = understood.text[len(mapped.REASON) :]
             else:
                 into[target] = understood.text
-        for (visit, name), codes in ticked.items():
+        for (beside, name), codes in ticked.items():
             declared = [str(choice.code) for choice in mapped.catalogue_item(name).choices]
-            into = visits.setdefault(visit, {}) if visit else values
+            into = groups.setdefault(beside, {}) if beside else values
             into[name] = ";".join(code for code in declared if code in codes)
         if values.get(mapped.PATIENT):
             values[mapped.PATIENT] = self.mapping.prefix + values[mapped.PATIENT]
-        return values, visits
+        return values, groups
 
     def _understood_before(self, target, cell):
         """What a cell says; the same text under the same column is read once."""
@@ -241,11 +345,20 @@ class _Conversion:
             coded = target == mapped.SITE or ":" in target
             self.items[target] = None if coded else mapped.catalogue_item(target)
         item = self.items[target]
+        kind = typed.parts(cell)[0].lower()
         try:
+            if kind == "p":
+                text = typed.text_for(item, cell)
             if options := self.options[target]:
                 return self._code(options, item, text)
             text = typed.text_for(item, cell, numbers=self.mapping.numbers).strip()
-            return self._of_item(target, item, text, typed.parts(cell)[0].lower())
+            if self.from_1904 and kind == "n" and item.kind == "date" and text.isdigit():
+                text = str(int(text) + DAYS_TO_1904)
+            understood = self._of_item(target, item, text, kind)
+            if item.kind in ("integer", "decimal") and typed.shows_another(cell):
+                note = notations.SHOWN_OTHERWISE.format(v=understood.text)
+                return _Understood(understood.text, note=note)
+            return understood
         except InvalidValue as error:
             return _Understood(fault=error.reason)
 
@@ -273,13 +386,12 @@ class _Conversion:
 
     def _speaks_of(self, file, values):
         """Whether a row has something to say for a file, beside whose it is."""
-        if (
-            file == file_formats.ASSESSMENTS
-            and mapped.TIMEPOINT in values
-            and values[mapped.TIMEPOINT] == mapped.LEFT_OUT
-        ):
+        if file == file_formats.ASSESSMENTS and self._is_left_out(values):
             return False
         return any(values.get(name) for name in self.given[file.name] if name not in NAMING)
+
+    def _is_left_out(self, values):
+        return values.get(mapped.TIMEPOINT, "said") == mapped.LEFT_OUT
 
     def _collect(self, file, row, values):
         """Add a row's values to its patient: a REDCap export spreads one patient over a row for each event.
@@ -298,12 +410,15 @@ class _Conversion:
             known.setdefault(name, text)
 
 
+def _numbers(plan):
+    """Repeating form → number of a record → the first of its columns, of those that stand side by side."""
+    columns = {}
+    for _place, column, target, beside in plan:
+        if beside.startswith(repeats.NTH):
+            columns.setdefault(repeats.form_of(target), {}).setdefault(int(beside[1:]), column)
+    return columns
+
+
 def _noted(read):
     text, note = read
     return text, None, note or None
-
-
-def _written(writer, cells):
-    """Write a record; returns how many lines it takes."""
-    writer.writerow(cells)
-    return 1 + sum(cell.count("\n") for cell in cells)

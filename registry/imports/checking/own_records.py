@@ -37,13 +37,18 @@ def find_unknown(cursor, file, errors):
     errors.extend(findings, total)
 
 
-def recognise(cursor, file, staged, identifies, warnings):
+def recognise(cursor, file, staged, identifies, warnings, places):
     """Give rows without a number that of a stored record with the same answers, so that a file brought in twice
     stores nothing twice; of several the first takes the first. Rows that stay alike are told.
 
     staged      the `Staged` of the file: columns that it has not, and reasons that it does not tell, are not compared
     identifies  ids of the sites whose identifying answers may be compared; None for all
+    places      line → which of the patient's records a row is, counted in the order in which they were entered: one
+                with other answers than any other record is a correction of it
     """
+    values = {"form": file.form, "sites": list(identifies or ())}
+    if places:
+        _take_places(cursor, file, values, places, _same(file, staged, "t", hidden=identifies is not None))
     cursor.execute(
         f"""
         WITH alike AS (
@@ -56,9 +61,11 @@ def recognise(cursor, file, staged, identifies, warnings):
         UPDATE {stage(file)} AS s SET id = alike.id FROM alike WHERE alike.line = s.line AND of_record = of_line
         RETURNING s.line, s.id::text
         """,
-        {"form": file.form, "sites": list(identifies or ())},
+        values,
     )
     _tell(file, warnings, [(line, number, STORED.format(v=number)) for line, number in cursor.fetchall()])
+    if places:
+        _take_places(cursor, file, values, places, "true")
     cursor.execute(
         f"""
         SELECT s.line, min(t.line) FROM {stage(file)} AS s JOIN {stage(file)} AS t
@@ -67,6 +74,25 @@ def recognise(cursor, file, staged, identifies, warnings):
         """
     )
     _tell(file, warnings, [(line, "", AGAIN.format(n=first)) for line, first in cursor.fetchall()])
+
+
+def _take_places(cursor, file, values, places, condition):
+    """Give rows the number of the record that is the patient's first, second, …, where no other row has it."""
+    cursor.execute(
+        f"""
+        WITH placed AS (SELECT * FROM unnest(%(lines)s::int[], %(places)s::int[]) AS u (line, place)), stored AS (
+            SELECT *, row_number() OVER (PARTITION BY patient_id ORDER BY id) AS place
+            FROM {file.table} WHERE form = %(form)s
+        )
+        UPDATE {stage(file)} AS s SET id = of_place.id FROM (
+            SELECT s.line, t.id FROM placed JOIN {stage(file)} AS s USING (line)
+            JOIN stored AS t ON t.patient_id = s.patient_id AND t.place = placed.place
+            WHERE s.id IS NULL AND NOT EXISTS (SELECT FROM {stage(file)} AS named WHERE named.id = t.id)
+              AND {condition}
+        ) AS of_place WHERE of_place.line = s.line
+        """,
+        values | {"lines": list(places), "places": list(places.values())},
+    )
 
 
 def _same(file, staged, other, *, hidden=False):

@@ -1,12 +1,14 @@
 """Cleaning a file row by row and bringing it into a temporary table, where it is compared with what is stored.
 
 What a cell accepts is asked of `Item.clean`, once for each different text of a column: a file of 200 000 assessments
-has five million cells and a few hundred different ones.
+has five million cells and a few hundred different ones. They are looked up by whole columns of some rows
+(`_Reader.plain_block`); rows of which something must be told are read one by one.
 """
 
 import json
 import re
 from dataclasses import dataclass
+from itertools import compress
 
 from registry.imports.files import cells as typed
 from registry.imports.files import notations, reading
@@ -23,7 +25,6 @@ from registry.services.records.identity import opened, sealed
 from registry.services.records.identity_marks import marks
 
 REMEMBERED = 100_000  # different texts of a column; beyond that each is cleaned anew
-BLOCK = 1 << 16
 
 EMPTY_KEY = Label("must not be empty", "空欄にできません")
 PATIENT_ID = Label(
@@ -61,6 +62,7 @@ class Cleaned(dict):
         self.item, self.today = item, today
         self.full_width = {}  # text typed in full width → the value that it was taken for
         self.without_time = {}  # what a sheet shows of a day with a time → the day
+        self.otherwise = {}  # what a sheet shows of a number → another number, which the cell holds
 
     def __missing__(self, text):
         raw = file_formats.unguarded(text) if self.item.kind == "text" else text
@@ -72,6 +74,8 @@ class Cleaned(dict):
                 if had_time:
                     self.without_time[typed.shown(text)] = raw
         value = self.item.clean(raw, today=self.today)
+        if is_typed and self.item.kind in ("integer", "decimal") and typed.shows_another(text):
+            self.otherwise[typed.shown(text)] = value
         if self.item.kind != "text" and not (is_typed or text.isascii()):
             self.full_width[text] = value
         if len(self) < REMEMBERED:
@@ -83,7 +87,7 @@ class Copied(dict):
     """The text of a cell to how COPY reads its clean value; raises InvalidValue."""
 
     def __init__(self, cleaned):
-        self.cleaned = cleaned
+        self.cleaned, self.item = cleaned, cleaned.item
 
     def __missing__(self, text):
         copied = copy_text(self.cleaned[text])
@@ -93,12 +97,13 @@ class Copied(dict):
 
 
 _LEVELS = frozenset(levels.LEVELS)
+NULL = r"\N"  # of COPY
 
 
 def copy_text(value):
     """A clean value in PostgreSQL's COPY text format."""
     if value is None:
-        return r"\N"
+        return NULL
     if isinstance(value, tuple):
         if set(value) <= _LEVELS:
             return str(levels.mask(value))
@@ -182,7 +187,8 @@ def read_into_stage(cursor, file, path, errors, today, *, partial=False):
             if not reader.accepts_header([name.strip() for name in header]):
                 return Staged(is_complete=False)
             with cursor.copy(copy_into) as copy:
-                _write(copy, reader.records(rows))
+                for records in reader.records(rows):
+                    copy.write(records)
     except reading.Unreadable as fault:
         reader.stop(fault)
     keys = ", ".join(file_formats.column_of(name) for name in file.key)
@@ -295,17 +301,6 @@ def _keep_unseen_births(cursor, sites):
     return sum(given for _, given in rows)
 
 
-def _write(copy, records):
-    block, size = [], 0
-    for record in records:
-        block.append(record)
-        size += len(record)
-        if size > BLOCK:
-            copy.write("".join(block))
-            block, size = [], 0
-    copy.write("".join(block))
-
-
 class _Reader:
     """One file's rows as COPY records; what is wrong with them goes to `errors`."""
 
@@ -373,7 +368,11 @@ class _Reader:
                 label.format(v=HIDDEN if memory.item.identifying else shown(value)),
             )
             for memory, _ in self.cleaned
-            for label, rewritten in ((FULL_WIDTH, memory.full_width), (notations.TIME_DROPPED, memory.without_time))
+            for label, rewritten in (
+                (FULL_WIDTH, memory.full_width),
+                (notations.TIME_DROPPED, memory.without_time),
+                (notations.SHOWN_OTHERWISE, memory.otherwise),
+            )
             for text, value in rewritten.items()
         )
 
@@ -382,38 +381,61 @@ class _Reader:
         self.errors.add(Finding(self.file.filename, fault.row, "", "", fault.reason))
 
     def records(self, rows):
-        """COPY records of (line, cells), up to where the file can be read."""
+        """COPY records of (line, cells), block by block, up to where the file can be read."""
         try:
             yield from self._records(rows)
         except reading.Unreadable as fault:  # raised further, it would break off the COPY and the transaction with it
             self.stop(fault)
 
     def _records(self, rows):
-        copied, mandatory, reason_cells, of_patients = self.copied, self.mandatory, self.reason_cells, self._of_patients
-        for line, cells in rows:
-            self.count += 1
-            if len(cells) != self.width:
-                self._fault(line, "", "", reading.CELLS.format(n=len(cells), m=self.width))
-                continue
-            cells.append("")
-            values = self._values(line, cells) if of_patients else None
-            try:
-                fields = [memory[cells[index]] for memory, index in copied]
-            except InvalidValue:
-                values = values or self._values(line, cells)
-                fields = [copy_text(values[index]) for index in self.stored_at]
-            for name, index in mandatory:
-                if not cells[index].strip():
-                    self._fault(line, name, "", EMPTY_KEY)
-            missing = "{}"
-            for index in reason_cells:
-                if cells[index]:
-                    values = values or self._values(line, cells)
-                    missing = self._missing(line, cells, values)
-                    break
-            if of_patients:
-                fields += self._of_patient(line, dict(zip(self.names, values, strict=True)))
-            yield f"{line}\t" + "\t".join(fields) + f"\t{missing}\n"
+        for block in reading.blocks(rows):
+            self.count += len(block)
+            yield self.plain_block(block) or "".join(self.record(line, cells) for line, cells in block)
+
+    def plain_block(self, block):
+        """COPY records of rows of which nothing must be told, by whole columns; "" where `record` has to read them."""
+        lines, rows = zip(*block, strict=True)
+        if self._of_patients or any(len(cells) != self.width for cells in rows):
+            return ""
+        columns = [*zip(*rows, strict=True), ("",) * len(rows)]
+        try:
+            fields = {memory.item.name: [*map(memory.__getitem__, columns[index])] for memory, index in self.copied}
+            missing = self._plain_reasons(columns, fields, len(rows))
+        except InvalidValue:
+            return ""
+        if missing is None or not all(all(map(str.strip, columns[index])) for _, index in self.mandatory):
+            return ""
+        return "\n".join(map("\t".join, zip(map(str, lines), *fields.values(), missing, strict=True))) + "\n"
+
+    def _plain_reasons(self, columns, fields, size):
+        """`_missing` of each row of a block; None where a reason stands beside a value."""
+        given = {}
+        for name, memory, index in self.reasons:
+            for number in compress(range(size), columns[index]):
+                if reason := memory[columns[index][number]]:
+                    if fields[name][number] != NULL:
+                        return None
+                    given.setdefault(number, []).append(f'"{name}": "{reason}"')
+        missing = ["{}"] * size
+        for number, reasons in given.items():
+            missing[number] = f"{{{', '.join(reasons)}}}"
+        return missing
+
+    def record(self, line, cells):
+        """The COPY record of a row; what is wrong with it is told."""
+        if len(cells) != self.width:
+            self._fault(line, "", "", reading.CELLS.format(n=len(cells), m=self.width))
+            return ""
+        cells = [*cells, ""]
+        values = self._values(line, cells)
+        for name, index in self.mandatory:
+            if not cells[index].strip():
+                self._fault(line, name, "", EMPTY_KEY)
+        fields = [copy_text(values[index]) for index in self.stored_at]
+        missing = self._missing(line, cells, values) if any(cells[index] for index in self.reason_cells) else "{}"
+        if self._of_patients:
+            fields += self._of_patient(line, dict(zip(self.names, values, strict=True)))
+        return f"{line}\t" + "\t".join(fields) + f"\t{missing}\n"
 
     def _fault(self, line, column, value, reason):
         self.errors.add(Finding(self.file.filename, line, column, value, reason))

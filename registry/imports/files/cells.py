@@ -4,6 +4,8 @@ A cell whose kind cannot hold the column is an error that shows what the sheet s
 no patient's number.
 """
 
+import re
+
 from registry.imports.files.workbook import KINDS, MARK, SHOWN
 from registry.instruments.base import InvalidValue, Label
 
@@ -11,6 +13,10 @@ PATIENT = "patient_id"
 
 IS_DATE = Label("is a date in the sheet", "シートでは日付です")
 IS_TIME = Label("is a time in the sheet: write the number", "シートでは時刻です。数値で入力してください")
+IS_PERCENTAGE = Label(
+    "is a percentage in the sheet: write the number itself",
+    "シートではパーセント表示です。数値そのものを入力してください",
+)
 IS_LOGICAL = Label("is TRUE or FALSE in the sheet, not a value of this column", "シートでは論理値（TRUE／FALSE）です")
 IS_NUMBER = Label(
     "is a number in the sheet, which keeps no zeros in front: format the column as text, or choose to "
@@ -56,11 +62,25 @@ def text_for(item, cell, *, numbers=False):
         if names_patient or item is None or item.kind != "text":
             raise InvalidValue(_told(IS_DATE, shows, text))
         return shows
+    if kind == "p" and (item is None or item.kind != "text"):
+        raise InvalidValue(_told(IS_PERCENTAGE, shows, text))
     if kind == "t" and (item is None or item.kind != "text"):
         raise InvalidValue(IS_TIME)
     if kind == "b" and not (item is not None and ((item.kind == "text" and not names_patient) or item.choices)):
         raise InvalidValue(IS_LOGICAL)
     return text
+
+
+def shows_another(cell):
+    """Whether the sheet shows another number than the cell holds, or none: 31 as “not told”, 7000 as 7."""
+    kind, text, shows = parts(cell)
+    if kind.lower() != "n" or shows == text:
+        return False
+    digits = re.sub(r"[^\d.-]", "", shows)
+    try:
+        return float(digits) != float(text)
+    except ValueError:
+        return True
 
 
 def _told(label, shows, text):

@@ -2,19 +2,22 @@
 is wrong with it, and what must still be said.
 
 A target is an item's name (`sex`), an item's reason (`frankel_missing`) or one code of several (`lesion_levels:C7`,
-for a tick box of its own); in a file with the visits side by side it is of one visit (`eq_vas@1m`), while what values
-stand for is said
-once for all visits. Nothing is guessed: a suggestion stands on the page until somebody agrees.
+for a tick box of its own); in a file with the visits side by side it is of one visit (`eq_vas@1m`), in one with the
+records of a repeating form side by side of one record (`rtc_dose_gy#2`), while what values stand for is said
+once for all of them. Nothing is guessed: a suggestion stands on the page until somebody agrees.
 """
 
 import re
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 
-from registry.imports.files import notations, redcap
+from registry.imports.files import notations, redcap, repeats
 from registry.imports.files.redcap import plain
+from registry.imports.files.repeats import NTH
 from registry.instruments import catalogue, timepoints
 from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
+from registry.protocol.redcap import tick_column
 from registry.services.files import file_formats
 from registry.services.records import extras
 from sites.models import Site
@@ -37,6 +40,10 @@ SAME_TARGET = Label(
     "stands for the same as “{v}”: keep one of them",
     "「{v}」と同じ項目に対応しています。どちらか一方にしてください",
 )
+UNIT_IN_NAME = Label(
+    "says {u} in its name, and {v} is asked for: convert the values, and rename the column",
+    "列名の単位は{u}ですが、{v}での入力が必要です。値を換算し、列名を直してください",
+)
 NOTHING_MAPPED = Label("No column is imported.", "取り込む列が選ばれていません。")
 
 # What other systems call things; the items' own names and labels need no line here.
@@ -44,6 +51,8 @@ CALLED = {
     "recordid": PATIENT,
     "studyid": PATIENT,
     "subjectid": PATIENT,
+    "participantid": PATIENT,
+    "studysubjectid": PATIENT,  # of OpenClinica, whose SubjectKey nobody ever saw
     "subjectkey": PATIENT,  # of ODM, as the two below
     "siteref": SITE,
     "studyeventoid": TIMEPOINT,
@@ -55,13 +64,20 @@ CALLED = {
     "dob": "birth_date",
     "birthday": "birth_date",
     "ecog": "ecog_ps",
+    "ps": "ecog_ps",
     "painvas": "pain_vas_mm",
     "bloodloss": "blood_loss_ml",
     "operativetime": "operative_time_min",
     "tumour": "primary_tumour",
     "primarytumor": "primary_tumour",
     "levels": "lesion_levels",
-    "症例番号": PATIENT,
+    **dict.fromkeys(("症例番号", "研究番号", "患者", "ptid", "patientno", "subjectno", "subject"), PATIENT),
+    **dict.fromkeys(("施設コード", "病院名", "sitecode", "center", "centre"), SITE),
+    **dict.fromkeys(("フランケル", "フランケル分類", "frankel分類", "frankelgrade"), "frankel"),
+    **dict.fromkeys(("ebl", "術中出血量"), "blood_loss_ml"),
+    **dict.fromkeys(("手術年月日", "opdate", "op日"), "surgery_date"),
+    **dict.fromkeys(("最終観察日", "最終生存確認日"), "last_contact_date"),
+    **dict.fromkeys(("生死", "生死区分"), "vital_status"),
     "患者番号": PATIENT,
     "登録番号": PATIENT,
     "施設名": SITE,
@@ -74,16 +90,66 @@ CALLED = {
 }
 # What people write for a code, beside its own name and labels.
 WRITTEN = {
-    "sex": {"m": "male", "f": "female", "男": "male", "女": "female"},
+    "sex": {"m": "male", "f": "female", "男": "male", "女": "female", "♂": "male", "♀": "female"},
     "vital_status": {"存命": "alive", "生": "alive", "死": "dead"},
 }
 
 
+# What people write for a reason why a value is missing.
+MISSING_WORDS = dict.fromkeys(("未測定", "未施行", "未検", "検査せず", "測定せず", "notdone", "nd"), "not_done")
+MISSING_WORDS |= dict.fromkeys(("不詳", "記載なし", "unk", "uk", "missing", "欠測", "欠損"), "unknown")
+
+
 # What people write into a column of ticks.
 TICKED = dict.fromkeys(
-    ("true", "checked", "yes", "y", "はい", "有", "あり", "有り", "○", "〇", "◯", "✓", "✔", "レ", "x"), "1"
+    (
+        "true",
+        "checked",
+        "yes",
+        "y",
+        "on",
+        "はい",
+        "有",
+        "あり",
+        "有り",
+        "ある",
+        "陽性",
+        "○",
+        "〇",
+        "◯",
+        "●",
+        "✓",
+        "✔",
+        "☑",
+        "■",
+        "レ",
+        "+",
+        "(+)",
+    ),
+    "1",
+)  # an x may be a tick, and × is none: asked
+TICKED |= dict.fromkeys(
+    (
+        "false",
+        "unchecked",
+        "no",
+        "n",
+        "off",
+        "いいえ",
+        "無",
+        "なし",
+        "無し",
+        "ない",
+        "陰性",
+        "×",
+        "✗",
+        "☐",
+        "□",
+        "-",
+        "(-)",
+    ),
+    "0",
 )
-TICKED |= dict.fromkeys(("false", "unchecked", "no", "n", "いいえ", "無", "なし", "無し", "-"), "0")
 
 
 @dataclass
@@ -156,12 +222,13 @@ class Mapping:
 
 
 def base_of(target):
-    """A target without its visit."""
-    return target.partition(AT)[0]
+    """A target without its visit, or the number of its record."""
+    return target.partition(AT)[0].partition(NTH)[0]
 
 
-def visit_of_target(target):
-    return target.partition(AT)[2]
+def beside_of(target):
+    """What tells a column from those of the same item beside it: `@1m` or `#2`; "" for one that stands alone."""
+    return target[len(base_of(target)) :]
 
 
 def item_name(target):
@@ -272,7 +339,8 @@ def visit_reader():
 
 def _splitter(names):
     """A function that splits a column's name into a target and its visit, (None, "") for others."""
-    spellings = sorted(visit_spellings().items(), key=lambda spelling: -len(spelling[0]))
+    visits = visit_spellings()
+    lengths = sorted({len(spelling) for spelling in visits}, reverse=True)
 
     def split(column):
         text = plain(column)
@@ -281,21 +349,45 @@ def _splitter(names):
             reason = f"{target}{file_formats.MISSING_SUFFIX}"
             if target and names.get(plain(reason)) == reason:
                 return reason, code
-        for spelling, code in spellings:
-            for rest in (text.removesuffix(spelling), text.removeprefix(spelling)):
-                target = names.get(rest) or BESIDE_VISIT.get(rest) if rest != text else None
+        for length in (length for length in lengths if length < len(text)):
+            for rest, spelling in ((text[:-length], text[-length:]), (text[length:], text[:length])):
+                target = (names.get(rest) or BESIDE_VISIT.get(rest)) if spelling in visits else None
                 if target and is_of_visit(target):
-                    return target, code
+                    return target, visits[spelling]
         return None, ""
 
     return split
 
 
 def knower():
-    """A function that says whether a column's name is one that the registry knows, of a visit or not."""
-    names = _names()
-    split = _splitter(names)
-    return lambda column: bool(names.get(plain(column)) or _tick_box(column) or split(column)[0])
+    """A function that gives the target that a column's name is known for, of a visit or not, or ""."""
+    return _finder(_names())
+
+
+def _finder(names):
+    """A function that gives a column's target by its name, where need be without the unit in brackets behind it; ""
+    for one that is not known, or that says another unit than is asked for.
+    """
+    split, nth = _splitter(names), repeats.splitter()
+
+    def find(column):
+        target = _tick_box(column) or ""
+        for name in dict.fromkeys((column, notations.name_and_unit(column)[0])):
+            if target := target or names.get(plain(name)) or _beside(name, split, nth) or "":
+                break
+        return "" if target and unit_beside(column, target) else target
+
+    # The first rows of a wide file have thousands of cells and few different ones.
+    return lru_cache(maxsize=50_000)(find)
+
+
+def unit_beside(column, target):
+    """The unit that a column's name says and its target is not asked in; an item's own name is what it is."""
+    if not notations.name_and_unit(column)[1] or item_name(target) in (SITE, TIMEPOINT) or ":" in target:
+        return ""
+    item = catalogue_item(target)
+    own = plain(column) in map(plain, (item.name, item.label.en, item.label.ja))
+    return "" if own else notations.other_unit(item, column)
 
 
 def _names():
@@ -312,24 +404,43 @@ def _names():
 def suggested(header):
     """A target for each column that has a name we know or nearly know; each target once."""
     names, suggestions, taken = _names(), {}, set()
-    split = _splitter(names)
+    find = _finder(names)
     for column in header:
-        target = _tick_box(column) or names.get(plain(column))
-        if not target:
-            base, visit = split(column)
-            target = f"{base}{AT}{visit}" if base else None
+        target = find(column)
         if target and target not in taken:
             suggestions[column] = target
             taken.add(target)
-    is_wide = any(AT in target for target in suggestions.values())
+    suggestions = repeats.begun_at_first(suggestions)
+    signs = {beside_of(target)[:1] for target in suggestions.values()}
+    if AT in signs and TIMEPOINT not in taken:  # of which visit a name without one is, nobody knows
+        suggestions = {
+            column: target for column, target in suggestions.items() if AT in target or not is_of_visit(target)
+        }
     for column in header:
         near = get_close_matches(plain(column), names, n=1, cutoff=0.9) if column not in suggestions else []
-        if near and is_wide and is_of_visit(names[near[0]]):  # nearly a name, and of which visit, nobody knows
+        # Nearly a name, and of which visit or record, nobody knows.
+        if near and (
+            (AT in signs and is_of_visit(names[near[0]])) or (NTH in signs and repeats.form_of(names[near[0]]))
+        ):
+            continue
+        if near and unit_beside(column, names[near[0]]):
             continue
         if near and names[near[0]] not in taken and len(plain(column)) > 5:
             suggestions[column] = names[near[0]]
             taken.add(suggestions[column])
+    first = next(iter(header), "")
+    if PATIENT not in taken and first and first not in suggestions and redcap.is_export(header):
+        suggestions[first] = PATIENT  # REDCap writes the record's ID first, whatever it is called
     return suggestions
+
+
+def _beside(column, split, nth):
+    """The target of a column that stands beside others of its item, for other visits or other records."""
+    base, visit = split(column)
+    if base:
+        return f"{base}{AT}{visit}"
+    base, number = nth(column)
+    return f"{base}{NTH}{number}" if base else None
 
 
 def _tick_box(column):
@@ -342,7 +453,11 @@ def _tick_box(column):
         item = catalogue_item(of)
     except KeyError:
         return None
-    for known in item.choices if item.takes_several else ():
+    choices = item.choices if item.takes_several else ()
+    for known in choices:
+        if column.strip().lower() == tick_column(name, known.code):
+            return f"{of}:{known.code}"
+    for known in choices:
         if plain(choice) in map(plain, (str(known.code), known.label.en, known.label.ja)):
             return f"{of}:{known.code}"
     return None
@@ -353,10 +468,13 @@ def faults(mapping):
     reasons, known = {}, known_targets()
     by_target = {}
     for column, target in mapping.columns.items():
-        if target and (base_of(target) not in known or not _visit_is_right(target)):
+        if target and (base_of(target) not in known or not _beside_is_right(target)):
             reasons[column] = Label("stands for nothing known", "対応先が不明です")
         elif target in by_target:
             reasons[column] = SAME_TARGET.format(v=by_target[target])
+        elif target and (unit := unit_beside(column, target)):
+            item = catalogue_item(target)
+            reasons[column] = UNIT_IN_NAME.format(u=unit, v=item.unit or f"{item.minimum}–{item.maximum}")
         elif target:
             by_target[target] = column
     files = mapping.files()
@@ -370,8 +488,11 @@ def faults(mapping):
     return reasons
 
 
-def _visit_is_right(target):
-    visit = visit_of_target(target)
+def _beside_is_right(target):
+    """Whether there is such a visit, or may be such a record."""
+    if beside_of(target).startswith(NTH):
+        return bool(repeats.number_of(target))
+    visit = beside_of(target)[1:]
     return AT not in target or (is_of_visit(target) and visit in dict(choices_of(TIMEPOINT)))
 
 
@@ -413,16 +534,37 @@ def suggested_code(target, value):
     wanted, options = plain(redcap.event_of(value) if target == TIMEPOINT else value), choices_of(target)
     if code := _of_label(wanted, options) or _of_numbered(str(value), options):
         return code
-    written = TICKED if ":" in target else WRITTEN.get(target, {})
-    if wanted in written or str(value).strip() in written:
-        return written.get(wanted) or written[str(value).strip()]
+    written, bare = TICKED if ":" in target else WRITTEN.get(target, {}), notations.tidy(str(value)).casefold()
+    if wanted in written or bare in written:
+        return written.get(wanted) or written[bare]
+    if code := _behind_its_scale(target, str(value), dict(options)):
+        return code
     if suggestion := _as_number(target, value, dict(options)):
         return suggestion
     if target not in (SITE, TIMEPOINT) and ":" not in target and not target.endswith(file_formats.MISSING_SUFFIX):
+        if wanted in MISSING_WORDS:
+            return REASON + MISSING_WORDS[wanted]
         for reason, label in MISSING_LABELS.items():
             if wanted and wanted in (plain(reason), plain(label.en), plain(label.ja)):
                 return REASON + reason
     return _suggested_timepoint(wanted, dict(options)) if target == TIMEPOINT else ""
+
+
+_SCALE = re.compile(
+    r"(?:frankel|フランケル|ecog|p\.?s\.?|performance status|grade|グレード|level|レベル|asia|\s)+"
+    r"(?:分類)?\s*[:=]?\s*(?=[^\s])",
+    re.IGNORECASE,
+)
+
+
+def _behind_its_scale(target, value, codes):
+    """The code behind the name of its scale: PS2, Frankel C, Grade 3, レベル2; and before its label: 2:歩行可."""
+    if target in (SITE, TIMEPOINT) or ":" in target:
+        return ""
+    tidy = notations.tidy(value)
+    match = _SCALE.match(tidy)
+    code = tidy[match.end() :] if match else re.sub(r"\s*[:：].*$", "", tidy)
+    return code if code in codes else ""
 
 
 def _of_label(wanted, options):
@@ -469,8 +611,4 @@ def _suggested_timepoint(text, codes):
 def catalogue_item(target):
     """The item that judges a value of `target`; a reason has one of its own."""
     target = base_of(target)
-    for file in file_formats.accepted():
-        for reason in (*file.items, *file.reasons):
-            if reason.name == target:
-                return reason
-    return catalogue.item(item_name(target))
+    return file_formats.judges().get(target) or catalogue.item(item_name(target))

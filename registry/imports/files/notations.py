@@ -8,12 +8,23 @@ Label that says more. Raises InvalidValue, whose reason says why it is not clear
 
 import re
 import unicodedata
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+
+from django.utils import timezone
 
 from registry.instruments import levels
 from registry.instruments.base import IN_THOUSANDS, InvalidValue, Label
 
-INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x200E, 0x200F], None)
+# What nobody sees: zero widths, soft hyphens, marks of the direction of writing, and selectors of a character's shape.
+INVISIBLE = dict.fromkeys(
+    [
+        *(0x00AD, 0x034F, 0x061C, 0x180E, 0x2060, 0xFEFF),
+        *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A),
+        *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0),
+    ],
+    None,
+)  # fmt: skip
+_RAISED = re.compile("[⁰¹²³⁴-⁹₀-₉]")  # a footnote behind a number is none of its digits
 # What looks like a hyphen; ー is the long vowel of katakana, which keyboards give for one.
 _HYPHENS = dict.fromkeys(map(ord, "‐‑‒–—―−﹣－ｰ─"), "-")
 _WAVES = dict.fromkeys(map(ord, "〜～∼˜⁓"), "~")
@@ -21,6 +32,8 @@ _WAVES = dict.fromkeys(map(ord, "〜～∼˜⁓"), "~")
 
 def tidy(text):
     """A text without what nobody sees, in half width, with plain hyphens and waves, and single blanks."""
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
     text = unicodedata.normalize("NFKC", text.translate(INVISIBLE).translate(_HYPHENS).translate(_WAVES))
     return re.sub(r"\s+", " ", text.translate(_HYPHENS).translate(_WAVES)).strip()
 
@@ -41,12 +54,84 @@ UNITS = {
     "months": ("months", "month", "mo", "か月", "ヶ月", "カ月", "ヵ月", "月"),
     "years": ("years", "year", "y", "yrs", "歳", "年"),
 }
+# Units that no item is asked in, and what else stands in brackets behind a column's name.
+_OTHER_UNITS = frozenset(
+    (
+        "cm",
+        "m",
+        "l",
+        "dl",
+        "cl",
+        "リットル",
+        "h",
+        "hr",
+        "hrs",
+        "hour",
+        "hours",
+        "時間",
+        "s",
+        "sec",
+        "seconds",
+        "秒",
+        "g",
+        "kg",
+        "cgy",
+        "day",
+        "days",
+        "日",
+        "week",
+        "weeks",
+        "週",
+    )
+)
+_ALL_UNITS = _OTHER_UNITS.union(*UNITS.values())
+_NO_UNITS = frozenset(
+    (
+        "点",
+        "points",
+        "point",
+        "pts",
+        "%",
+        "/100",
+        "0-100",
+        "西暦",
+        "和暦",
+        "年月日",
+        "年/月/日",
+        "年-月-日",
+        "日付",
+        "date",
+        "yyyy/mm/dd",
+        "yyyy-mm-dd",
+        "yyyymmdd",
+        "y/m/d",
+        "椎体",
+        "grade",
+        "級",
+        "度",
+        "回",
+        "人",
+        "例",
+        "数",
+        "-",
+        "",
+    )
+)
+# A tail without brackets: of `_m` and `_y` nobody knows whether they are a visit.
+_UNIT_IN_NAME = re.compile(
+    r"(.*[^\s_(\[【])\s*(?:[(\[【]\s*([^()\[\]【】]{1,20}?)\s*[)\]】]|[_ ](cm|d?l|cl|ml|cc|h|hrs?|min|sec|c?gy|k?g))",
+    re.IGNORECASE,
+)
 ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10}
 
 OTHER_UNIT = Label("is in another unit: {v} is asked for", "単位が異なります。{v}で入力してください")
 NO_EXACT = Label(
     "says no exact number: write one, or the reason why there is none",
     "正確な数値ではありません。数値を入力するか、欠測理由を指定してください",
+)
+RAISED = Label(
+    "has a raised or lowered digit, such as a footnote's: write the number alone",
+    "上付きまたは下付きの数字（注番号など）があります。数値だけを入力してください",
 )
 CLOCK = Label(
     "may be hours and minutes, or minutes and seconds: write the number of minutes",
@@ -68,6 +153,8 @@ def read_number(item, text, separators=""):
     separators  POINT or COMMA, where somebody has said what stands before decimals
     Thousands separators are never decimals of a whole number.
     """
+    if _RAISED.search(text):
+        raise InvalidValue(RAISED)
     plain = tidy(text)
     bare = _without_unit(item, plain)
     if item.kind == "integer" and item.unit == "min" and (minutes := _minutes(bare)):
@@ -100,6 +187,8 @@ def _spelled(item, text, separators):
     whole = item.kind == "integer"
     if re.fullmatch(rf"{_DIGITS}+", text):
         return text.lstrip("+") if text.startswith("+") else text
+    if not whole and (match := re.fullmatch(r"([+-]?)\.(\d+)", text)):  # .5, as REDCap and SAS leave it
+        return f"{match[1].lstrip('+')}0.{match[2]}"
     if whole and text.upper() in ROMAN and (item.choices or (item.maximum is not None and item.maximum <= 10)):
         return str(ROMAN[text.upper()])
     readings = {}
@@ -155,9 +244,31 @@ def _fits(item, text):
 def _refuse_vague(item, text):
     if _VAGUE.search(text):
         raise InvalidValue(NO_EXACT)
-    unit = re.fullmatch(rf"{_DIGITS}[\d.,]* ?([^\d.,\s-]+)", text)
-    if item.unit and unit:
+    unit = re.fullmatch(rf"{_DIGITS}[\d.,]* ?([^\W\d_]+|[%°℃μ]\w*)", text)
+    if item.unit and unit and not set(unit[1]) <= set("OoIl"):
         raise InvalidValue(OTHER_UNIT.format(v=item.unit))
+
+
+def name_and_unit(column):
+    """(name, unit) of a column such as 出血量（mL）, `pain_vas_cm`; the unit is "" where the name says none."""
+    match = _UNIT_IN_NAME.fullmatch(tidy(column))
+    unit = (match[2] or match[3]).casefold() if match else ""
+    return (match[1], unit) if match and unit in _ALL_UNITS | _NO_UNITS else (column, "")
+
+
+def is_unit(text):
+    """Whether a text says in what something is measured, or how it is written, and no more: (mm), 点, 年/月/日."""
+    bare = tidy(text).strip("()[]【】 ").casefold()
+    return bare in _ALL_UNITS | _NO_UNITS
+
+
+def other_unit(item, column):
+    """The unit that the name of a column says where a number of `item` is asked in another one, otherwise ""."""
+    unit = name_and_unit(column)[1]
+    if item.kind not in ("integer", "decimal") or item.choices or unit not in _ALL_UNITS:
+        return ""
+    right = UNITS.get(item.unit, (item.unit.casefold(),)) if item.unit else _ALL_UNITS - _OTHER_UNITS
+    return "" if unit in right else unit
 
 
 def has_separator(text):
@@ -197,7 +308,7 @@ _NAMED = (
 )
 _CLOCK_BEHIND = re.compile(
     r"(?:T| )? ?(?:午前|午後)?(\d{1,2})(?::|時)(\d{2})(?:分)?(?:(?::)?(\d{2})(?:\.\d+)?秒?)? "
-    r"?(am|pm)?(?:Z| ?[+-]\d{2}:?\d{2})?$",
+    r"?(am|pm)?(?:Z| ?UTC| ?[+-]\d{2}:?\d{2})?$",
     re.IGNORECASE,
 )
 _WEEKDAY = re.compile(r"[(（][月火水木金土日a-z]{1,3}[)）]", re.IGNORECASE)
@@ -222,6 +333,14 @@ OUTSIDE_ERA = Label(
     "{era} runs from {first} to {last}: this day is not in it", "{era}は{first}から{last}までで、この日は含まれません"
 )
 EITHER_DATE = Label("may be {a} or {b}: choose one way of writing", "{a}とも{b}とも読めます。書き方を1つ選んでください")
+OTHER_DAY = Label(
+    "is a moment: {a} where it was written, {b} in the study's time zone. Write the day alone",
+    "時刻付きの日時です（記録元では{a}、研究の時間帯では{b}）。日付だけを入力してください",
+)
+SHOWN_OTHERWISE = Label(
+    "is what the sheet shows; was read as {v}, which the cell holds",
+    "シートの表示です。セルの値{v}として読み取りました",
+)
 TIME_DROPPED = Label("was read as {v}: the time is not kept", "{v}として読み取りました。時刻は保存しません")
 _PARTIAL = re.compile(
     r"\d{4}([-/.年] ?(\d{1,2}|[?x]+|不明) ?月?)?年?|\d{4}[-/.年] ?(\d{1,2}|[?x]+|不明)[-/.月] "
@@ -237,6 +356,7 @@ def read_date(text, formats, *, today=None, adult=0):
     adult  years that lie between a birth and today at least, for years of two digits
     """
     plain = _WEEKDAY.sub("", tidy(text)).strip()
+    _refuse_other_day(plain)
     plain, clock = without_time(plain)
     readings, fault = {}, None
     for key in ("iso", *formats):
@@ -264,6 +384,19 @@ def _no_date(shown):
         NO_DATE.en.format(v=" / ".join(date_shown.en for date_shown in shown)),
         NO_DATE.ja.format(v="・".join(date_shown.ja for date_shown in shown)),
     )
+
+
+def _refuse_other_day(text):
+    """A moment with its offset, as programs write midnight of somewhere else, may be of another day here."""
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}\S* ?(?:Z|UTC|[+-]\d{2}:?\d{2})", text, re.IGNORECASE):
+        return
+    try:
+        moment = datetime.fromisoformat(re.sub(r" ?(?:Z|UTC)$", "+00:00", text, flags=re.IGNORECASE))
+    except ValueError:
+        return
+    here = moment.astimezone(timezone.get_default_timezone()).date()
+    if here != moment.date():
+        raise InvalidValue(OTHER_DAY.format(a=moment.date().isoformat(), b=here.isoformat()))
 
 
 def without_time(text):
@@ -353,17 +486,20 @@ _REGIONS = {
 }
 _REGIONS |= {"SACRUM": "S", "SACRAL": "S"}
 _REGION = re.compile("|".join(sorted(_REGIONS, key=len, reverse=True)))
+_NUMBERS = r"\d{1,2}(?:[-~・,、]\d{1,2})*"
 _PART = re.compile(r"([CTLS])?\.?(\d{1,2})?")
 
 
 def read_levels(text):
     """Vertebral levels separated as the registry does: Th5, ranges (T5-7, T12-L2), S1–S5, 第5胸椎 and #."""
     plain = tidy(text).upper().replace("ー", "-")
-    plain = re.sub(r"第(\d{1,2})(頸椎|頚椎|胸椎|腰椎|仙椎)", r"\2\1", plain)
+    for shape in (r"第({})({})", r"^({})({})$"):  # 第5胸椎, 第3-5腰椎, 12胸椎: the region stands behind its numbers
+        plain = re.sub(shape.format(_NUMBERS, "頸椎|頚椎|胸椎|腰椎|仙椎"), r"\2\1", plain)
     plain = _REGION.sub(lambda match: _REGIONS[match[0]], plain)
     plain = re.sub(r"[#№]|VERTEBRAE?|椎体|LEVELS?", "", plain)
     plain = re.sub(r"\s*(?:-|~|から|TO)\s*", "-", plain)
     plain = re.sub(r"([CTLS])[. ]+(?=\d)", r"\1", plain)
+    plain = re.sub(r"(\d)(?=[CTLS]\d)|と|及び|および|\bAND\b", r"\1,", plain)  # C7T1, Th5と6
     places_read, region = [], ""
     for part in filter(None, re.split(r"[;,、，・/+&\s]+", plain)):
         ends = part.split("-")

@@ -17,6 +17,7 @@ from registry.services.files.file_formats import MISSING_SUFFIX, OWN
 SUBJECT, PLACE, EVENT, REPEAT = "SubjectKey", "SiteRef", "StudyEventOID", "StudyEventRepeatKey"
 REFERENCE = "ReferenceData"
 OURS = "Metaspine"
+OF_SYSTEM = ("RecordIdField", "UniqueEventName", "FormName", "Variable", "schemaLocation", "lang")
 NO_VISIT = ("patient", "adverse_event", "follow_up_end")  # events of our own files
 DEEPEST = 60  # of elements within elements
 MOST_ITEMS = 12_000_000
@@ -26,6 +27,9 @@ PASSED = {  # elements that are told: what each is
     "Signature": Label("signatures", "署名"),
     REFERENCE: Label("values that are of no subject", "被験者に属さない値"),
 }
+FILES = ("ItemDataBase64Binary", "ItemDataHexBinary", "ItemDataBase64Float", "ItemDataHexFloat")
+PASSED |= dict.fromkeys(FILES, Label("files", "ファイル"))
+STANDARD = "http://www.cdisc.org/ns/odm/"
 
 NO_XML = Label("cannot be read as XML: {v}", "XMLとして読み取れません：{v}")
 NO_ODM = Label(
@@ -81,14 +85,18 @@ class _Reader:
         self.items, self.units, self.lists, self.places = {}, {}, {}, {}  # by OID
         self.events = {}
         self.rows, self.columns, self.passed = [], {}, {}
+        self.extensions = {}  # names of attributes of a vendor's own
         self.item = self.list = self.coded = self.unit = None
         self.said = 0
 
     # Elements
 
     def start(self, tag, attributes):
-        tag = tag.rpartition(" ")[2]
+        space, _, tag = tag.rpartition(" ")
         self.depth += 1
+        if self.depth > 1 and space and not space.startswith(STANDARD):
+            self._pass_extension(space, tag)
+            return
         if (self.depth == 1 and tag != "ODM") or self.depth > DEEPEST:
             raise reading.Unreadable(NO_ODM)
         if (kind := attributes.get("TransactionType", "Insert")) not in ("Insert", "Context"):
@@ -98,16 +106,26 @@ class _Reader:
         begin = getattr(self, f"_start_{tag.lower()}", None)
         if begin is not None:
             begin(attributes)
-        elif tag.startswith("ItemData"):
+        elif tag.startswith("ItemData") and tag not in FILES:
             self._start_data(tag, attributes)
 
+    def _pass_extension(self, space, tag):
+        """An element of a vendor's own: told where it stands among the data, whatever it holds."""
+        if self.depth > DEEPEST:
+            raise reading.Unreadable(NO_ODM)
+        if self.subject is not None:
+            name = f"{tag} ({space})"
+            self.passed[name] = self.passed.get(name, 0) + 1
+
     def end(self, tag):
-        tag = tag.rpartition(" ")[2]
+        space, _, tag = tag.rpartition(" ")
         self.depth -= 1
+        if self.depth and space and not space.startswith(STANDARD):
+            return
         finish = getattr(self, f"_end_{tag.lower()}", None)
         if finish is not None:
             finish()
-        elif tag.startswith("ItemData"):
+        elif tag.startswith("ItemData") and tag not in FILES:
             self._end_data()
 
     def text(self, characters):
@@ -176,10 +194,21 @@ class _Reader:
     # The data
 
     data = row = subject = None
-    place = event = repeat = ""
+    place = event = repeat = form = ""
 
     def _start_subjectdata(self, attributes):
-        self.subject, self.place = attributes[SUBJECT], ""
+        self.subject, self.place, self.repeats = attributes[SUBJECT], "", {}
+        self.of_subject, self.of_event = self._extensions(attributes), {}
+
+    def _extensions(self, attributes):
+        """Attributes of a vendor's own, by their local names: the subject's number there, the day of the visit."""
+        found = {}
+        for name, text in attributes.items():
+            space, _, local = name.rpartition(" ")
+            if space and local not in OF_SYSTEM and text.strip():
+                self.extensions[local] = None
+                found[local] = text
+        return found
 
     def _end_subjectdata(self):
         self.subject = self.row = None
@@ -195,7 +224,19 @@ class _Reader:
             code = oid.removeprefix("SE.")
             self.event = "" if code in NO_VISIT or code.startswith(OWN) else code
         self.repeat = attributes.get(REPEAT, "")
-        self.row = None
+        self.row, self.repeats, self.of_event = None, {}, self._extensions(attributes)
+
+    def _start_formdata(self, attributes):
+        self.form = attributes.get("FormOID", ""), attributes.get("FormRepeatKey", "")
+        self._repeated(*self.form)
+
+    def _start_itemgroupdata(self, attributes):
+        self._repeated((*self.form, attributes.get("ItemGroupOID", "")), attributes.get("ItemGroupRepeatKey", ""))
+
+    def _repeated(self, what, key):
+        """A form or group that comes once more is a row of its own, whatever it lacks."""
+        if self.repeats.setdefault(what, key) != key:
+            self.repeats[what], self.row = key, None
 
     def _end_studyeventdata(self):
         self.row = None
@@ -239,6 +280,8 @@ class _Reader:
         # A column that has its value already begins a row: the next of a repeating form or group.
         if self.row is None or column in self.row:
             self.row = {SUBJECT: self.subject, PLACE: self.place, EVENT: self.event, REPEAT: self.repeat}
+            self.row |= self.of_subject | self.of_event
+            self.of_event = {}  # the day of a visit is said once: repeated groups are no further visits
             self.rows.append((max(self.line(), 2), self.row))
         self.columns[column] = None
         self.row[column] = text
@@ -260,6 +303,7 @@ class _Reader:
             raise reading.Unreadable(NOTHING)
         columns = {name: name for name in (SUBJECT, PLACE, EVENT, REPEAT)}
         columns = {name: name for name in columns if any(row[name] for _, row in self.rows)}
+        columns = {name: name for name in self.extensions} | columns  # a number that people know before the key
         columns |= {column: self._called(column, knows) for column in self.columns}
         sheet = Sheet("ODM")
         with Path(path).open("w", encoding="utf-8", newline="") as stream:
@@ -270,7 +314,7 @@ class _Reader:
                 sheet.cells += len(row)
         sheet.rows = len(self.rows) + 1
         for tag, count in self.passed.items():
-            told = NOT_READ.format(n=count, what=PASSED[tag])
+            told = NOT_READ.format(n=count, what=PASSED.get(tag, tag))
             sheet.told.append([told.en, told.ja])
         return sheet
 

@@ -1,18 +1,19 @@
 """A sheet or text as people keep it to one table: which row names the columns, and what is no data.
 
 Wholly blank rows and columns are none; a title above the names is passed over; a header that is repeated further down
-too; two
-rows may name a column together (`術前` above `EQ VAS`). A value in a column without a name is an error: nothing is
-left out without a word.
+too; two rows may name a column together (`術前` above `EQ VAS`, `照射1` above `線量`). A value in a column without a
+name is an error: nothing is left out without a word.
 """
 
 import csv
 import re
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from registry.imports.files import cells as typed
-from registry.imports.files import reading
+from registry.imports.files import notations, reading
 from registry.imports.files.workbook import column_letters
 from registry.imports.report import LISTED
 from registry.instruments.base import Label
@@ -20,7 +21,7 @@ from registry.instruments.base import Label
 HEAD = 15  # rows that are looked at for the names
 MOST_COLUMNS = 2_000
 REMEMBERED = 5_000  # different values of a column for the pages; the check sees all
-INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x200E, 0x200F], None)
+BLOCK = 1_000  # rows that are counted and written at once
 
 NO_NAME = Label(
     "Column {v} has values and no name: name it in the header, or empty it.",
@@ -30,6 +31,20 @@ TITLE_PASSED = Label(
     "The columns are named in row {n}; what stands above was passed over.",
     "列名は{n}行目です。それより上は読み飛ばしました。",
 )
+OTHER_TABLE = Label(
+    "names columns anew, and other ones than row {n}: put what follows into a sheet or file of its own",
+    "{n}行目とは別の列名が並んでいます。ここから下は別のシートまたはファイルにしてください",
+)
+FOOTER = Label(
+    "is no patient's row but a total or a note below the table, and was passed over",
+    "患者の行ではなく表の下の集計または注記のため、読み飛ばしました",
+)
+_FOOTER = re.compile(
+    r"(合計|小計|総計|計|平均値?|中央値|標準偏差|最大値?|最小値?|以上|総数|total|subtotal|sum|mean|average|median)[:.。]?"
+    r"|[※*].*|(注|備考|note|notes)\s*\d*\s*[:)）].*",
+    re.IGNORECASE | re.DOTALL,
+)
+_NOTE_SIGNS = "※＊*注"
 HEADER_AGAIN = Label("repeats the header and was passed over", "見出しの繰り返しのため読み飛ばしました")
 
 
@@ -90,7 +105,7 @@ class Layout:
 
 def name_of(cell):
     """A column's name as it is compared: in one line, without what nobody sees."""
-    return re.sub(r"\s+", " ", typed.shown(cell).translate(INVISIBLE)).strip()
+    return re.sub(r"\s+", " ", typed.shown(cell).translate(notations.INVISIBLE)).strip()
 
 
 def find_header(head, knows, visit_of):
@@ -99,23 +114,60 @@ def find_header(head, knows, visit_of):
     knows     whether a name is a column's that the registry knows
     visit_of  the timepoint that a text names, or ""
     """
+    rows, certain = _named_rows(head, knows, visit_of)
+    below = next((row for row in head if rows and row[0] == rows[-1] + 1), None)
+    if below is not None and is_row_of_units(below[1]):
+        rows = (*rows, below[0])
+    return rows, certain
+
+
+def is_row_of_units(cells):
+    """Whether a row beneath the names says in what they are measured: (mm), 点, 年/月/日."""
+    filled = [*filter(None, map(name_of, cells))]
+    return bool(filled) and all(map(notations.is_unit, filled)) and any(text.strip("-()") for text in filled)
+
+
+def _named_rows(head, knows, visit_of):
+    """`find_header` without a row of units."""
     if not head:
         return (), True
-    scores = [sum(knows(name) for name in {*filter(None, map(name_of, cells))}) for _, cells in head]
+    scores = [sum(bool(knows(name)) for name in {*filter(None, map(name_of, cells))}) for _, cells in head]
     best = max(range(len(head)), key=lambda place: (scores[place], -place))
     visits = [sum(bool(visit_of(name_of(cell))) for cell in cells) for _, cells in head]
     for upper in range(min(2, len(head) - 1) if scores[best] < 2 else 0):  # the items above, or none known at all
-        if visits[upper] >= 2 or visits[upper + 1] >= 2:
+        if any(_names_visits(head[place][1], visits[place]) for place in (upper, upper + 1)):
             return (head[upper][0], head[upper + 1][0]), False
+    if (pair := _numbered_pair(head, knows, visits, scores[best])) is not None:
+        return (head[pair][0], head[pair + 1][0]), True
     if scores[best] >= 2:
         number = head[best][0]
         if best and visits[best - 1] >= 1 and head[best - 1][0] == number - 1 and _sparse(head, best - 1, best):
             return (head[best - 1][0], number), True
-        if best + 1 < len(head) and visits[best + 1] >= 2:
+        if best + 1 < len(head) and _names_visits(head[best + 1][1], visits[best + 1]):
             return (number, head[best + 1][0]), True
         return (number,), True
     filled = [sum(bool(name_of(cell)) for cell in cells) for _, cells in head]
     return (head[0][0],), not (filled[0] == 1 and max(filled) > 1)
+
+
+def _names_visits(cells, visits):
+    """Whether a row names visits: at least two, which are no answers among others."""
+    return visits >= 2 and visits * 2 >= sum(bool(name_of(cell)) for cell in cells)
+
+
+def _numbered_pair(head, knows, visits, best):
+    """Place of the upper of two rows that name more known columns together than any row alone, as groups without a
+    visit do (`照射1` above `線量`); None where there are none.
+    """
+    for upper in range(len(head) - 1):
+        if visits[upper] or visits[upper + 1] or head[upper][0] + 1 != head[upper + 1][0]:
+            continue
+        if not any(name[-1:].isdigit() or name[:1].isdigit() for name in map(name_of, head[upper][1])):
+            continue
+        names = {*filter(None, joined_names([head[upper][1], head[upper + 1][1]]))}
+        if sum(map(bool, map(knows, names))) > max(best, 1):
+            return upper
+    return None
 
 
 def _sparse(head, upper, lower):
@@ -125,7 +177,16 @@ def _sparse(head, upper, lower):
 
 
 def joined_names(rows):
-    """The names that two rows give together: a group's name stands for the blank cells to its right."""
+    """The names that two rows give together: a group's name stands for the blank cells to its right. A row of units
+    below stands in brackets behind them.
+    """
+    if len(rows) > 1 and is_row_of_units(rows[-1]):
+        units = [name_of(cell).strip("()（）[]【】 ") for cell in rows[-1]]
+        names = joined_names(rows[:-1])
+        return [
+            f"{name} ({unit})" if name and unit else name or unit
+            for name, unit in zip_longest(names, units, fillvalue="")
+        ]
     if len(rows) == 1:
         return [name_of(cell) for cell in rows[0]]
     upper, lower = rows
@@ -155,12 +216,14 @@ def shape(open_rows, target, *, knows, visit_of, header=None, ragged=False):
     layout.header, layout.certain = find_header(head, knows, visit_of)
     if header and set(header) <= {number for number, _ in head}:
         layout.header, layout.certain = tuple(header), True
+        below = [row for row in head if row[0] == max(header) + 1 and is_row_of_units(row[1])]
+        layout.header += tuple(number for number, _ in below)
     rows = [cells for number, cells in head if number in layout.header]
     if not rows:
         return layout
-    if len(layout.header) == 1 and layout.certain and any(number < layout.header[0] for number, _ in head):
+    if layout.certain and any(number < layout.header[0] for number, _ in head):
         layout.notes.append([layout.header[0], "", "", TITLE_PASSED.format(n=layout.header[0])])
-    _Writer(layout, rows, ragged).write(open_rows(), target)
+    _Writer(layout, rows, ragged, knows).write(open_rows(), target)
     return layout
 
 
@@ -169,8 +232,8 @@ def _filled(cells):
 
 
 class _Writer:
-    def __init__(self, layout, header_rows, ragged):
-        self.layout, self.ragged, self.raw = layout, ragged, header_rows
+    def __init__(self, layout, header_rows, ragged, knows):
+        self.layout, self.ragged, self.raw, self.knows = layout, ragged, header_rows, knows
         names = joined_names(header_rows)
         while names and not names[-1]:
             names.pop()
@@ -184,7 +247,10 @@ class _Writer:
             layout.names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
         layout.repeated = [name for name, count in seen.items() if count > 1]
         self.named = set(self.kept)
-        self.counts = [{} for _ in self.kept]
+        self.last = max(self.kept, default=0)
+        self.known = [knows(name) for name in names]
+        self.patient = self.known.index(typed.PATIENT) if typed.PATIENT in self.known else None
+        self.counts = [Counter() for _ in self.kept]
         self.counted = list(range(len(self.kept)))
 
     def write(self, rows, target):
@@ -192,28 +258,31 @@ class _Writer:
         with target.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(layout.names)
-            line = 2
+            line, block = 2, []
             for number, cells in rows:
-                if number <= last or not _filled(cells):
-                    continue
-                cells = self._row(number, cells)
-                if cells is None:
+                if number <= last or not _filled(cells) or (cells := self._row(number, cells)) is None:
                     continue
                 if not layout.offsets or layout.row_of(line) != number:
                     layout.offsets.append([line, number])
-                writer.writerow(cells)
-                line += 1 + sum(cell.count("\n") for cell in cells if "\n" in cell)
-                layout.rows += 1
-                self._count(cells)
+                line += 1 + "".join(cells).count("\n")
+                block.append(cells)
+                if len(block) == BLOCK:
+                    self._put(writer, block)
+                    block = []
+            self._put(writer, block)
         self._finish()
+
+    def _put(self, writer, block):
+        writer.writerows(block)
+        self.layout.rows += len(block)
+        columns = list(zip(*block, strict=True))
+        for place in self.counted if block else ():
+            self.counts[place].update(columns[place])
+        self.counted = [place for place in self.counted if len(self.counts[place]) <= REMEMBERED]
 
     def _row(self, number, cells):
         """The cells of the named columns; None for what is no row of the table."""
-        layout = self.layout
-        if self.raw[-1][: len(cells)] == cells or (
-            len(cells) > 1 and [name_of(cell) for cell in cells] == layout.names
-        ):
-            layout.notes.append([number, "", "", HEADER_AGAIN])
+        if self._is_passed_over(number, cells):
             return None
         if len(cells) != self.width:
             cells = self._fitted(number, cells)
@@ -223,8 +292,45 @@ class _Writer:
             return cells
         for place, cell in enumerate(cells):
             if cell and place not in self.named and cell.strip():
-                layout.fault(number, "", cell, NO_NAME.format(v=column_letters(place + 1)))
+                self.layout.fault(number, "", cell, NO_NAME.format(v=column_letters(place + 1)))
         return [cells[place] for place in self.kept]
+
+    def _is_passed_over(self, number, cells):
+        """Whether a row is none of the table: the header again, or a total or note below."""
+        if any(raw[: len(cells)] == cells for raw in self.raw):
+            self.layout.notes.append([number, "", "", HEADER_AGAIN])
+            return True
+        first = next((cell for cell in cells if cell and not cell.isspace()), "")
+        if any(map(str.isdigit, first)) and first[0] not in _NOTE_SIGNS:  # a patient's number: looked at no further
+            return False
+        return self._is_footer(number, cells, first) or self._names_anew(number, cells)
+
+    def _is_footer(self, number, cells, first):
+        if self.patient is None:
+            return False
+        named = cells[self.patient] if self.patient < len(cells) else ""
+        if named.strip() and named != first:
+            return False
+        if not _FOOTER.fullmatch(notations.tidy(typed.plain(first))):
+            return False
+        self.layout.notes.append([number, "", typed.shown(first).strip()[:80], FOOTER])
+        return True
+
+    def _names_anew(self, number, cells):
+        """Whether a row holds names of columns alone: these again, however spelt, or others, which is a fault."""
+        filled = []
+        for place, cell in enumerate(cells):
+            if cell and not cell.isspace():
+                if not (target := self.knows(name_of(cell))):  # as of nearly every row the first
+                    return False
+                filled.append((place, target))
+        if len(filled) < 2:
+            return False
+        if all(place < len(self.known) and target == self.known[place] for place, target in filled):
+            self.layout.notes.append([number, "", "", HEADER_AGAIN])
+        else:
+            self.layout.fault(number, "", "", OTHER_TABLE.format(n=max(self.layout.header)))
+        return True
 
     def _fitted(self, number, cells):
         if self.ragged:
@@ -232,17 +338,11 @@ class _Writer:
                 if cells[place].strip():
                     self.layout.fault(number, "", cells[place], NO_NAME.format(v=column_letters(place + 1)))
             return cells[: self.width] + [""] * (self.width - len(cells))
+        if self.last < len(cells) < self.width:  # the blank ends of columns without a name
+            return cells + [""] * (self.width - len(cells))
         # An empty cell more at the end may be one that slipped in further left: such a row is not guessed at.
         self.layout.fault(number, "", "", reading.CELLS.format(n=len(cells), m=self.width))
         return None
-
-    def _count(self, cells):
-        for place in self.counted:
-            seen, cell = self.counts[place], cells[place]
-            seen[cell] = seen.get(cell, 0) + 1
-        if self.layout.rows % 1000 == 0:
-            full = {place for place in self.counted if len(self.counts[place]) > REMEMBERED}
-            self.counted = [place for place in self.counted if place not in full]
 
     def _finish(self):
         layout = self.layout

@@ -180,12 +180,15 @@ def inspect_text(path):
         raise Unreadable(reading.EMPTY)
     encodings = tuple(_encodings(content))
     if not encodings:
-        raise Unreadable(reading.NUL if b"\0" in content else UNKNOWN_ENCODING)
+        nul = content.find(b"\0")
+        row = None if nul < 0 else len(re.findall(rb"\r\n|\r|\n", content[:nul])) + 1
+        raise Unreadable(UNKNOWN_ENCODING if row is None else reading.NUL, row)
     lines = _head(content, encodings[0])
     own = _SEPARATOR.fullmatch(lines[0]) if lines else None
     return Inspection(encodings=encodings, delimiters=_delimiters(lines), separator=own[1] if own else "")
 
 
+_AS_TEXT = re.compile(r'^="([^"]*)"$')
 _SEPARATOR = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?", re.IGNORECASE)
 
 
@@ -276,6 +279,8 @@ def _text_rows(path, way):
         line = 1
         try:
             for cells in reader:
+                if any(cell[:2] == '="' for cell in cells):  # as spreadsheets keep texts as they are: ="0012"
+                    cells = [_AS_TEXT.sub(r"\1", cell) for cell in cells]
                 if cells and not (line == 1 and _SEPARATOR.fullmatch(way.delimiter.join(cells))):
                     yield line, cells
                 line = reader.line_num + 1

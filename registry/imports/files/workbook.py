@@ -28,13 +28,23 @@ import sys
 import zipfile
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
+from operator import eq, ge, gt, le, lt, ne
 from pathlib import Path
 from xml.parsers import expat
 
 # A noncharacter of Unicode, which no text holds: hospitals' own characters (gaiji) are in the private use area.
 MARK, SHOWN = "\ufdd0", "\ufdd1"
 # Kinds of cells that are no text; upper case where a formula gave the value.
-KINDS = {"n": "number", "d": "date", "t": "time", "b": "true or false", "e": "error", "s": "text", "u": "formula"}
+KINDS = {
+    "n": "number",
+    "p": "percentage",
+    "d": "date",
+    "t": "time",
+    "b": "true or false",
+    "e": "error",
+    "s": "text",
+    "u": "formula",
+}
 LISTED = 200  # hidden rows, merged ranges and the like that are named; the rest is counted
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
 
@@ -81,6 +91,7 @@ class Sheet:
     hidden_rows_count: int = 0
     hidden_columns: list = field(default_factory=list)  # numbers, the first is 1, that hold a value
     filtered: bool = False
+    from_1904: bool = False  # days are counted from 1904
     told: list = field(default_factory=list)  # [English, Japanese] of what else was passed over
 
 
@@ -234,7 +245,9 @@ _CLOCK = re.compile(r"[hs]", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class _Format:
-    """A number format: `kind` n, d (a day, or a day with its time) or t (a time alone), and its first section."""
+    """A number format: `kind` n, p (a percentage), d (a day, or a day with its time) or t (a time alone), and its first
+    section; of numbers all sections.
+    """
 
     kind: str = "n"
     code: str = ""
@@ -243,7 +256,7 @@ class _Format:
 def _format(code):
     section = code.split(";")[0]
     bare = re.sub(r"[eE][+-]", "", _LITERAL.sub("", section))
-    if not bare or bare.casefold() in ("general", "標準", "@"):
+    if bare.casefold() in ("general", "標準", "@") and section == code:
         return _Format()
     bare = re.sub(r"general|am/pm|a/p", "", bare, flags=re.IGNORECASE)
     months = re.search(r"m", bare, re.IGNORECASE) and not re.search(r"[0#?]", bare)
@@ -251,7 +264,7 @@ def _format(code):
         return _Format("d", section)
     if _CLOCK.search(bare):
         return _Format("t", section)
-    return _Format("n", section)
+    return _Format("p" if "%" in bare else "n", code)
 
 
 def _formats(archive, part):
@@ -350,20 +363,58 @@ def number_text(text):
     return format(value, ".15g")
 
 
+_SECTION = re.compile(r'((?:"[^"]*"|\\.|[^;])*)(?:;|$)')
+_CONDITION = re.compile(r"\[(<=|>=|<>|<|>|=)(-?[\d.]+)\]")
+_HOLDS = {"<": lt, ">": gt, "=": eq, "<=": le, ">=": ge, "<>": ne}
+_PIECE = re.compile(
+    r'"([^"]*)"|\\(.)|\[[^\]]*\]|_.|\*.|(General|標準|@)|((?:[#0?][#0?,]*)?(?:\.[0#?]+)?,*(?<=[#0?.,]))|(.)',
+    re.IGNORECASE,
+)
+HIDDEN = " "  # shown of a number that its format hides
+
+
 def shown_number(value, code):
-    """A number as formats of digits, per cents and thousands show it; "" for others."""
-    bare = _LITERAL.sub("", code)
-    match = re.fullmatch(r"([#,0?]*)(?:\.([0#?]+))?(%?)", bare.strip())
-    if not match or not bare.strip():
+    """A number as its format shows it: digits, thousands, per cents and literal text; HIDDEN where it shows nothing, ""
+    for formats that are not known here.
+    """
+    section, signed = _section_for(value, code)
+    pieces, digits, times = [], 0, 100 if "%" in _LITERAL.sub("", section) else 1
+    for match in _PIECE.finditer(section):
+        quoted, escaped, general, mask, other = match.groups()
+        if mask or general:
+            digits += 1
+            pieces.append(_masked(value * times, mask) if mask else format(value, ".10g"))
+        elif other and (other.isalpha() or other == "/"):
+            return ""  # scientific notation, fractions
+        else:
+            pieces.append(quoted or escaped or other or "")
+    if digits > 1:
         return ""
-    digits = len(match[2] or "")
-    text = format(value * (100 if match[3] else 1), f"{',' if ',' in match[1] else ''}.{digits}f")
-    whole = match[1].replace(",", "").count("0")
-    sign, text = ("-", text[1:]) if text.startswith("-") else ("", text)
-    if "." in text or whole > 1:
-        head, point, tail = text.partition(".")
-        text = head.rjust(whole, "0") + point + tail
-    return sign + text + match[3]
+    text = "".join(pieces).strip()
+    return (f"-{text}" if value < 0 and not signed and digits else text) or HIDDEN
+
+
+def _section_for(value, code):
+    """(the section of a format that shows a value, whether it says the sign itself)."""
+    sections = [match[1] for match in _SECTION.finditer(code)][: code.count(";") + 1]
+    for section in sections[:2]:
+        if (condition := _CONDITION.search(section)) and _HOLDS[condition[1]](value, float(condition[2])):
+            return section, False
+    if any(_CONDITION.search(section) for section in sections):
+        return next((section for section in sections if not _CONDITION.search(section)), "General"), False
+    if value < 0 and len(sections) > 1:
+        return sections[1], True
+    return sections[2 if value == 0 and len(sections) > 2 else 0], False
+
+
+def _masked(value, mask):
+    """The digits of a number as a mask such as #,##0.00 shows them, without its sign; commas behind are thousands."""
+    bare = mask.rstrip(",")
+    value = abs(value) / 1000 ** (len(mask) - len(bare))
+    whole, _, decimals = bare.partition(".")
+    text = format(value, f"{',' if ',' in whole else ''}.{len(decimals)}f")
+    head, point, tail = text.partition(".")
+    return head.rjust(whole.replace(",", "").count("0"), "0") + point + tail
 
 
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -586,8 +637,8 @@ class _Reader:
             text = number_text(raw.strip())
         except (ValueError, OverflowError):
             raise Refused("broken") from None
-        if shape.kind == "n":
-            return marked("n", text, shown_number(float(raw), shape.code) if shape.code else "")
+        if shape.kind in "np":
+            return marked(shape.kind, text, shown_number(float(raw), shape.code) if shape.code else "")
         serial = float(raw)
         if shape.kind == "t" and (serial < 1 or "[" in shape.code):
             seconds = round(serial * 86_400)
@@ -678,7 +729,7 @@ def read(path, folder, limits=None):
             continue
         if not archive.has(part):
             raise Refused("broken")
-        sheet = Sheet(name, hidden)
+        sheet = Sheet(name, hidden, from_1904=from_1904)
         with (Path(folder) / f"sheet-{len(sheets)}.csv").open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(_Bounded(stream, totals, limits), lineterminator="\n")
             reader = _Reader(sheet, strings, formats, from_1904, writer, totals, limits)

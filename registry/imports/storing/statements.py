@@ -1,6 +1,6 @@
 """Writing what is new or changed in whole sets: one statement a table, under the triggers and policies of any write."""
 
-from registry.imports.checking.comparing import complete_sql, same_key, touched
+from registry.imports.checking.comparing import completing_sql, same_key, touched
 from registry.imports.checking.staging import stage
 from registry.instruments import catalogue
 from registry.models import Patient, State
@@ -32,8 +32,8 @@ def store_new(cursor, file):
         place, site = "JOIN study_sites_site AS place ON place.code = s.site_code", "place.id"
     else:
         place, site = "JOIN registry_patient AS place ON place.patient_id = s.patient_id", "place.site_id"
-    for state, items in file.forms.items():
-        complete = complete_sql(file, items, "s", "c.missing")
+    for state in file.forms:
+        complete = completing_sql(file, state, "s", "c.missing")
         columns += [state, asked_by(state)]
         values += [_state(complete), _asked(complete)]
     stamps = STAMPS | ({"missing": "c.missing"} if file.keeps_reasons else {})
@@ -93,10 +93,10 @@ def store_changes(cursor, file):
     assignments += [f"{column} = s.{column}" for column in _columns(file)]
     if file == file_formats.PATIENTS:
         assignments.append("age_at_surgery = s.age_at_surgery")
-    for state, items in file.forms.items():
-        advanced = _state(complete_sql(file, items, "s", "c.missing"))
+    for state in file.forms:
+        complete = completing_sql(file, state, "s", "c.missing", "t")
+        advanced = _state(complete)
         assignments.append(f"{state} = CASE WHEN t.{state} = '{State.DRAFT}' THEN {advanced} ELSE t.{state} END")
-        complete = complete_sql(file, items, "s", "c.missing")
         version = asked_by(state)
         assignments.append(
             f"{version} = CASE WHEN t.{state} = '{State.DRAFT}' THEN {_asked(complete)} ELSE t.{version} END"

@@ -1,1 +1,1 @@
-"""Who was looked at for the study and on what terms they take part: screening log, consents, attached files."""
+"""The study: its protocol, schedule and wording, who was looked at for it and on what terms they take part."""

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.instruments.core import consent as declared
 from registry.models import columns as build
-from registry.models.clinical import Patient, in_error_field, site_of_patient
+from registry.models.records.clinical import Patient, in_error_field, site_of_patient
 
 ITEMS = declared.CONSENT.items
 WITHDRAWAL_ITEMS = declared.WITHDRAWAL.items

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.instruments.core import screening as declared
 from registry.models import columns as build
-from registry.models.clinical import Patient, site_of_patient
+from registry.models.records.clinical import Patient, site_of_patient
 
 ITEMS = declared.SCREENING.items
 

@@ -33,7 +33,7 @@ from registry.models import (
     Patient,
     State,
 )
-from registry.models.moves import LONGEST_REASON
+from registry.models.records.moves import LONGEST_REASON
 from registry.services.entry import entered_in_error
 from registry.services.entry.patients import answers_of
 from registry.services.follow_up.ends import ITEMS as END_ITEMS

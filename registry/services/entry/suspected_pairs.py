@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from registry.models import Patient, SuspectedPair
-from registry.models.moves import LONGEST_REASON
+from registry.models.records.moves import LONGEST_REASON
 from registry.services.records import identity
 from registry.services.records.storing import Conflict, ReasonRequired, require
 from sites import audit

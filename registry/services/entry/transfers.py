@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from registry.instruments.base import Label
 from registry.models import Erasure, FollowUpEnd, Patient, SuspectedPair, Transfer
-from registry.models.moves import LONGEST_REASON
+from registry.models.records.moves import LONGEST_REASON
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import ReasonRequired, locked_for_update, require
 from sites import audit

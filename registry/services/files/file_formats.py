@@ -5,7 +5,9 @@ Everything is derived from the instruments' catalogue; reading and writing the f
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.db.models import Model
@@ -93,7 +95,7 @@ class File:
     def table(self) -> str:
         return self.model._meta.db_table
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         return tuple(item.name for item in self.items)
 
@@ -111,7 +113,7 @@ class File:
         """SQL of the stored reasons of a row, as jsonb: none where the table keeps none."""
         return f"{alias}.missing" if self.keeps_reasons else "'{}'::jsonb"
 
-    @property
+    @cached_property
     def reasons(self) -> tuple[Item, ...]:
         """One item for each column with reasons for missing values."""
         return tuple(reason_item(item.name, item.label) for item in self.items if self.may_lack(item.name))
@@ -120,7 +122,7 @@ class File:
         """Whether a reason may stand for a missing value of the column `name`."""
         return self.keeps_reasons and name not in self.mandatory + self.key
 
-    @property
+    @cached_property
     def stored(self) -> tuple[Item, ...]:
         """Items that are columns of the file's own table, keys included."""
         return tuple(item for item in self.items if item.name not in NOT_IN_TABLE)
@@ -209,7 +211,22 @@ def files() -> tuple[File, ...]:
 
 def accepted() -> tuple[File, ...]:
     """The files with everything that an import takes."""
-    return tuple(file.with_extras(catalogue.current().extra_names) for file in files())
+    return _accepted(catalogue.current())
+
+
+@lru_cache(maxsize=4)  # asked for each column of a file
+def _accepted(known: catalogue.Catalogue) -> tuple[File, ...]:
+    return tuple(file.with_extras(known.extra_names) for file in files())
+
+
+def judges() -> Mapping[str, Item]:
+    """Column of an accepted file, one with reasons too → the item that judges its values."""
+    return _judges(catalogue.current())
+
+
+@lru_cache(maxsize=4)  # asked for each column of a file
+def _judges(known: catalogue.Catalogue) -> dict[str, Item]:
+    return {item.name: item for file in reversed(_accepted(known)) for item in (*file.reasons, *file.items)}
 
 
 def calculated() -> frozenset[str]:

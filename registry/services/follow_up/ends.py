@@ -8,7 +8,7 @@ from django.utils import timezone
 from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END, LOST, WITHDRAWN
 from registry.models import FollowUpEnd, Patient, PatientLink
-from registry.models.clinical import records_of
+from registry.models.records.clinical import records_of
 from registry.services.records.cleaning import REQUIRED, cleaned_and_checked
 from registry.services.records.storing import Conflict, ReasonRequired, require, store_update
 from sites.tenancy.access import Access, Can

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
@@ -20,41 +19,28 @@ ROWS = {
 }
 
 
-@dataclass(frozen=True)
-class Shares:
-    """Counts of one kind of form: finished forms by site id, and compared items by (site id, item's name)."""
+def by_site(site_ids: Iterable[int], plans: Any = None, today: Any = None) -> dict[int, dict[str, tuple[int, dict]]]:
+    """{site id: {kind of form: (finished forms, {item: forms that have it compared})}}, for some sites.
 
-    kind: str
-    forms: dict[int, int]
-    compared: dict[tuple[int, str], int]
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return candidates(self.kind)
-
-
-def shares(site_ids: Iterable[int]) -> list[Shares]:
-    """The `Shares` of each kind of form, for some sites. A mark that a later change made void does not count."""
-    site_ids = list(site_ids)
-    return [_of_kind(kind, *rows, site_ids) for kind, rows in ROWS.items()]
-
-
-def _of_kind(kind: str, table: str, finished: str, site_ids: list[int]) -> Shares:
-    wanted: dict[str, Any] = {"sites": site_ids, "names": list(candidates(kind))}
-    forms: dict[int, int] = {}
-    compared: dict[tuple[int, str], int] = defaultdict(int)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT site_id, count(*) FROM {table} WHERE site_id = ANY (%(sites)s) AND {finished} GROUP BY site_id",
-            {"sites": site_ids},
-        )
-        forms.update(cursor.fetchall())
-        cursor.execute(
-            f"""SELECT site_id, mark.key, count(*) FROM {table} CROSS JOIN jsonb_each(verified) AS mark
-            WHERE site_id = ANY (%(sites)s) AND {finished} AND mark.key = ANY (%(names)s)
-              AND NOT mark.value ? 'changed_at' GROUP BY site_id, mark.key""",
-            wanted,
-        )
-        for site_id, name, n in cursor.fetchall():
-            compared[site_id, name] = n
-    return Shares(kind, forms, dict(compared))
+    A mark that a later change made void does not count. Sites without a finished form of a kind lack it.
+    """
+    counted: dict[int, dict[str, tuple[int, dict]]] = defaultdict(dict)
+    for kind, (table, finished) in ROWS.items():
+        wanted: dict[str, Any] = {"sites": list(site_ids), "names": list(candidates(kind))}
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT site_id, count(*) FROM {table} WHERE site_id = ANY (%(sites)s) AND {finished} "
+                "GROUP BY site_id",
+                wanted,
+            )
+            for site_id, n in cursor.fetchall():
+                counted[site_id][kind] = n, {}
+            cursor.execute(
+                f"""SELECT site_id, mark.key, count(*) FROM {table} CROSS JOIN jsonb_each(verified) AS mark
+                WHERE site_id = ANY (%(sites)s) AND {finished} AND mark.key = ANY (%(names)s)
+                  AND NOT mark.value ? 'changed_at' GROUP BY site_id, mark.key""",
+                wanted,
+            )
+            for site_id, name, n in cursor.fetchall():
+                counted[site_id][kind][1][name] = n
+    return dict(counted)

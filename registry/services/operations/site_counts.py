@@ -18,9 +18,9 @@ from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
 from registry.models import Assessment, Patient, State
-from registry.services import watermarks
+from registry.services import current_protocol, watermarks
 from registry.services.follow_up import schedule, visits
-from registry.services.monitoring import sampling
+from registry.services.monitoring import sampling, verified_share
 from registry.services.quality import entry_delay, measured_numbers, missing_items, query_rates, visit_states
 from registry.services.review import form_states, to_sign
 from sites.database.replica import on_replica
@@ -28,7 +28,9 @@ from sites.models import Site
 
 LARGE = 20_000  # patients from which on counts are kept
 KEPT = 24 * 3600  # seconds
-READ = ("registry_patient", "registry_assessment", "registry_query")  # what the counts are counted from
+READ = tuple(  # what the counts are counted from
+    f"registry_{table}" for table in ("patient", "assessment", "adverseevent", "ownrecord", "query", "signature")
+)
 
 
 def _enrolled(site_ids: Iterable[int], plans: Any, today: Any) -> dict[Any, list[Any]]:
@@ -58,9 +60,8 @@ def _to_sign(site_ids: Iterable[int], plans: Any, today: Any) -> dict[Any, int]:
     return {site_id: to_sign.unsigned([site_id], limit=1).can_be_signed for site_id in site_ids}
 
 
-def _to_verify(site_ids: Iterable[int], plans: Any, today: Any) -> dict[Any, int]:
-    left = sampling.forms_left(sampling.plan(), Site.objects.filter(pk__in=site_ids))
-    return {site_id: asked for site_id, (asked, _left) in left.items()}
+def _left_to_verify(site_ids: Iterable[int], plans: Any, today: Any) -> dict[int, tuple[int, int]]:
+    return sampling.forms_left(sampling.plan(), Site.objects.filter(pk__in=site_ids))
 
 
 # What is counted, each by a function of (site ids, plans, day) that gives {site id: what was counted}.
@@ -76,14 +77,18 @@ KINDS: dict[str, Callable[..., dict]] = {
     "query_rates": query_rates.by_site,  # Rates
     "measured_numbers": measured_numbers.by_site,  # {item: Moments}
     "to_sign": _to_sign,  # patients who can be signed now
-    "to_verify": _to_verify,  # forms that the sampling plan still asks about
+    "left_to_verify": _left_to_verify,  # (forms that the sampling plan still asks about, forms not verified)
+    "verified": verified_share.by_site,  # {kind of form: (finished forms, {item: forms that have it compared})}
     "entry_delay": entry_delay.by_site,  # (forms, median of days, 90th percentile)
 }
 
 
 @dataclass(frozen=True)
 class Counted:
-    """{site id: what was counted}; sites without any are left out. `at` is when, None for now."""
+    """{site id: what was counted}; sites without any are left out.
+
+    at  when that was so: when it was counted, or found unchanged since; None for now
+    """
 
     by_site: dict
     at: datetime | None = None
@@ -95,12 +100,17 @@ def counts(kind: Any, site_ids: Iterable[int], plans: Any, today: Any) -> Counte
     if not is_large():
         return Counted(KINDS[kind](site_ids, plans, today))
     keys = {_key(kind, site_id, today): site_id for site_id in site_ids}
-    stored = cache.get_many(keys)
+    stored = cache.get_many((*keys, _UNCHANGED))
     lacking = [site_id for key, site_id in keys.items() if key not in stored]
     if lacking:
         stored |= _store(kind, lacking, plans, today)
+    unchanged = stored.pop(_UNCHANGED, None)
     values = {keys[key]: value for key, (_at, value) in stored.items() if value is not None}
-    return Counted(values, min((at for at, _value in stored.values()), default=None))
+    at = min((at for at, _value in stored.values()), default=None)
+    return Counted(values, max(at, unchanged) if at and unchanged else at)
+
+
+_UNCHANGED = "site_counts:unchanged"  # when the worker looked last: until then nothing had changed that is counted
 
 
 def keep() -> None:
@@ -109,11 +119,14 @@ def keep() -> None:
         return
     plans, today = schedule.plans(), timezone.localdate()
     site_ids = list(Site.objects.order_by().values_list("pk", flat=True))
-    with watermarks.since_last("site counts", f"{today} {len(site_ids)}", READ, often=True) as changed:
+    asked = f"{today} {len(site_ids)} {current_protocol.version()}"  # what is asked for is part of the protocol
+    with watermarks.since_last("site counts", asked, READ, often=True) as changed:
         first = _key("enrolled", site_ids[0], today) if site_ids else None
+        looked_at = timezone.now()
         if first and (changed or cache.get(first) is None):
             for kind in KINDS:
                 _store(kind, site_ids, plans, today)
+        cache.set(_UNCHANGED, looked_at, KEPT)
 
 
 def _store(kind: Any, site_ids: Iterable[int], plans: Any, today: Any) -> Any:

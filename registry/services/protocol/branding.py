@@ -8,9 +8,11 @@ import hashlib
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
+
+from django.core.cache import cache
 
 from registry.instruments.base import Label
 from registry.models import StudyLogo
@@ -20,6 +22,7 @@ from registry.services.current_protocol import FORGETTING, document_of, version
 PRODUCT = "Metaspine"
 LARGEST, WIDEST, TALLEST = 64 * 1024, 800, 200  # bytes, pixels
 PNG = b"\x89PNG\r\n\x1a\n"
+REMEMBERED = "study-brand"  # in the cache, for a process that begins while the database is away
 LEAST = 4.5  # contrast of text
 # What the colours stand beside: white text on the bar; links and buttons on white, on the ground and on their own tint.
 WHITE, GROUND = (255, 255, 255), (244, 246, 248)
@@ -99,12 +102,20 @@ def current() -> Brand:
     if number not in _known:
         _known.clear()
         _known[number] = _of(document_of(number).get("study") or {})
+        cache.set(REMEMBERED, asdict(_known[number]), timeout=None)
     return _known[number]
 
 
 def remembered() -> Brand:
-    """The Brand that this process read last, the product's where it read none: for pages while the database is away."""
-    return next(reversed(_known.values()), Brand())
+    """The Brand that this process read last, or any did, and else the product's: for pages while the database is away.
+
+    Looks are taken only where they are colours: nothing that a cache holds becomes a style sheet unseen.
+    """
+    if _known:
+        return next(reversed(_known.values()))
+    kept = cache.get(REMEMBERED) or {}
+    brand = Brand(**kept) if kept.keys() <= Brand.__dataclass_fields__.keys() else Brand()
+    return brand if next(faults({"colour": brand.bar, "accent": brand.accent}), None) is None else Brand()
 
 
 FORGETTING.append(_known.clear)

@@ -21,11 +21,12 @@ def read(content: bytes, record: str) -> Carried:
     if len(content) > LARGEST:
         return _refused(Label(f"is larger than {LARGEST // 10**6} MB", f"{LARGEST // 10**6} MBを超えています"))
     taken = publishing.taken()
-    if content.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] not in (b"{", b"["):
+    text, _encoding = redcap.decoded(content)
+    if text.lstrip("\ufeff \r\n\t")[:1] not in ("{", "["):
         return redcap.read(content, record, taken)
     try:
-        document = json.loads(content.decode("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        document = json.loads(text.lstrip("\ufeff"))
+    except (json.JSONDecodeError, RecursionError) as error:
         line = getattr(error, "lineno", 0)
         return _refused(
             Label("cannot be read as JSON: {error}", "JSONとして読み取れません：{error}").format(error=error), line

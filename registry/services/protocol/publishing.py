@@ -15,7 +15,7 @@ from registry.instruments.base import Instrument, Item, Label
 from registry.instruments.patient_forms import FINISHED_FORMS
 from registry.models import OwnInstrument, ProtocolVersion
 from registry.models.columns import stored_items
-from registry.models.own import MODELS
+from registry.models.study.own import MODELS
 from registry.protocol import definitions
 from registry.protocol.definitions import Fault
 from registry.services import current_protocol as current

@@ -6,7 +6,7 @@ from datetime import date
 from functools import cache, lru_cache
 from typing import Any
 
-from registry.instruments import catalogue, checks, extras
+from registry.instruments import catalogue, checks, extras, levels
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, OwnRecord, Patient, QueryForm, State
 from registry.protocol import evaluate
@@ -206,6 +206,15 @@ def expanded(names: Any) -> list[str]:
         except KeyError:
             items.append(name)
     return items
+
+
+def answer_of(name: str, value: Any) -> Any:
+    """A column's value as the checks take it: lesion levels stand in a mask, several codes of an own item in a text."""
+    if name == "lesion_levels":
+        return levels.from_mask(value)
+    if isinstance(value, str) and name in catalogue.current().own_names and catalogue.item(name).kind == "codes":
+        return tuple(value.split(";"))
+    return value
 
 
 def stand_in_birth_date(surgery: Any, age: Any) -> date | None:

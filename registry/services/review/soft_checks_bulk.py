@@ -11,13 +11,14 @@ from typing import Any
 from django.db import connection, transaction
 
 from registry import __version__
-from registry.instruments import catalogue, checks, levels
+from registry.instruments import catalogue, checks
 from registry.instruments.patient_forms import FINISHED_FORMS
 from registry.models import QueryForm, State
 from registry.services import watermarks
 from registry.services.follow_up import schedule
 from registry.services.review.queries import reconcile
 from registry.services.review.soft_checks import (
+    answer_of,
     field_of,
     kind_of,
     patient_names,
@@ -44,7 +45,7 @@ def sweep_changed() -> Any:
 
     The first time, and where checks, schedule or version of the product are others, over every form.
     """
-    with watermarks.since_last("soft checks", _fingerprint(), READ) as changed:
+    with watermarks.since_last("soft checks", _fingerprint(), READ, often=True) as changed:
         return sweep(changed.patients) if changed else NOTHING
 
 
@@ -103,9 +104,10 @@ _DATES = frozenset(item.name for item in catalogue.ALL_ITEMS if item.kind == "da
 def _grouped(kind: Any, check: Any) -> tuple:
     """(SQL expressions, function from a row of them to the check's values).
 
-    Two dates are looked at by the days between them, and the date of birth by the age: a check means nothing else.
+    Two dates are looked at by the days between them, and the date of birth by the age: a check of the product's means
+    nothing else. One that an own instrument declares may mean anything.
     """
-    dates = [name for name in check.items if _is_date(name)]
+    dates = [] if check.some else [name for name in check.items if _is_date(name)]
     others = [name for name in check.items if name not in dates]
     if "birth_date" in dates:
         return ["p.age_at_surgery"], lambda row: {
@@ -118,21 +120,12 @@ def _grouped(kind: Any, check: Any) -> tuple:
         expressions.append(f"{_column(kind, first)} - {_column(kind, second)}")
 
     def values(row: Any) -> dict[Any, tuple[str, ...] | Any | str]:
-        answers = {name: _read(name, value) for name, value in zip(others, row, strict=False)}
+        answers = {name: answer_of(name, value) for name, value in zip(others, row, strict=False)}
         if dates:
             answers |= {first: ANCHOR + timedelta(days=row[-1]), second: ANCHOR}
         return answers
 
     return expressions, values
-
-
-def _read(name: str, value: Any) -> Any:
-    if name == "lesion_levels":
-        return levels.from_mask(value)
-    # Several codes of an own item stand in one text.
-    if isinstance(value, str) and name in catalogue.current().own_names and catalogue.item(name).kind == "codes":
-        return tuple(value.split(";"))
-    return value
 
 
 def _find(cursor: Any, check: Any, start: Any = None, end: Any = None, patients: Any = None) -> None:
@@ -142,7 +135,7 @@ def _find(cursor: Any, check: Any, start: Any = None, end: Any = None, patients:
     kind = kind_of(check)
     source = SOURCES.get(kind, PATIENTS)
     expressions, values = _grouped(kind, check)
-    known = " AND ".join(f"{expression} IS NOT NULL" for expression in expressions)
+    known = (" OR " if check.some else " AND ").join(f"{expression} IS NOT NULL" for expression in expressions)
     span = (
         "(%(start)s::date IS NULL OR p.surgery_date >= %(start)s) "
         "AND (%(end)s::date IS NULL OR p.surgery_date < %(end)s)"
@@ -150,13 +143,19 @@ def _find(cursor: Any, check: Any, start: Any = None, end: Any = None, patients:
     if patients is not None:
         span += " AND p.patient_id = ANY (%(patients)s::varchar[])"
     days = {"start": start, "end": end, "patients": patients}
-    cursor.execute(f"SELECT DISTINCT {', '.join(expressions)} FROM {source} WHERE {known} AND {span}", days)
+    cursor.execute(f"SELECT DISTINCT {', '.join(expressions)} FROM {source} WHERE ({known}) AND {span}", days)
     unlikely = [row for row in cursor.fetchall() if check.applies(values(row))]
     if not unlikely:
         return
-    arrays = {f"c{place}": [str(row[place]) for row in unlikely] for place in range(len(expressions))}
+    arrays = {
+        f"c{place}": [None if row[place] is None else str(row[place]) for row in unlikely]
+        for place in range(len(expressions))
+    }
     unnested = ", ".join(f"%({name})s::text[]" for name in arrays)
-    met = " AND ".join(f"({expression})::text = u.{name}" for expression, name in zip(expressions, arrays, strict=True))
+    equals = "IS NOT DISTINCT FROM" if check.some else "="  # the first may be a missing answer, and takes no hash join
+    met = " AND ".join(
+        f"({expression})::text {equals} u.{name}" for expression, name in zip(expressions, arrays, strict=True)
+    )
     record = "r" if kind in SOURCES else "p"
     shown = [name for name in check.items if name != "birth_date"]
     seen = ", ".join(f"'{name}', {_column(kind, name)}" for name in shown)

@@ -15,14 +15,12 @@ from registry.exports import jobs, presets, tables
 from registry.exports.choices import InvalidChoices
 from registry.exports.folder import download_name, zip_blocks
 from registry.exports.http_range import resumable
-from registry.exports.package import preview
-from registry.exports.selecting import ExportFailed, selected
 from registry.exports.streaming import streamed
 from registry.exports.tables import Selection
 from registry.instruments.base import Label
 from registry.models import Export
 from registry.services.files import file_formats
-from registry.tasks import send_export
+from registry.tasks import export_preview, send_export
 from registry.web.exports.forms import ExportForm
 from registry.web.shared.lookup import number_in
 from registry.web.shared.wording import words
@@ -30,7 +28,6 @@ from sites import audit
 from sites.tenancy.access import Can
 
 ZIP = "zip"
-PREVIEW_ROWS = 5
 RECENT = 8  # exports told on the page
 
 
@@ -129,14 +126,9 @@ def preset_remove(request):
 
 
 def _previewed(access, choices):
-    try:
-        with transaction.atomic(), selected(choices, access.sites_for(Can.EXPORT)) as chosen:
-            shown = preview(chosen, PREVIEW_ROWS)
-    except ExportFailed as error:
-        return {"failed": words(error.reason)}
-    return {"previews": shown, "enrolled": chosen.enrolled, "exported": chosen.exported} | {
-        "excluded": _excluded(chosen.cohort, [step["excluded"] for step in chosen.flow[1:]])
-    }
+    """The counts and first rows of what would be exported, or that a worker counts."""
+    preview = export_preview(choices, access=access)
+    return {"counting": True} if preview is None else {"preview": preview, "previews": preview.tables}
 
 
 def _excluded(cohort, counts):

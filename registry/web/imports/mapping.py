@@ -9,6 +9,7 @@ from registry.imports import jobs
 from registry.imports.files import cells, mapping, notations, questions
 from registry.imports.files.mapping import Mapping
 from registry.imports.files.notations import DATE_FORMATS, SEPARATORS
+from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS
 from registry.models import ImportMapping
 from registry.services.current_protocol import minimum_age
@@ -92,8 +93,9 @@ def _columns_page(job, counts, known, faults):
     labels = {target: words(label) for _group, targets in mapping.targets() for target, label in targets}
     visits = {code: words(label) for code, label in mapping.choices_of(mapping.TIMEPOINT)}
     for line in lines:
-        base, visit = mapping.base_of(line["target"]), mapping.visit_of_target(line["target"])
-        line["label"] = " · ".join(filter(None, (labels.get(base, ""), visits.get(visit, ""))))
+        base, beside = mapping.base_of(line["target"]), mapping.beside_of(line["target"])
+        nth = _("record %(n)s") % {"n": beside[1:]} if beside.startswith(mapping.NTH) else ""
+        line["label"] = " · ".join(filter(None, (labels.get(base, ""), visits.get(beside[1:], ""), nth)))
     return {
         "one": job,
         "lines": lines,
@@ -102,6 +104,7 @@ def _columns_page(job, counts, known, faults):
         "sites": mapping.choices_of(mapping.SITE),
         "timepoints": mapping.choices_of(mapping.TIMEPOINT),
         "sides": _side_by_side(lines),
+        "repeating": bool(catalogue.current().repeats),
         "fixed_site": known.fixed.get(mapping.SITE, ""),
         "fixed_timepoint": known.fixed.get(mapping.TIMEPOINT, ""),
         "other_faults": [(target, fault) for target, fault in faults.items() if target not in counts],
@@ -112,8 +115,8 @@ def _columns_page(job, counts, known, faults):
 
 
 def _side_by_side(lines):
-    """Targets of one visit that the columns have, as options to choose from beside the others."""
-    return sorted({line["target"] for line in lines if mapping.AT in line["target"]})
+    """Targets of one visit or record that the columns have, as options to choose from beside the others."""
+    return sorted({line["target"] for line in lines if mapping.beside_of(line["target"])})
 
 
 def _examples(values, target):

@@ -11,7 +11,7 @@ from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import Merge, Patient, QueryForm
-from registry.models.moves import LONGEST_REASON
+from registry.models.records.moves import LONGEST_REASON
 from registry.services import seen
 from registry.services.entry import merging, transfers
 from registry.services.records.cleaning import InvalidAnswers

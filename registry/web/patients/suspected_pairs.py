@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.instruments import catalogue
 from registry.models import Patient, SuspectedPair
-from registry.models.moves import LONGEST_REASON
+from registry.models.records.moves import LONGEST_REASON
 from registry.services.entry import suspected_pairs
 from registry.services.records.storing import Conflict, ReasonRequired
 from registry.web.shared import wording

@@ -1,12 +1,13 @@
 """Completeness and quality: one page of tables by site, each number a link to its rows."""
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
-from urllib.parse import urlencode
+from itertools import accumulate
 
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from registry.instruments import catalogue
@@ -15,7 +16,7 @@ from registry.services.follow_up import schedule
 from registry.services.operations import site_counts
 from registry.services.quality import measured_numbers, visit_states
 from registry.stats.centres import proportion_test, variance_test
-from registry.web.quality import enrolment
+from registry.web.quality import cells, enrolment
 from registry.web.quality.words import state_words
 from registry.web.shared import wording
 from registry.web.shared.record_words import item_label
@@ -42,8 +43,9 @@ class Number:
 @require_safe
 def quality(request):
     """Everything for the sites that one reads, or for one of them; visits for one timepoint or for all."""
-    request.access.require(Can.READ)
-    every = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)).order_by("code"))
+    access = request.access
+    access.require(Can.READ)
+    every = list(Site.objects.filter(pk__in=access.sites_for(Can.READ)).order_by("code"))
     chosen, visit = request.GET.get("site", ""), request.GET.get("visit", "")
     sites = [site for site in every if chosen in ("", site.code)]
     plans, today = schedule.plans(), timezone.localdate()
@@ -51,6 +53,7 @@ def quality(request):
     counted = {kind: site_counts.counts(kind, ids, plans, today) for kind in KINDS}
     found = {kind: counts.by_site for kind, counts in counted.items()}
     visits = [(timepoint.code, wording.words(timepoint.label)) for timepoint in plans.timepoints]
+    visit_lines = _visits(sites, found["visit_states"], visit)
     return render(
         request,
         "quality/quality.html",
@@ -60,11 +63,14 @@ def quality(request):
             "visits": visits,
             "visit": visit,
             "states": [(state, state_words()[state]) for state in visit_states.STATES],
-            "visit_lines": _visits(sites, found["visit_states"], visit),
+            "visit_lines": visit_lines,
+            "visit_rows": cells.rows(_visit_rows(visit_lines)),
             "missing": _missing(found["missing_items"], chosen),
-            "queries": [(site, found["query_rates"].get(site.pk)) for site in sites],
+            "query_rows": cells.rows(
+                _query_rows(sites, found["query_rates"], listed=access.may(Can.ENTER) or access.may(Can.QUERY))
+            ),
             "numbers": _numbers(sites, found["measured_numbers"]),
-            "delays": [(site, found["entry_delay"].get(site.pk)) for site in sites],
+            "delay_rows": cells.rows(_delay_rows(sites, found["entry_delay"])),
             "enrolment": enrolment.of(sites, found["consented"], today),
             "counted_at": min((counts.at for counts in counted.values() if counts.at), default=None),
         },
@@ -72,7 +78,7 @@ def quality(request):
 
 
 def address(**parameters):
-    return "rows/?" + urlencode({name: value for name, value in parameters.items() if value})
+    return cells.address("rows/", **parameters)
 
 
 def _visits(sites, found, visit):
@@ -82,12 +88,47 @@ def _visits(sites, found, visit):
         states = [counts for code, counts in of_site.items() if visit in ("", code)]
         numbers = {state: sum(counts.get(state, 0) for counts in states) for state in visit_states.STATES}
         could = sum(n for state, n in numbers.items() if state not in (*visit_states.CLOSED, "waiting"))
-        cells = [
-            Number(n, address(what="visits", site=site.code, visit=visit, state=state), could)
+        of_states = [
+            Number(n, address(what="visits", site=site.code, visit=visit, state=state) if n else "", could)
             for state, n in numbers.items()
         ]
-        lines.append({"site": site, "reached": sum(numbers.values()), "cells": cells, "in_window": cells[0]})
+        lines.append({"site": site, "reached": sum(numbers.values()), "cells": of_states})
     return lines
+
+
+def _visit_rows(lines):
+    """(site, cells) of each line, the share of the first state beside its number."""
+    for line in lines:
+        first, *others = line["cells"]
+        made = cells.link(first.n, first.url) + (cells.share(first.percent) if first.n else "")
+        yield line["site"].code, [str(line["reached"]), made, *(cells.link(cell.n, cell.url) for cell in others)]
+
+
+def _query_rows(sites, found, *, listed):
+    """(site, cells) of each site; `listed` where the person may open the list of queries."""
+    path = reverse("queries")
+
+    def number(site, state, n):
+        return cells.link(n, cells.address(path, site=site.code, state=state)) if listed else str(n)
+
+    for site in sites:
+        if (rates := found.get(site.pk)) is None:
+            yield site.code, [cells.NONE] * 7
+            continue
+        asked, is_open, answered = (
+            number(site, *pair) for pair in (("all", rates.asked), ("open", rates.open), ("answered", rates.answered))
+        )
+        rest = (rates.age, rates.oldest, rates.answer)
+        yield site.code, [asked, cells.shown(rates.per_hundred), is_open, answered, *map(cells.shown, rest)]
+
+
+def _delay_rows(sites, found):
+    for site in sites:
+        if (delay := found.get(site.pk)) is None:
+            yield site.code, [cells.NONE] * 3
+        else:
+            n, *days = delay
+            yield site.code, [cells.link(n, address(what="delay", site=site.code)), *(f"{day:.0f}" for day in days)]
 
 
 def _missing(found, site_code):
@@ -116,22 +157,30 @@ def _missing(found, site_code):
 
 
 def _numbers(sites, found):
-    """Of each measured number: a line a site with n, rounded share and spread, each held against the other sites."""
+    """Of each measured number: its label and unit, the unusual sites, and (site, cells) of each that measured it."""
     tables = []
     for name in measured_numbers.ITEMS:
-        of_item = {site.pk: found[site.pk][name] for site in sites if name in found.get(site.pk, {})}
-        lines = []
-        for site in sites:
-            if site.pk in of_item:
-                others = [moments for key, moments in of_item.items() if key != site.pk]
-                lines.append(_number_line(site, name, of_item[site.pk], others))
+        measured = [(site, found[site.pk][name]) for site in sites if name in found.get(site.pk, {})]
+        lines = [
+            _number_line(site, name, moments, others)
+            for (site, moments), others in zip(measured, _others([moments for _site, moments in measured]), strict=True)
+        ]
         if lines:
-            tables.append((wording.words(catalogue.item(name).label), catalogue.item(name).unit, lines))
+            unusual = [line["site"].code for line in lines if line["digits_unusual"] or line["variance_unusual"]]
+            label = wording.words(catalogue.item(name).label)
+            tables.append((label, catalogue.item(name).unit, unusual, cells.rows(_number_rows(lines))))
     return tables
 
 
-def _number_line(site, name, moments, others):
-    rest = reduce(add, others) if others else None
+def _others(measured):
+    """Of each in a list of Moments the sum of the others, None for the only one."""
+    before = [None, *accumulate(measured[:-1])]
+    after = [None, *accumulate(reversed(measured[1:]))][::-1]
+    pairs = zip(before, after, strict=True) if measured else ()
+    return [first + then if first and then else first or then for first, then in pairs]
+
+
+def _number_line(site, name, moments, rest):
     digits = variance = None
     if rest and rest.n:
         digits = proportion_test(moments.rounded, moments.n, rest.rounded / rest.n)
@@ -146,3 +195,26 @@ def _number_line(site, name, moments, others):
         "digits_unusual": digits is not None and digits < UNUSUAL,
         "variance_unusual": variance is not None and variance < UNUSUAL,
     }
+
+
+def _number_rows(lines):
+    unusual = escape(_("unusual"))
+
+    def p_value(p, is_unusual):
+        if p is None:
+            return "–"
+        return f'<strong class="unusual">{p:.4f} {unusual}</strong>' if is_unusual else f"{p:.3f}"
+
+    for line in lines:
+        rounded = line["rounded"]
+        yield (
+            line["site"].code,
+            [
+                str(rounded.of),
+                cells.link(rounded.n, rounded.url) + cells.share(rounded.percent),
+                p_value(line["digits_p"], line["digits_unusual"]),
+                cells.shown(line["mean"]),
+                cells.shown(line["sd"]),
+                p_value(line["variance_p"], line["variance_unusual"]),
+            ],
+        )

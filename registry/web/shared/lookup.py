@@ -5,7 +5,7 @@ from django.http import Http404
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import Assessment, Patient, State
-from registry.models.clinical import records_of
+from registry.models.records.clinical import records_of
 from registry.services.follow_up import schedule
 from sites.models import User
 from sites.tenancy.access import Can

@@ -1,14 +1,19 @@
 """What templates need to show the registry's values: declared labels, dates, states."""
 
+from datetime import timedelta
 from functools import cache
 
 from django import template
+from django.conf import settings
 from django.templatetags.static import static
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
+from registry.health import heartbeats
+from registry.health.readiness import SILENCE
 from registry.instruments import catalogue
 from registry.web.shared import wording
 
@@ -37,6 +42,32 @@ register.filter("day", wording.day)
 register.filter("moment", wording.moment)
 register.filter("segment", wording.segment_of)
 register.filter("site_name", wording.site_name)
+
+
+LATE = timedelta(minutes=15)  # what is counted every five minutes is so old only where no worker counts
+
+
+@register.simple_tag
+def counted(at, classes=""):
+    """When numbers were counted that the worker keeps, and whether it has stopped doing so; nothing for None, now."""
+    if at is None:
+        return ""
+    told = gettext("Counted %(at)s; counted anew every five minutes.") % {"at": wording.moment(at)}
+    if timezone.now() - at > LATE:
+        told += " " + gettext("No worker has counted since: an administrator sees why on the page System.")
+        classes = f"{classes} note note-warning".strip()
+    return format_html('<p class="{}">{}</p>', classes or "muted", told)
+
+
+@register.simple_tag
+def counting():
+    """That a worker counts, and whether there is any that could."""
+    told = gettext("All patients are being counted, which takes some seconds.")
+    if heartbeats.ages().get(heartbeats.QUEUE + settings.JOBS, SILENCE + 1) > SILENCE:
+        told += " " + gettext(
+            "No worker takes jobs at the moment: this waits for one, and an administrator sees why on the page System."
+        )
+    return told
 
 
 @register.simple_tag

@@ -81,17 +81,17 @@ def _to_sign(access):
 
 def _to_verify(access):
     """What the sampling plan still asks of a monitor; `Next form` leads through it."""
-    if asked := _counted("to_verify", access.sites_for(Can.VERIFY)):
+    if asked := _counted("left_to_verify", access.sites_for(Can.VERIFY), lambda asked_and_left: asked_and_left[0]):
         told = ngettext("%(n)s form to verify", "%(n)s forms to verify", asked)
         yield told % {"n": asked}, reverse("verify_next")
 
 
-def _counted(kind, sites):
-    """The sum over some sites of a kind that is kept in a large registry."""
+def _counted(kind, sites, number=int):
+    """The sum over some sites of a kind that is kept in a large registry; `number` takes it from what is kept."""
     if not sites:
         return 0
     found = site_counts.counts(kind, sites, schedule.plans(), timezone.localdate()).by_site
-    return sum(found.get(site_id, 0) for site_id in sites)
+    return sum(number(found[site_id]) for site_id in sites if site_id in found)
 
 
 def _waiting(line):

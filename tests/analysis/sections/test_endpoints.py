@@ -6,6 +6,7 @@ import pytest
 from registry.analysis.design.errors import Refused
 from registry.analysis.sections import endpoints, propensity
 from registry.analysis.sections.declared import written
+from registry.analysis.sections.endpoints import hazards, survival_times
 from registry.analysis.sections.typed import plain
 from registry.instruments.timepoints import DAYS_A_MONTH
 from registry.stats.survival import kaplan_meier, log_rank, survival_at
@@ -47,7 +48,7 @@ def test_the_first_of_event_and_competing_event_counts_and_a_tie_is_the_event():
     cohort.followed = np.array([100.0, 100, 100, 100])
     cohort.died, cohort.death_day = np.array([1.0, 1, 0, 1]), np.array([100.0, 100, np.nan, 100])
     cohort.relapse = np.array([50.0, 100, np.nan, np.nan])
-    found = endpoints.times(
+    found = survival_times.times(
         endpoints.from_json(titled(event=[RELAPSE], competing=[{"kind": "death"}])), cohort.patients()
     )
     assert found.cause.tolist() == [1, 1, 0, 2]
@@ -102,7 +103,7 @@ def test_a_covariate_that_cannot_be_in_the_model_is_left_out_with_its_reason():
 def test_strata_hold_their_variable_constant():
     found = told(Cohort().patients(), tests=["stratified"], strata=["sex"], covariates=["age", "sex"])
     row = next(one for one in found["hazards"] if one["variable"] == "sex")
-    assert row["reason"] == endpoints.IN_STRATA
+    assert row["reason"] == hazards.IN_STRATA
     assert [one["test"] for one in found["tests"]] == ["log_rank", "stratified_log_rank"]
 
 

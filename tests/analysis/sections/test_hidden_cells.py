@@ -203,15 +203,45 @@ def test_a_risk_difference_of_pairs_goes_with_a_hidden_count(whole):
     assert (outcome["estimate"], outcome["low"], outcome["high"]) == (None, None, None)
 
 
+@pytest.mark.parametrize("ratio", [1, 3])
+def test_matching_tells_no_hidden_number_of_patients(whole, ratio):
+    """Of 41 with a score 38 are used: sets, effective n, weights and complete sets tell the three without a partner."""
+    entry = copy.deepcopy(whole)
+    section = entry["propensity"][0]
+    treated, control = section["sizes"]
+    treated |= {"n": 43, "scored": 41, "used": 38, "unmatched": 3, "effective": 38.0}
+    control |= {"n": 150, "scored": 150, "used": 38 * ratio, "unmatched": 150 - 38 * ratio, "effective": 37.2 * ratio}
+    section["fits"][0] |= {"n": 191, "missing": 2, "sets": 38}
+    section["outcomes"][0] |= {"n": 35, "missing": 3, "statistic": 2.1, "df": 34}
+    section = shown(entry)["propensity"][0]
+    treated, (fit,), outcome = section["sizes"][0], section["fits"], section["outcomes"][0]
+    hidden = [treated["used"], treated["unmatched"], treated["scored"], fit["n"], fit["missing"], fit["sets"]]
+    assert all(isinstance(count, Few) for count in (*hidden, outcome["n"], outcome["missing"]))
+    assert treated["effective"] is None
+    assert (outcome["statistic"], outcome["df"]) == (None, None)
+    assert not section["pairs"]
+    assert all(row["weight"] is None for row in section["overlap"] if row["group"] == section["treated"])
+
+
+def test_degrees_of_freedom_go_with_the_number_of_patients(whole):
+    entry = copy.deepcopy(whole)
+    model = next(one for one in entry["models"] if one["model"] == "ancova")
+    model["fits"][0] |= {"n": 66, "missing": 4}
+    model = next(one for one in shown(entry)["models"] if one["model"] == "ancova")
+    assert all(row.get("df") is None for part in ("coefficients", "contrasts") for row in model[part])
+    assert all(row["df_residual"] is None for row in model["terms"])
+
+
 def test_differences_of_quality_of_life_tell_no_hidden_number(whole):
     entry = copy.deepcopy(whole)
     section = next(one for one in entry["qol"] if one.get("responders"))
     first, second = section["responders"][:2]
     first |= {"n": 30, "missing": 0, "improved": 15, "same": 10, "worse": 5}
     second |= {"n": 32, "missing": 4, "improved": 3, "same": 29, "worse": 0}
-    section["differences"][0] |= {"n": 62, "estimate": -0.41, "low": -0.6, "high": -0.2}
+    section["differences"][0] |= {"n": 62, "estimate": -0.41, "low": -0.6, "high": -0.2, "df": 60}
     difference = next(one for one in shown(entry)["qol"] if one.get("responders"))["differences"][0]
     assert isinstance(difference["n"], Few)
+    assert difference["df"] is None
     assert (difference["estimate"], difference["low"], difference["high"]) == (None, None, None)
 
 

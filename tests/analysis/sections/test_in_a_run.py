@@ -3,9 +3,11 @@
 import datetime as dt
 import json
 import random
+import re
 import struct
 import zlib
 
+import numpy as np
 import pytest
 
 from registry.analysis.data import frame as frames
@@ -140,6 +142,63 @@ def test_every_section_is_told_in_every_form(result, settings):
             if language == "en":
                 first, again = (drawings.drawn(result, code, "svg", language) for _ in range(2))
                 assert first == again
+
+
+THREE_TUMOURS = [
+    {"code": code, "label": {"en": code, "ja": code}, "steps": [{"step": "primary_tumour", "values": [code]}]}
+    for code in ("lung", "breast", "renal")
+]
+
+
+def opened_in(result, language):
+    """(table, heading, whether it is a dash, details) of every cell under a heading of P."""
+    for table in tables.tables(result, language):
+        kind = table.code.partition("-")[0]
+        for place, heading in enumerate(table.header if kind in SECTIONS or kind.startswith("comp") else ()):
+            if re.match(r"P(,|値| |$)", heading):
+                for row in table.rows:
+                    cell = row.cells[place - 1]
+                    yield table.code, heading, str(cell) in ("–", ""), getattr(cell, "details", None)
+
+
+@pytest.mark.parametrize("groups", ["two", "three"])
+def test_every_p_of_a_section_opens(north, groups):
+    store(north, people())
+    plan = json.loads(json.dumps(PLAN))
+    rows = [{"variable": "pain_vas_mm", "visit": "1m"}, "sex", "operative_time_min"]
+    plan["comparisons"] = [{"code": "c", **named("Outcomes", "転帰"), "rows": rows}]
+    if groups == "three":
+        plan |= {"grouping": "named", "named": THREE_TUMOURS, "adjust": "holm"}
+        plan["propensity"][0] |= {"treated": "lung", "control": "breast", "covariates": ["age_at_surgery", "sex"]}
+        plan["models"][2]["adjust"] = "holm"
+    result = ran(plan)
+    for language in ("en", "ja"):
+        cells = list(opened_in(result, language))
+        assert len(cells) > 50
+        closed = {(code, heading) for code, heading, absent, details in cells if not absent and not details}
+        assert not closed
+        told = [dict(details) for _code, _heading, _absent, details in cells if details]
+        test, in_r = ("Test", "In R") if language == "en" else ("検定", "Rでは")
+        assert all(one[test] and one[in_r] for one in told)
+        assert not any("{" in text for one in told for text in (*one, *one.values()))
+    if groups == "three":
+        of_all = [one for one in told if "3群全体" in one["検定"]]
+        assert any("survdiff" in one["Rでは"] and any("対照" in label for label in one) for one in of_all)
+        assert any("平均値の差" in label and "lung – breast" in label for one in of_all for label in one)
+
+
+def test_a_hazard_ratio_tells_its_test(result):
+    told = result["endpoints"][0]
+    place = [row["model"] for row in told["hazards"]].index("adjusted") + 1
+    row, fit = told["hazards"][place], told["fits"][1]
+    table = next(one for one in tables.tables(result, "en") if one.code == "endpoints-os-hazards4")
+    details = dict(table.rows[place].cells[2].details)
+    assert details["Test"] == "Wald test"
+    assert details["n"] == f"{fit['n']}, {fit['events']} events"
+    assert details["In R"] == "summary(coxph(Surv(months, cause == 1) ~ group + age_at_surgery + frankel))"
+    assert details["Statistic"] == f"z = {row['statistic']:.2f}".replace("-", "−")
+    error = np.log(row["high"] / row["low"]) / (2 * 1.959963984540054)
+    assert row["statistic"] == pytest.approx(np.log(row["estimate"]) / error)
 
 
 def test_every_file_has_the_sections(result):

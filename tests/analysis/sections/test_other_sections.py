@@ -6,6 +6,7 @@ import pytest
 from registry.analysis.design.errors import Refused
 from registry.analysis.sections import models, propensity, quality, transitions
 from registry.analysis.sections.declared import written
+from registry.analysis.sections.propensity.outcomes import ONE_TO_ONE
 from registry.analysis.sections.typed import plain
 from registry.stats.arrays import differences
 from registry.stats.models.linear import ancova
@@ -197,7 +198,7 @@ def test_weights_balance_and_compare():
 
 def test_several_controls_have_no_table_of_pairs():
     found = told("propensity", Cohort().patients(), **MATCHING, ratio=2, outcomes=[{"variable": "sex"}])
-    assert found["outcomes"][0]["reason"] == propensity.ONE_TO_ONE
+    assert found["outcomes"][0]["reason"] == ONE_TO_ONE
 
 
 # Quality of life

@@ -24,8 +24,8 @@ READ = ("registry_patient", "registry_assessment")
 
 
 def counts():
-    """((name, visit) to how many patients in scope have a value, when that was counted or None for now); the visit is
-    "" for what is of the patient."""
+    """((name, visit) to how many patients in scope have a value, when that was so or None for now); the visit is ""
+    for what is of the patient."""
     if not is_large():
         return _counted(), None
     return cache.get(_key()) or _store()
@@ -34,9 +34,12 @@ def counts():
 def keep():
     """Count for everybody in scope what a large registry does not count on its pages, unless nothing changed since."""
     if is_large():
-        with watermarks.since_last("known values", _asked(), READ) as changed:
-            if changed or cache.get(_key()) is None:
+        with watermarks.since_last("known values", _asked(), READ, often=True) as changed:
+            kept = cache.get(_key())
+            if changed or kept is None:
                 _store()
+            else:
+                cache.set(_key(), (kept[0], timezone.now()), KEPT)  # it is so still
 
 
 def _key():

@@ -224,10 +224,20 @@ def _ends(entry, row, words, pairs):
 
 
 def _p(row, words):
-    """P of all groups, which opens its test and the n of each."""
+    """P of all groups, which opens its test, the n of each, and the effect between each two."""
     text = p_value(row["p"]) + ("*" if "monte_carlo" in row else "") + ("†" if row.get("small_expected") else "")
     known = words(Label(", ", "、")).join(f"{name} {row['groups'][code]['n']}" for code, name in words.groups.items())
-    return _opened(text, row, words, [(words(tested_p.KNOWN), known)])
+    details = [(words(tested_p.KNOWN), known), *_effects_of_pairs(row, words)]
+    return _opened(text, row, words, details, groups=len(words.groups))
+
+
+def _effects_of_pairs(row, words):
+    """(label, value) of the effect between each two groups, unless there are too many to read."""
+    pairs = words.pairs([row])
+    for code, name in pairs.items() if len(pairs) <= tested_p.MOST_PAIRS else ():
+        effect = row["effects"].get(code, {})
+        for label, told in _effect_told(effect, _effect(effect, row, words), words):
+            yield f"{name}: {label}", told
 
 
 def _p_of_pair(entry, row, name, words):
@@ -252,10 +262,12 @@ def _effect_told(piece, text, words):
     return [(words(tests.EFFECT_LABELS[piece["measure"]]), text)]
 
 
-def _opened(text, answer, words, details, adjust="none", sides=("before", "after")):
+def _opened(text, answer, words, details, adjust="none", sides=("before", "after"), groups=0):
     if answer.get("test") not in tests.ALL_TESTS:
         return text
-    return tested_p.opened(text, words, tests.ALL_TESTS[answer["test"]].label, answer, details, adjust, sides)
+    label = tests.ALL_TESTS[answer["test"]].label
+    label = tested_p.of_all(label, groups) if groups > 2 else label
+    return tested_p.opened(text, words, label, answer, details, adjust, sides)
 
 
 def _effect(effect, row, words):

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from registry.analysis.disclosure.small_cells import Few
-from registry.analysis.presentation.numbers import ABSENT, number, p_value
+from registry.analysis.presentation.numbers import ABSENT, number
 from registry.analysis.presentation.tables import Row, Table
 from registry.analysis.presentation.words import why_not
+from registry.analysis.sections.showing import opening
 from registry.analysis.sections.showing.texts import TEST_NAMES, TEXTS, Names
 from registry.instruments.base import Label
 
@@ -119,8 +120,9 @@ def limits(value, low, high, decimals, names):
 TO = Label(" to ", "～")
 
 
-def p(name="p", label=P):
-    return Field(label, lambda row, names: p_value(row.get(name)))
+def p(tested, name="p", label=P):
+    """A P that opens what `tested(row, names)` tells of it."""
+    return Field(label, lambda row, names: opening.opened(row, names, name, tested))
 
 
 def mean_sd(mean, sd, label, decimals=2):
@@ -198,7 +200,7 @@ LAYOUTS = {
                 GROUP,
                 figure("horizon", Label("Up to, months", "上限、月"), 0),
                 interval("estimate", "low", "high", Label("Months (95% CI)", "月（95%CI）"), 1),
-                p(),
+                p(opening.of_restricted),
             ),
         ),
         Layout(
@@ -210,8 +212,8 @@ LAYOUTS = {
                 count("n", N),
                 figure("statistic", Label("χ²", "χ²"), 2),
                 count("df", Label("df", "自由度")),
-                p("p_raw", Label("P before adjustment", "補正前P値")),
-                p(),
+                p(opening.of_group_test, "p_raw", Label("P before adjustment", "補正前P値")),
+                p(opening.of_group_test),
             ),
         ),
         Layout(
@@ -221,8 +223,8 @@ LAYOUTS = {
                 text("model", Label("Model", "モデル")),
                 TERM,
                 interval("estimate", "low", "high", Label("Hazard ratio (95% CI)", "ハザード比（95%CI）")),
-                p(),
-                p("ph_p", Label("P, proportional hazards", "比例ハザード性のP値")),
+                p(opening.of_hazard),
+                p(opening.of_proportional, "ph_p", Label("P, proportional hazards", "比例ハザード性のP値")),
             ),
         ),
         Layout(
@@ -233,8 +235,8 @@ LAYOUTS = {
                 count("n", N),
                 count("events", Label("Events", "イベント")),
                 count("missing", Label("Covariate unknown", "共変量不明")),
-                p("p", Label("P, likelihood ratio", "尤度比検定のP値")),
-                p("ph_p", Label("P, proportional hazards", "比例ハザード性のP値")),
+                p(opening.of_cox_fit, "p", Label("P, likelihood ratio", "尤度比検定のP値")),
+                p(opening.of_proportional, "ph_p", Label("P, proportional hazards", "比例ハザード性のP値")),
             ),
         ),
         Layout(
@@ -247,8 +249,8 @@ LAYOUTS = {
                 count("n", N),
                 count("events", Label("Events", "イベント")),
                 interval("estimate", "low", "high", Label("Hazard ratio (95% CI)", "ハザード比（95%CI）")),
-                p(),
-                p("p_interaction", Label("P, interaction", "交互作用のP値")),
+                p(opening.of_subgroup),
+                p(opening.of_interaction, "p_interaction", Label("P, interaction", "交互作用のP値")),
             ),
         ),
     ),
@@ -256,7 +258,7 @@ LAYOUTS = {
         Layout(
             "coefficients",
             Label("terms", "各項目"),
-            (TERM, interval("estimate", "low", "high", decimals=3), p()),
+            (TERM, interval("estimate", "low", "high", decimals=3), p(opening.of_coefficient)),
         ),
         Layout(
             "means",
@@ -271,8 +273,8 @@ LAYOUTS = {
                 VISIT,
                 interval("estimate", "low", "high", decimals=3),
                 figure("df", Label("df", "自由度"), 1),
-                p("p_raw", Label("P before adjustment", "補正前P値")),
-                p(),
+                p(opening.of_contrast, "p_raw", Label("P before adjustment", "補正前P値")),
+                p(opening.of_contrast),
             ),
         ),
         Layout(
@@ -283,7 +285,7 @@ LAYOUTS = {
                 figure("statistic", Label("F", "F値"), 2),
                 figure("df", Label("df", "自由度"), 0),
                 figure("df_residual", Label("df, residual", "残差自由度"), 1),
-                p(),
+                p(opening.of_term),
             ),
         ),
         Layout(
@@ -297,7 +299,7 @@ LAYOUTS = {
                 figure("spread", Label("Residual SD", "残差標準偏差"), 3),
                 figure("r_squared", Label("R²", "R²"), 3),
                 figure("log_likelihood", Label("Log-likelihood (REML)", "対数尤度（REML）"), 2),
-                p("p", Label("P, likelihood ratio", "尤度比検定のP値")),
+                p(opening.of_model_fit, "p", Label("P, likelihood ratio", "尤度比検定のP値")),
             ),
         ),
         Layout(
@@ -354,7 +356,7 @@ LAYOUTS = {
                 text("effect", Label("Effect", "効果")),
                 interval("estimate", "low", "high", decimals=3),
                 TEST,
-                p(),
+                p(opening.of_outcome),
             ),
         ),
         Layout(
@@ -370,7 +372,11 @@ LAYOUTS = {
         Layout(
             "scores",
             Label("model of the score", "スコアのモデル"),
-            (TERM, interval("estimate", "low", "high", Label("Odds ratio (95% CI)", "オッズ比（95%CI）")), p()),
+            (
+                TERM,
+                interval("estimate", "low", "high", Label("Odds ratio (95% CI)", "オッズ比（95%CI）")),
+                p(opening.of_score),
+            ),
         ),
         Layout(
             "fits",
@@ -434,12 +440,19 @@ LAYOUTS = {
         Layout(
             "differences",
             Label("differences between groups, the later minus the earlier", "群間差（後の群－前の群）"),
-            (GROUP, VISIT, count("n", N), interval("estimate", "low", "high", decimals=3), TEST, p()),
+            (
+                GROUP,
+                VISIT,
+                count("n", N),
+                interval("estimate", "low", "high", decimals=3),
+                TEST,
+                p(opening.of_difference),
+            ),
         ),
         Layout(
             "worst_rank",
             Label("with the dead ranked lowest", "死亡例を最下位とした検定"),
-            (VISIT, TEST, count("n", N), count("dead", Label("Dead", "死亡")), p()),
+            (VISIT, TEST, count("n", N), count("dead", Label("Dead", "死亡")), p(opening.of_ranks)),
         ),
     ),
     "transitions": (
@@ -492,7 +505,7 @@ LAYOUTS = {
                 count("n", N),
                 figure("statistic", Label("Statistic", "統計量")),
                 count("df", Label("df", "自由度")),
-                p(),
+                p(opening.of_transition),
             ),
         ),
     ),

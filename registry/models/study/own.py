@@ -10,8 +10,8 @@ from typing import Any
 from django.db import models
 
 from registry.instruments.patient_forms import PATIENT_FORMS
-from registry.models.clinical import Assessment, Patient
-from registry.models.protocol import OwnRecord
+from registry.models.records.clinical import Assessment, Patient
+from registry.models.study.protocol import OwnRecord
 
 MODELS = {**dict.fromkeys(PATIENT_FORMS, Patient), "assessment": Assessment, "repeat": OwnRecord}
 _changing = Lock()

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from registry.models.clinical import AdverseEvent, Patient, site_of_patient
+from registry.models.records.clinical import AdverseEvent, Patient, site_of_patient
 
 
 class SafetyNotice(models.Model):

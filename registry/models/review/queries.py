@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from registry.models.clinical import Patient, in_error_field, site_of_patient
+from registry.models.records.clinical import Patient, in_error_field, site_of_patient
 
 
 class QueryState(models.TextChoices):

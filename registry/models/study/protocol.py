@@ -1,7 +1,7 @@
 """The study's protocol as data: its versions, own instruments in the making, and repeating forms of the study's own.
 
 The columns of own items are no fields of these classes: publishing adds them to the tables of patients, assessments
-and own records, and `registry.models.own` adds them to the models then.
+and own records, and `registry.models.study.own` adds them to the models then.
 """
 
 from django.db import models
@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from registry.models.clinical import Record, State, of_patient, site_of_patient, state_constraint, state_field
+from registry.models.records.clinical import Record, State, of_patient, site_of_patient, state_constraint, state_field
 from sites.models import User
 
 

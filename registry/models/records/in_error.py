@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from registry.models.clinical import Patient, site_of_patient
+from registry.models.records.clinical import Patient, site_of_patient
 
 
 def _by(verbose_name):

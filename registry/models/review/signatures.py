@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from registry.models.clinical import Patient, site_of_patient
+from registry.models.records.clinical import Patient, site_of_patient
 from sites.moments import day_of
 
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from registry.models.clinical import site_of_patient
+from registry.models.records.clinical import site_of_patient
 
 
 class Snapshot(models.Model):

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from registry.instruments.extra.respondent import RESPONDENTS, SELF
-from registry.models.clinical import Patient, in_error_field, site_of_patient
+from registry.models.records.clinical import Patient, in_error_field, site_of_patient
 from sites.languages import LanguageField
 
 

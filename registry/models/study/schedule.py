@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.instruments.core import follow_up_end as end
 from registry.models import columns as build
-from registry.models.clinical import Patient, Timepoint, in_error_field, site_of_patient
+from registry.models.records.clinical import Patient, Timepoint, in_error_field, site_of_patient
 from sites.models import User
 
 

@@ -1,0 +1,78 @@
+"""The estimate of an endpoint, and its analysis data set for R."""
+
+import numpy as np
+
+from registry.analysis.sections import declared
+from registry.analysis.sections.covariates import group_column
+from registry.analysis.sections.endpoints.curves import (
+    at_ticks,
+    curve_of,
+    followed,
+    incidence_of,
+    means_of,
+    rates,
+    restricted,
+    steps,
+    ticks_to,
+)
+from registry.analysis.sections.endpoints.declaration import KIND
+from registry.analysis.sections.endpoints.group_tests import tests
+from registry.analysis.sections.endpoints.hazards import cox_models
+from registry.analysis.sections.endpoints.result import EndpointResult
+from registry.analysis.sections.endpoints.subgroups import subgroups
+from registry.analysis.sections.endpoints.survival_times import clusters, is_weighted, times
+
+
+def estimate(endpoint, patients):
+    """EndpointResult of an Endpoint for Patients."""
+    patients = patients.of(endpoint.matched)
+    found = times(endpoint, patients)
+    members = [patients.members(place) for place in range(len(patients.groups))]
+    curves = [curve_of(patients, found, rows) for rows in members]
+    incidences = [incidence_of(patients, found, rows) if endpoint.competing else None for rows in members]
+    longest = max((curve.time[-1] for curve in curves if curve), default=0.0)
+    ticks = ticks_to(longest)
+    hazards, fits = cox_models(endpoint, patients, found)
+    return EndpointResult(
+        KIND,
+        endpoint.code,
+        endpoint.title,
+        {"event": list(endpoint.event), "competing": list(endpoint.competing)},
+        max(endpoint.landmark, patients.landmark),
+        bool(endpoint.competing),
+        endpoint.matched,
+        is_weighted(patients),
+        list(endpoint.times),
+        endpoint.horizon,
+        ticks,
+        [
+            followed(code, patients, found, rows, curve)
+            for code, rows, curve in zip(patients.codes, members, curves, strict=True)
+        ],
+        rates(endpoint, patients.codes, curves, incidences),
+        restricted(endpoint, patients, means_of(endpoint, patients, found, members, curves)),
+        tests(endpoint, patients, found),
+        hazards,
+        fits,
+        subgroups(endpoint, patients, found),
+        [at_ticks(code, curve, ticks) for code, curve in zip(patients.codes, curves, strict=True)],
+        steps(patients.codes, curves, incidences),
+    )
+
+
+def dataset(endpoint, patients):
+    """Columns of the analysis data set by name, as R reads it: what `verify.R` computes the result from again."""
+    patients = patients.of(endpoint.matched)
+    found = times(endpoint, patients)
+    told = {"group": group_column(patients), "months": found.months, "cause": found.cause}
+    for one in (*endpoint.strata, *endpoint.covariates, *endpoint.subgroups):
+        told["x." + declared.key(one)] = patients.column(*declared.reference(one))
+    if patients.sets is not None:
+        told |= {"set": clusters(patients).astype(float), "weight": patients.weights}
+        told["matched_set"] = np.where(patients.sets >= 0, patients.sets, np.nan).astype(float)
+    for name in ("undated", "before_landmark", "before_start"):
+        told[name] = getattr(found, name).astype(float)
+    return told, {part: [declared.key(one) for one in getattr(endpoint, part)] for part in KEYED}
+
+
+KEYED = ("strata", "covariates", "subgroups")

@@ -1,0 +1,66 @@
+"""What the models share: the outcome as a number, pairs of groups, what was left out and why."""
+
+from registry.analysis.design.errors import refusal
+from registry.analysis.sections import declared
+from registry.analysis.sections.covariates import named
+from registry.analysis.sections.models.declaration import KIND
+from registry.analysis.sections.models.result import Coefficient, Contrast, TermTest
+from registry.analysis.sections.typed import NOT_ESTIMABLE
+from registry.stats.arrays import NotEstimable
+from registry.stats.models.means import contrasts
+
+
+def number(section, patients, visit):
+    """The outcome at a visit. Refused where it is no number."""
+    column = patients.column(section.outcome, visit)
+    if column.categories:
+        raise refusal(
+            "{kind}: {variable} has categories; {model} takes a number",
+            "{kind}：{variable}はカテゴリ変数です。{model}には数値が必要です",
+            kind=KIND,
+            variable=section.outcome,
+            model=section.model,
+        )
+    return column
+
+
+def asked(section, patients):
+    return [patients.column(*declared.reference(name)) for name in section.covariates]
+
+
+def gone(ready):
+    return [Coefficient(name, "", "", visit, reason=why) for (name, visit), why in ready.dropped.items()]
+
+
+def failed(error, terms=()):
+    at = named(error.where, terms)
+    return NOT_ESTIMABLE.format(f"{error} ({at})" if at else str(error))
+
+
+def term_row(name, told):
+    return TermTest(name, told.statistic, told.df, told.df_residual, told.p)
+
+
+EMPTY = NOT_ESTIMABLE.format("a group has no observations")
+
+
+def pair_rows(patients, fit, levels, adjust, visit, within=None, place=None):
+    """Contrasts of all pairs of groups in the order of the tables; of groups without anybody the row says so."""
+    try:
+        made = contrasts(fit, "group", within=within, adjust=adjust)
+    except NotEstimable as error:
+        return [Contrast(pair, visit, reason=failed(error)) for pair, *_ in patients.pairs()]
+    found = {}
+    for told in made:
+        settings = dict(told.first), dict(told.second)
+        if within is None or settings[0][within] == place:
+            found[levels[settings[1]["group"]], levels[settings[0]["group"]]] = told
+    rows = []
+    for pair, a, b in patients.pairs():
+        told = found.get((a, b))
+        if told is None:
+            rows.append(Contrast(pair, visit, reason=EMPTY))
+            continue
+        parts = (told.estimate, told.standard_error, told.df, told.low, told.high, told.p_raw, told.p, told.statistic)
+        rows.append(Contrast(pair, visit, *parts))
+    return rows

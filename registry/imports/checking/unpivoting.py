@@ -1,0 +1,105 @@
+"""Unpivot of a wide table, block by block: whole columns are looked up at once instead of cell by cell.
+
+Only what is plainly understood goes this way. A row with a cell that must be told of (a fault, another notation), that
+is a reason or a tick is left to `converting`, whose words about it stay the only ones.
+"""
+
+from dataclasses import dataclass
+
+from registry.imports.files import mapping as mapped
+from registry.services.files import file_formats
+
+REMEMBERED = 100_000  # different cells of a target; beyond that each is understood anew
+ODD = object()  # a cell whose row is left to `converting`
+NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE, mapped.RECORD)
+
+
+class _Texts(dict):
+    """A cell of a target's columns to the text that it says; ODD for one that is not plain."""
+
+    def __init__(self, target, understand, told):
+        self.target, self.understand, self.told = target, understand, told
+        self.met_odd = False
+
+    def __missing__(self, cell):
+        text = self._text(cell)
+        if text is ODD:  # not remembered: what was told once is plain from then on
+            self.met_odd = True
+        elif len(self) < REMEMBERED:
+            self[cell] = text
+        return text
+
+    def of(self, column, odd):
+        """The texts of a column; the numbers of odd ones are added to `odd`."""
+        self.met_odd = False
+        texts = [*map(self.__getitem__, column)]
+        if self.met_odd:
+            odd.update(number for number, text in enumerate(texts) if text is ODD)
+        return texts
+
+    def _text(self, cell):
+        if not cell or cell.isspace():
+            return ""
+        if ":" in self.target:
+            return ODD
+        understood = self.understand(self.target, cell)
+        if understood.fault is not None or (understood.note is not None and (self.target, cell) not in self.told):
+            return ODD
+        text = understood.text
+        names_nothing = not text and self.target in NAMING
+        return ODD if names_nothing or text.startswith(mapped.REASON) else text
+
+
+@dataclass(frozen=True)
+class Group:
+    """The rows that a table makes of one file; of assessments those of one visit (`beside` as `mapping.beside_of`)."""
+
+    file: file_formats.File
+    beside: str
+
+
+def groups(files, besides, *, is_both):
+    """The `Group`s of a table with columns of these visits, in the order in which a row speaks of them."""
+    for file in files:
+        of_visits = file == file_formats.ASSESSMENTS
+        if not of_visits or is_both:
+            yield Group(file, "")
+        yield from (Group(file, beside) for beside in besides if of_visits and beside[0] == mapped.AT)
+
+
+class Unpivot:
+    """Blocks of a table's rows as rows of the registry's files.
+
+    plan        (place, column, target, beside) of the columns that are imported
+    given       name of a file to the columns of it that the mapping fills
+    understand  what a cell says (`converting`), called with target and cell
+    told        (target, cell) of what was told already
+    """
+
+    def __init__(self, plan, groups, given, mapping, understand, told):
+        self.groups, self.given, self.mapping = list(groups), given, mapping
+        texts = {target: _Texts(target, understand, told) for _, _, target, _ in plan}
+        self.looked_up = [(place, target, beside, texts[target]) for place, _, target, beside in plan]
+
+    def block(self, cells):
+        """(numbers of the rows that are odd, for each Group whether a row speaks and the rows) of the cells of rows."""
+        columns, odd, texts = [*zip(*cells, strict=True)], set(), {}
+        for place, target, beside, known in self.looked_up:
+            texts[target, beside] = known.of(columns[place], odd)
+        prefix, patients = self.mapping.prefix, texts.get((mapped.PATIENT, ""))
+        if prefix and patients:
+            texts[mapped.PATIENT, ""] = [prefix + text if text and text is not ODD else text for text in patients]
+        return odd, [(group, *self._rows(group, texts, len(cells))) for group in self.groups]
+
+    def _rows(self, group, texts, size):
+        fixed = self.mapping.fixed
+
+        def column(name):
+            if group.beside and name == mapped.TIMEPOINT:
+                return [group.beside[1:]] * size
+            beside = "" if name == mapped.PATIENT else group.beside
+            return texts.get((name, beside)) or ["" if beside else fixed.get(name, "")] * size
+
+        columns = {name: column(name) for name in self.given[group.file.name]}
+        answers = [texts for name, texts in columns.items() if name not in NAMING]
+        return [*map(any, zip(*answers, strict=True))], [*zip(*columns.values(), strict=True)]

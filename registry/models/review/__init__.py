@@ -1,0 +1,1 @@
+"""Review of records: queries, signatures, and what serious events tell whom."""

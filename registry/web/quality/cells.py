@@ -1,0 +1,44 @@
+"""Cells of large tables as HTML, put together in Python: a template takes several times longer.
+
+Whatever is not a number is escaped here.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import quote_plus
+
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+NONE = '<span class="muted">–</span>'
+
+
+def address(path: str, **parameters: str) -> str:
+    """An address with the parameters that are not empty; as `urlencode` makes it, in a fraction of its time."""
+    asked = "&".join(f"{name}={quote_plus(value)}" for name, value in parameters.items() if value)
+    return f"{path}?{asked}"
+
+
+def link(n: int, url: str) -> str:
+    """A number with the address of its rows; 0 has none."""
+    return f'<a href="{escape(url)}">{n}</a>' if n else '<span class="muted">0</span>'
+
+
+def share(percent: int | None) -> str:
+    """A share beside its number; nothing where there is none."""
+    return "" if percent is None else f' <small class="muted">{percent} %</small>'
+
+
+def shown(value: object) -> str:
+    """A number, or a dash for None."""
+    return "–" if value is None else escape(value)
+
+
+def rows(lines: Iterable[tuple[str, Iterable[str]]]) -> SafeString:
+    """Rows of a table: of each line the text of its head, and its cells, which are HTML already."""
+    written = (
+        f'<tr><th scope="row">{escape(head)}</th>'
+        + "".join(f'<td class="number">{cell}</td>' for cell in cells)
+        + "</tr>"
+        for head, cells in lines
+    )
+    return mark_safe("".join(written))  # noqa: S308 - heads are escaped, cells are numbers and the addresses of `address`

@@ -1,0 +1,104 @@
+"""Reading by whole columns says, to the letter, what reading row by row says."""
+
+import datetime as dt
+
+import pytest
+
+from registry.imports.checking import converting, staging
+from registry.imports.files import sources
+from registry.imports.files.mapping import Mapping
+from registry.imports.report import Findings
+from registry.services.files import file_formats
+from tests.transfer.conftest import ASSESSMENT, EVENT, write_csv
+
+REASONED = ASSESSMENT | {"eq_vas": "", "eq_vas_missing": "refused", "frankel": "", "frankel_missing": "unknown"}
+STAGED = {
+    "plain": [ASSESSMENT, ASSESSMENT | {"timepoint": "1m", "pain_vas_mm": " 5 "}],
+    "reasons": [ASSESSMENT, REASONED, REASONED | {"frankel_missing": " "}],
+    "a reason beside a value": [ASSESSMENT, ASSESSMENT | {"eq_vas_missing": "refused"}],
+    "an unknown reason": [REASONED | {"eq_vas_missing": "because"}, ASSESSMENT],
+    "a wrong value": [ASSESSMENT, ASSESSMENT | {"pain_vas_mm": "101"}, REASONED],
+    "full width": [ASSESSMENT | {"pain_vas_mm": "７０"}],
+    "no patient": [ASSESSMENT | {"patient_id": " "}, ASSESSMENT],
+}
+
+
+def records(rows, *, plainly):
+    """(COPY records, findings, what was rewritten) of rows of assessments."""
+    names = [*file_formats.ASSESSMENTS.columns, "eq_vas_missing", "frankel_missing"]
+    errors = Findings()
+    reader = staging._Reader(file_formats.ASSESSMENTS, errors, dt.date(2026, 1, 1), False)
+    assert reader.accepts_header(names)
+    block = [(line, [row.get(name, "") for name in names]) for line, row in enumerate(rows, 2)]
+    if plainly:
+        return reader.plain_block(block)
+    return "".join(reader.records(iter(block))), errors, reader.rewritten(), reader.count
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_a_block_is_staged_as_its_rows_are(db, monkeypatch, name):
+    quick, whole = records(STAGED[name], plainly=True), records(STAGED[name], plainly=False)
+    monkeypatch.setattr(staging._Reader, "plain_block", lambda reader, block: "")
+    assert records(STAGED[name], plainly=False) == whole
+    assert quick == (whole[0] if name in ("plain", "reasons", "full width") else "")
+
+
+def test_a_row_too_short_is_told_with_its_block(db):
+    errors = Findings()
+    reader = staging._Reader(file_formats.ADVERSE_EVENTS, errors, dt.date(2026, 1, 1), False)
+    assert reader.accepts_header(list(EVENT))
+    rows = [(2, list(EVENT.values())), (3, ["N01-0001"]), (4, list(EVENT.values()))]
+    assert "".join(reader.records(iter(rows))).count("\n") == 2
+    assert [finding.row for finding in errors.listed] == [3]
+
+
+COLUMNS = {
+    "No": "patient_id",
+    "Sex": "sex",
+    "C7": "lesion_levels:C7",
+    "Day 1M": "assessment_date@1m",
+    "VAS 1M": "eq_vas@1m",
+    "Pain pre": "pain_vas_mm@preop",
+    "VAS pre": "eq_vas@preop",
+    "VAS pre missing": "eq_vas_missing@preop",
+}
+ROW = dict(zip(COLUMNS, ["1", "M", "", "2024-02-09", "40", "70", "55", ""], strict=True))
+ROWS = [
+    ROW,
+    ROW | {"No": "2", "VAS 1M": "", "Day 1M": ""},
+    ROW | {"No": "3", "VAS pre": "", "VAS pre missing": "refused"},
+    ROW | {"No": "4", "VAS pre": "dunno"},
+    ROW | {"No": "5", "C7": "x"},
+    ROW | {"No": "６"},
+    ROW | {"No": ""},
+    ROW | {"No": "7", "VAS 1M": "forty"},
+    ROW | {"No": "8", "Day 1M": "2024/2/9"},
+    ROW | {"No": "9", "Sex": "unsure"},
+    ROW | {"No": "1", "Sex": "F", "VAS 1M": "", "Day 1M": "", "VAS pre": "", "Pain pre": ""},
+    dict.fromkeys(COLUMNS, "") | {"No": "10"},
+]
+
+
+def converted(folder, rows, mapping):
+    """(rows by file, rows of the source by line, visits by line, errors, warnings) that a wide table becomes."""
+    folder.mkdir()
+    path, target = folder / "given.csv", folder / "table.csv"
+    write_csv(path, rows, list(COLUMNS))
+    layout = sources.shape_text(path, sources.Way(encoding="utf-8-sig", delimiter=","), target)
+    errors, warnings = Findings(), Findings()
+    made = converting.convert(sources.Table(target, "given.csv", layout), mapping, errors, warnings)
+    tables = {name: (table.header, [*map(tuple, table.rows)]) for name, table in made.tables.items()}
+    return tables, made.rows, made.beside, errors, warnings
+
+
+@pytest.mark.parametrize("rows", [ROWS, ROWS[:3], [row for row in ROWS for _ in range(150)]], ids=len)
+@pytest.mark.parametrize("fixed", [{"site_code": "N01"}, {"site_code": "N01", "timepoint": "3m"}, {"sex": "male"}])
+def test_a_wide_table_is_turned_round_as_its_rows_are(as_system, monkeypatch, tmp_path, rows, fixed):
+    codes = {"sex": {"M": "male", "F": "female"}, "eq_vas": {"dunno": "!unknown"}, "lesion_levels:C7": {"x": "1"}}
+    dates = {"assessment_date": ["ymd"]}
+    mapping = Mapping(columns=COLUMNS, codes=codes, dates=dates, fixed=fixed, prefix="N01-000")
+    with as_system():
+        whole = converted(tmp_path / "columns", rows, mapping)
+        monkeypatch.setattr(converting._Conversion, "_unpivot", lambda conversion, plan: None)
+        assert converted(tmp_path / "rows", rows, mapping) == whole
+    assert len(whole[0]["assessments"][1]) >= len(rows)
