@@ -195,6 +195,8 @@ def seconds_of(act):
 
 def export(assessments):
     with registry_of(int(assessments / 1.87)):
+        from django.db import transaction
+
         from registry.exports import datasets, package, selecting
         from registry.exports.choices import Choices
         from sites.models import Site
@@ -209,8 +211,9 @@ def export(assessments):
             sql = datasets.select_sql(dataset, datasets.outputs(dataset, choices), tuple(sites))
 
             def package_written():
-                with selecting.selected(choices, tuple(sites)) as selection:
-                    package.write_package(Path(folder, "export.zip"), selection, "bench")
+                with transaction.atomic(), selecting.selected(choices, tuple(sites)) as selection:
+                    manifest = package.write_package(Path(folder, "export.zip"), selection, "bench")
+                assert manifest["rows"]["assessments"] > 0.9 * assessments, manifest["rows"]
 
             # In turn, and the best of each: the first of all reads from disk and loads what writes the codebook.
             plainly = exported = float("inf")
@@ -223,8 +226,13 @@ def export(assessments):
 
 
 def check_seconds(folder):
+    """Seconds of a dry run; the rows that it took back are vacuumed before, so that each meets the same table."""
+    from django.db import connections
+
     from registry.imports import import_files
 
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE registry_assessment")
     started = time.perf_counter()
     report = import_files(folder, dry_run=True)
     assert not report.errors.shown, report.errors.shown[:3]
@@ -249,11 +257,15 @@ def import_(rows):
             publishing.store(None, ProtocolVersion.objects.latest("pk").document | {"matrix": matrix}, "benchmark")
             patients = list(Patient.objects.values_list("pk", "surgery_date")[:rows])
         own = next(one for one in current_protocol.current().own["assessment"] if one.code == wanted["code"])
-        rates = {}
-        for visit, days, items in (("3m", 91, catalogue.items(catalogue.ASSESSMENT)), ("6m", 183, own.items)):
-            with tempfile.TemporaryDirectory() as folder:
-                _write(Path(folder, "assessments.csv"), patients, visit, days, items)
-                rates[visit] = len(patients) / min(check_seconds(Path(folder)) for _round in range(2))
+        rates = dict.fromkeys(("3m", "6m"), 0.0)
+        with tempfile.TemporaryDirectory() as place:
+            for visit, days, items in (("3m", 91, catalogue.items(catalogue.ASSESSMENT)), ("6m", 183, own.items)):
+                Path(place, visit).mkdir()
+                _write(Path(place, visit, "assessments.csv"), patients, visit, days, items)
+            for visit in (*rates, *rates):  # in turn, and the best of each
+                seconds = check_seconds(Path(place, visit))
+                rates[visit] = max(rates[visit], len(patients) / seconds)
+                print(f"{visit}: {seconds:.1f} s", flush=True)
         print(f"{len(patients):,} rows: built-in {rates['3m']:,.0f} rows a second, own {rates['6m']:,.0f}")
         print(f"ratio {rates['6m'] / rates['3m']:.2f} (limit: at least 0.50)")
         return rates["6m"] >= 0.5 * rates["3m"]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.export import memory
 from bench.run_page import measured
 from bench.scratch import registry_of
 from bench.server import Visitor, person, serving
@@ -92,8 +93,10 @@ def measure(assessments, only):
         resolver = get_resolver().url_patterns
         paths = [*addresses(resolver), *of_patient(resolver, patient)]
         paths = [path for path in dict.fromkeys(paths) if not only or path in only]
-        with serving() as (port, _process):
-            return {role: of_role(port, role, site, paths) for role in ROLES}
+        with serving() as (port, process):
+            measured_pages = {role: of_role(port, role, site, paths) for role in ROLES}
+            print(f"{assessments:,} assessments: web server's memory {memory(process):.0f} MB", file=sys.stderr)
+            return measured_pages
 
 
 def catch_up():

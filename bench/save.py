@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.export import memory
 from bench.scratch import registry_of
 from bench.server import Visitor, person, serving
 from bench.tables import markdown, put
@@ -208,7 +209,7 @@ def main():
                 list(Patient.objects.filter(site=site).values_list("pk", "surgery_date")[: SAVES * options.rounds])
                 for site in sites
             ]
-        with serving() as (port, _), list_emptied():
+        with serving() as (port, process), list_emptied():
             people = [person("coordinator", site) for site in sites]
             with everything(), transaction.atomic():
                 tokens = [token_of(user) for user in people]
@@ -218,7 +219,8 @@ def main():
                 "api": [Visitor(port, token=token) for token in tokens],
             }
             rates = rounds(patients, visitors, options.rounds)
-    print(f"{stored:,} assessments stored, {CONNECTIONS} connections")
+            megabytes = memory(process)
+    print(f"{stored:,} assessments stored, {CONNECTIONS} connections; memory of the web server {megabytes:.0f} MB")
     if options.write:
         put("save", table(rates))
     return told(rates)

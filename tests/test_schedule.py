@@ -122,6 +122,17 @@ def test_a_version_for_the_same_day_replaces_the_one_before(publish):
     assert [start for start, _end, _plan in schedule.plans().spans()] == [None, TOMORROW]
 
 
+def test_the_products_visits_may_be_left_out_but_for_the_one_before_surgery(publish):
+    """A study with visits of its own: who was operated before keeps the visits that were planned."""
+    others = [
+        FURTHER | {"code": code, "day": str(day), "before": "7", "after": "7"} for code, day in (("2w", 14), ("6w", 42))
+    ]
+    publish([row for row in typed() if row["code"] in ("preop", "3m")] + others)
+    assert [visit.code for visit in schedule.plans().on(TOMORROW)] == ["preop", "2w", "6w", "3m"]
+    assert [visit.code for visit in schedule.plans().on(TODAY)] == ["preop", "1m", "3m", "6m", "12m", "24m"]
+    assert {"1m", "24m", "6w"} <= {visit.code for visit in schedule.plans().timepoints}
+
+
 @pytest.mark.parametrize(
     ("rows", "where", "why"),
     [
@@ -130,7 +141,7 @@ def test_a_version_for_the_same_day_replaces_the_one_before(publish):
         (changed("3m", day="20"), "day-2", "must come after the visit 1m"),
         (changed("3m", before="60"), "day-2", "before the window of 1m has closed"),
         (changed("preop", after="5"), "after-0", "must end on the day of surgery"),
-        (typed()[:-1], "", "The protocol's visit 24m cannot be left out."),
+        (typed()[1:], "", "The visit preop cannot be left out: changes are counted from it."),
         ([*typed(), FURTHER | {"code": "u1"}], "code-6", "must be a number and d, w, m or y"),
         ([*typed(), FURTHER, FURTHER], "code-7", "is there twice"),
         ([*typed(), FURTHER | {"label_ja": ""}], "label_ja-6", "is needed"),

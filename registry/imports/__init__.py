@@ -66,7 +66,8 @@ def import_files(
     look=lambda cursor, file: None,
     places=None,
 ):
-    """Import the registry's files (`file_formats.files`) of `folder` (a Path), as many as there are.
+    """Import the registry's files (`file_formats.files`) of `folder` (a Path, or name of a file → `reading.Rows`), as
+    many as there are.
 
     within        the Scope of somebody who may import for some sites or for all: rows of others are refused; None for
                   the system, in that of all sites
@@ -85,14 +86,15 @@ def import_files(
     if update and not reason.strip():
         raise ValueError("an update needs a reason")
     report = Report(update=update)
-    files = [extras.as_found(file, folder) for file in file_formats.files() if (folder / file.filename).is_file()]
+    given = folder if isinstance(folder, dict) else _in_folder(folder)
+    files = [extras.as_found(file, given[file.name]) for file in file_formats.files() if file.name in given]
     if not files:
         report.errors.add(Finding("", None, "", "", NO_FILE))
         return report
     reason = reason or REASON.format(files=", ".join(file.filename for file in files))
     try:
         with transaction.atomic():
-            work = _Work(folder, files, report, reason, dry_run, create_sites, today or timezone.localdate())
+            work = _Work(given, files, report, reason, dry_run, create_sites, today or timezone.localdate())
             work.within = within
             work.partial, work.seen, work.tell, work.look = partial, seen, tell, look
             work.identifies, work.places = identifies, places or {}
@@ -106,11 +108,16 @@ def import_files(
     return report
 
 
+def _in_folder(folder):
+    paths = {file.name: folder / file.filename for file in file_formats.files()}
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
 class _Work:
     """One import inside its transaction."""
 
-    def __init__(self, folder, files, report, reason, dry_run, create_sites, today):
-        self.folder, self.files, self.report, self.reason = folder, files, report, reason
+    def __init__(self, given, files, report, reason, dry_run, create_sites, today):
+        self.given, self.files, self.report, self.reason = given, files, report, reason
         self.dry_run, self.create_sites, self.today = dry_run, create_sites, today
 
     def _in_scope(self):
@@ -144,7 +151,7 @@ class _Work:
         staged = {}
         for number, file in enumerate(self.files):
             self.tell(0.5 * number / len(self.files), "read")
-            path = self.folder / file.filename
+            path = self.given[file.name]
             stage = staging.read_into_stage(cursor, file, path, self.report.errors, self.today, partial=self.partial)
             if file.form:
                 places = self.places.get(file.name, {})

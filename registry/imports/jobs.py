@@ -7,11 +7,9 @@ and holds a lock of the transaction while it works: a running import whose lock 
 import json
 import logging
 import re
-import tempfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from django.core.cache import cache
 from django.db import connection, transaction
@@ -536,13 +534,13 @@ def _run(job, pages, **options):
     origins  name of a registry's file → (name of the upload, row_of a line, column_of a name and line)
     """
     with tables_of(job) as (tables, faults, warnings):
-        folder = Path(tempfile.mkdtemp(dir=tables[0].path.parent)) if tables else None
         origins, places = {}, {}
         if job.mapping is not None:
-            places = _converted(job, tables, folder, faults, warnings, origins)
+            converted = _converted(job, tables, faults, warnings, origins)
+            given, places = converted.tables, converted.places()
         else:
-            _recognised(tables, folder, faults, origins)
-        if folder is None or not origins:
+            given = _recognised(tables, faults, origins)
+        if not origins:
             return Report(errors=faults, warnings=warnings), origins
 
         def look(cursor, file):
@@ -553,7 +551,7 @@ def _run(job, pages, **options):
 
         options["dry_run"] = options["dry_run"] or bool(faults)
         report = import_files(
-            folder,
+            given,
             within=current(),
             partial=job.mapping is not None,
             identifies=access_of(job.requested_by).sites_for(Can.IDENTIFY),
@@ -597,8 +595,9 @@ def _in_rows(alike, origins):
         yield replace(finding, reason=comparing.ALIKE.format(n=row_of(int(line[1])))) if line else finding
 
 
-def _recognised(tables, folder, faults, origins):
-    """Put tables of the registry's own shape into `folder` under their names."""
+def _recognised(tables, faults, origins):
+    """Name of a registry's file → the path of the table that has its shape."""
+    given = {}
     for table in tables:
         file = file_of(table.name, table.layout)
         if file is None:
@@ -609,20 +608,21 @@ def _recognised(tables, folder, faults, origins):
         elif file.name in origins:
             faults.add(Finding(table.name, None, "", "", SAME_FILE.format(v=origins[file.name][0])))
         else:
-            table.path.rename(folder / file.filename)
+            given[file.name] = table.path
             origins[file.name] = (table.name, table.row_of, lambda name, line: name)
+    return given
 
 
-def _converted(job, tables, folder, faults, warnings, origins):
-    """Put what the mapping makes of the table into `folder`; returns `Converted.places`."""
+def _converted(job, tables, faults, warnings, origins):
+    """What the mapping makes of the table (`Converted`)."""
     mapping = mapping_of(job)
     columns = {(item_name(target), beside_of(target)): column for column, target in mapping.columns.items() if target}
     for table in tables[:1]:
         try:
-            converted = converting.convert(table, mapping, folder, faults, warnings)
+            converted = converting.convert(table, mapping, faults, warnings)
         except reading.Unreadable as fault:
             faults.add(Finding(table.name, fault.row, "", "", fault.reason))
-            return {}
+            break
         for file in converted.files:
             rows, beside = converted.rows[file.name], converted.beside[file.name]
             origins[file.name] = (
@@ -632,8 +632,8 @@ def _converted(job, tables, folder, faults, warnings, origins):
                     (item_name(name), beside.get(line, "")), columns.get((item_name(name), ""), name)
                 ),
             )
-        return converted.places()
-    return {}
+        return converted
+    return converting.Converted()
 
 
 def _kept_findings(findings, origins):

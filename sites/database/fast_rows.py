@@ -35,6 +35,11 @@ class Rows:
         """The same of a table that a statement calls by another name."""
         return ", ".join(f"{alias}.{field.column}" for field in self.fields)
 
+    @lru_cache(maxsize=STATEMENTS)  # noqa: B019 as above
+    def without(self, names: Any) -> "Rows":
+        """Those of the other columns: what a statement that writes the fields `names` (a tuple) has to tell."""
+        return Rows(self.model, tuple(field for field in self.fields if field.attname not in names))
+
     @cached_property
     def names(self) -> list:
         return [field.attname for field in self.fields]
@@ -77,6 +82,8 @@ def rows_of(model: Any) -> Rows:
 def insert(instance: Any, names: Any, asked: tuple[str, str] | None = None) -> bool:
     """Insert a new instance with its fields `names` (a tuple); what the database makes of the others it has then.
 
+    Values are cleaned before: what is stored of `names` is what the instance has, as no trigger changes an answer.
+
     asked  an attribute that the instance gets besides, and the SQL that says it of the row as it is stored
     False where the table has a row already beside which this one may not stand: no statement fails for that.
     """
@@ -87,13 +94,13 @@ def insert(instance: Any, names: Any, asked: tuple[str, str] | None = None) -> b
         row = cursor.fetchone()
     if row is None:
         return False
-    _take(instance, rows, row, asked)
+    _take(instance, rows.without(names), row, asked)
     instance._state.adding, instance._state.db = False, connection.alias
     return True
 
 
 def _take(instance: Any, rows: Rows, row: Any, asked: tuple[str, str] | None) -> None:
-    """Put what a statement returned into an instance: all columns, and after them what was `asked`."""
+    """Put what a statement returned into an instance: the columns of `rows`, and after them what was `asked`."""
     for name, value in zip(rows.names, rows.converted(row), strict=asked is None):
         setattr(instance, name, value)
     if asked is not None:
@@ -122,7 +129,7 @@ def update(instance: Any, names: Any, reason: Any, asked: tuple[str, str] | None
         cursor.execute("SELECT set_config('app.reason', %s, true)", [current().reason])
     if row is None:
         return False
-    _take(instance, rows, row, asked)
+    _take(instance, rows.without(names), row, asked)
     return True
 
 
@@ -135,7 +142,7 @@ def _change(rows: Rows, names: Any, asked: Any) -> tuple[str, list[tuple[Any, Ca
     # A subquery that depends on no row is computed before the first row is looked at.
     statement = (
         f"UPDATE {model._meta.db_table} SET {assignments} WHERE {model._meta.pk.column} = %s "
-        f"AND (SELECT set_config('app.reason', %s, true)) IS NOT NULL RETURNING {_returned(rows, asked)}"
+        f"AND (SELECT set_config('app.reason', %s, true)) IS NOT NULL RETURNING {_returned(rows, names, asked)}"
     )
     return statement, [(field.attname, _writer(field)) for field in put]
 
@@ -147,13 +154,15 @@ def _insertion(rows: Rows, names: Any, asked: Any) -> tuple[str, list[tuple[Any,
     given = [fields[name] for name in names]
     statement = (
         f"INSERT INTO {model._meta.db_table} ({', '.join(field.column for field in given)}) "
-        f"VALUES ({', '.join(['%s'] * len(given))}) ON CONFLICT DO NOTHING RETURNING {_returned(rows, asked)}"
+        f"VALUES ({', '.join(['%s'] * len(given))}) ON CONFLICT DO NOTHING RETURNING {_returned(rows, names, asked)}"
     )
     return statement, [(field.attname, _writer(field)) for field in given]
 
 
-def _returned(rows: Rows, asked: tuple[str, str] | None) -> str:
-    return rows.sql if asked is None else f"{rows.sql}, {asked[1]}"
+def _returned(rows: Rows, names: Any, asked: tuple[str, str] | None) -> str:
+    """What a statement that writes the fields `names` tells of the row: the other columns, and what was `asked`."""
+    others = rows.without(names).sql
+    return others if asked is None else f"{others}, {asked[1]}"
 
 
 def _writer(field: Any) -> Callable[..., str | None]:

@@ -55,6 +55,34 @@ def test_a_protocol_that_is_downloaded_loads_as_the_same(loaded):
     assert ProtocolVersion.objects.latest("pk").document == before
 
 
+def test_instruments_may_name_the_arm_and_those_behind_them_in_the_file(loaded):
+    items = [
+        {"name": "late", "label": {"en": "Late"}, "kind": "yes_no", "show_if": "[study_arm] = 'TES' and [grip] > 1"}
+    ]
+    grip = [{"name": "grip", "label": {"en": "Grip"}, "kind": "whole", "minimum": 0, "maximum": 9}]
+    both = [
+        {
+            "metaspine": "instrument",
+            "format": 1,
+            "code": code,
+            "title": {"en": code},
+            "record": "assessment",
+            "items": of,
+        }
+        for code, of in (("effects", items), ("hand", grip))
+    ]
+    study = whole.come_along()["zheng2021"]
+    loaded({"metaspine": "protocol", "format": 1, "study": study["study"], "instruments": both})
+    again = whole.document_of_registry()
+    assert {"late", "grip"} <= catalogue.current().own_names
+    loaded(again, "again")
+    assert whole.document_of_registry() == again
+    both[1]["items"][0]["name"] = "byte"
+    with pytest.raises(InvalidDefinition) as refused:
+        loaded({"metaspine": "protocol", "format": 1, "instruments": [both[1] | {"code": "other"}]})
+    assert [fault.column for fault in refused.value.faults] == ["other: name"]
+
+
 @pytest.mark.parametrize(
     ("change", "column", "says"),
     [

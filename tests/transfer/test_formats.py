@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -31,11 +32,11 @@ from registry.exports import choices as asked
 from registry.exports import codebook
 from registry.exports.choices import Choices, InvalidChoices
 from registry.exports.datasets import LONGEST_NAME, datasets, outputs, short_name
-from registry.exports.formats import files, odm
+from registry.exports.formats import files, odm, ordering
 from registry.exports.formats.text import write_csv as write_csv_rows
 from registry.exports.selecting import ExportFailed, check_accounts, selected, shift_of
 from registry.instruments import catalogue, extras, scores, value_sets
-from registry.instruments.base import Label
+from registry.instruments.base import Choice, Label
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import Assessment, Patient, Timepoint
 from registry.services.files import file_formats
@@ -305,6 +306,15 @@ def test_stata_reads_back_equal_with_its_missing_values(package, shape):
         for one in plain.iter_rows(named=True):
             expected = numbers(stored()[one["patient_id"], codes[int(one["timepoint"]) - 1]])
             assert {n: one[n] for n in expected} == expected
+
+
+def test_an_order_is_of_the_codes_and_not_of_the_reasons_beside_them(db):
+    written = {output.name: output for dataset in datasets(Choices()) for output in outputs(dataset, Choices())}
+    assert ordering.is_ordered(written["frankel"]) and not ordering.is_ordered(written["frankel_missing"])
+    six = [Choice(letter, Label(letter * 2, letter * 2)) for letter in "ABCDEF"]  # as many as there are reasons
+    reasons = written["frankel_missing"]
+    reasons = replace(reasons, variable=replace(reasons.variable, choices=tuple(six)))
+    assert [ordering.label_of(reasons, place, "en") for place in (0, 5)] == ["Not applicable", "Dead"]
 
 
 def test_names_for_stata_are_short_and_differ(db):

@@ -80,14 +80,15 @@ ROWS = [
 
 
 def converted(folder, rows, mapping):
-    """(files as texts, rows of the source by line, errors, warnings) that a wide table becomes."""
+    """(rows by file, rows of the source by line, visits by line, errors, warnings) that a wide table becomes."""
     folder.mkdir()
     path, target = folder / "given.csv", folder / "table.csv"
     write_csv(path, rows, list(COLUMNS))
     layout = sources.shape_text(path, sources.Way(encoding="utf-8-sig", delimiter=","), target)
     errors, warnings = Findings(), Findings()
-    made = converting.convert(sources.Table(target, "given.csv", layout), mapping, folder, errors, warnings)
-    return {file.name: (folder / file.filename).read_text() for file in made.files}, made.rows, errors, warnings
+    made = converting.convert(sources.Table(target, "given.csv", layout), mapping, errors, warnings)
+    tables = {name: (table.header, [*map(tuple, table.rows)]) for name, table in made.tables.items()}
+    return tables, made.rows, made.beside, errors, warnings
 
 
 @pytest.mark.parametrize("rows", [ROWS, ROWS[:3], [row for row in ROWS for _ in range(150)]], ids=len)
@@ -100,4 +101,4 @@ def test_a_wide_table_is_turned_round_as_its_rows_are(as_system, monkeypatch, tm
         whole = converted(tmp_path / "columns", rows, mapping)
         monkeypatch.setattr(converting._Conversion, "_unpivot", lambda conversion, plan: None)
         assert converted(tmp_path / "rows", rows, mapping) == whole
-    assert len(whole[0]["assessments"].splitlines()) > len(rows)
+    assert len(whole[0]["assessments"][1]) >= len(rows)

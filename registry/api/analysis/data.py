@@ -329,7 +329,7 @@ def _column(table, column):
         "unit": "" if column.reason_for else variable.unit,
         "minimum": variable.minimum if own_range else None,
         "maximum": variable.maximum if own_range else None,
-        "ordered": not column.reason_for and is_ordered(column),
+        "ordered": is_ordered(column),
         "codes": [{"code": choice.code, "label": _label(choice.label)} for choice in column.choices],
         "timepoint": variable.timepoint,
         "reason_for": column.reason_for,

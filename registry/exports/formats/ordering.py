@@ -9,6 +9,8 @@ _GRADE = re.compile(r"[A-F]|[IV]{1,4}[ab]?")
 def is_ordered(variable):
     """Whether the codes of an Output stand in an order: points, or grades by letters."""
     codes = [choice.code for choice in variable.variable.choices]
+    if variable.reason_for:  # why a value lacks has no order, whatever the value has
+        return False
     if not codes or {*codes} <= {0, 1}:
         return False
     if all(isinstance(code, int) for code in codes):
@@ -30,6 +32,6 @@ def with_code(choice, language):
 def label_of(variable, place, language):
     """The label of the choice at `place` of an Output whose grades may be numbered: with the letter of the grade."""
     known = variable.variable.choices
-    if len(known) == len(variable.choices) and is_graded([choice.code for choice in known]):
+    if not variable.reason_for and len(known) == len(variable.choices) and is_graded([choice.code for choice in known]):
         return with_code(known[place], language)
     return variable.choices[place].label.in_language(language)

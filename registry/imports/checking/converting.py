@@ -1,6 +1,5 @@
 """A mapped table as the registry's own files, row by row: each new file remembers which row a line came from."""
 
-import csv
 import re
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -56,15 +55,23 @@ CALCULATED = Label(
 
 @dataclass
 class Converted:
-    """By name of a registry's file, the line of it → what it came of.
+    """By name of a registry's file, its table (`reading.Rows`), and the line of it → what it came of.
 
     rows    the row of the source
     beside  what tells its columns from others of that row (`mapping.beside_of`): of which visit, or record, they are
     """
 
     files: list = field(default_factory=list)
+    tables: dict = field(default_factory=dict)
     rows: dict = field(default_factory=dict)
     beside: dict = field(default_factory=dict)
+
+    def add(self, name, cells, row, beside):
+        rows = self.tables[name].rows
+        rows.append(cells)
+        self.rows[name][len(rows) + 1] = row
+        if beside:
+            self.beside[name][len(rows) + 1] = beside
 
     def places(self):
         """By name of a repeating form's file, the line → which of its patient's records it is, where that is said."""
@@ -85,9 +92,9 @@ class _Understood:
     note: object = None
 
 
-def convert(table, mapping, folder, errors, warnings):
-    """Write the registry's files that `mapping` makes of a `sources.Table`; returns Converted. Raises Unreadable."""
-    return _Conversion(table, mapping, errors, warnings).run(folder)
+def convert(table, mapping, errors, warnings):
+    """The registry's files that `mapping` makes of a `sources.Table`, as Converted. Raises Unreadable."""
+    return _Conversion(table, mapping, errors, warnings).run()
 
 
 class _Conversion:
@@ -105,9 +112,10 @@ class _Conversion:
         self.silent, self.left_out = [], []  # rows that bring nothing, and those that somebody left out
         self.unscheduled = {}  # patient → how many unscheduled visits were made
 
-    def run(self, folder):
+    def run(self):
         names = [file.name for file in self.files]
-        converted = Converted(self.files, {name: {} for name in names}, {name: {} for name in names})
+        tables = {name: reading.Rows(self.given[name]) for name in names}
+        converted = Converted(self.files, tables, {name: {} for name in names}, {name: {} for name in names})
         header = self.table.layout.names
         lacking = sorted(column for column, target in self.mapping.columns.items() if target and column not in header)
         if lacking:
@@ -127,7 +135,7 @@ class _Conversion:
         self.numbers = _numbers(plan)
         with reading.table(self.table.path) as rows:
             next(rows, None)
-            self._write(rows, plan, folder, converted)
+            self._convert(rows, plan, converted)
         return converted
 
     def _tell_of_left(self, header):
@@ -151,26 +159,15 @@ class _Conversion:
             if target and (unit := mapped.unit_beside(column, target)):
                 self.errors.add(Finding(self.table.name, None, column, "", OTHER_UNIT_NAMED.format(u=unit)))
 
-    def _write(self, rows, plan, folder, converted):
-        streams = {file.name: (folder / file.filename).open("w", newline="") for file in self.files}
-        try:
-            self.writers = {file.name: csv.writer(streams[file.name], lineterminator="\n") for file in self.files}
-            self.lines, self.waiting = dict.fromkeys(self.writers, 1), {name: [] for name in self.writers}
-            for name in self.writers:
-                self._await(name, self.given[name])
-            unpivot = self._unpivot(plan)
-            for block in reading.blocks(rows):
-                self._convert_block(block, plan, unpivot, converted)
-                self._flush()
-            for label, numbers in ((SAY_NOTHING, self.silent), (LEFT_OUT_ROWS, self.left_out)):
-                self._tell_of_rows(label, numbers)
-            for file in self.files:
-                for row, values in self.collected.get(file.name, {}).values():
-                    self._add(file, row, values, converted)
-            self._flush()
-        finally:
-            for stream in streams.values():
-                stream.close()
+    def _convert(self, rows, plan, converted):
+        unpivot = self._unpivot(plan)
+        for block in reading.blocks(rows):
+            self._convert_block(block, plan, unpivot, converted)
+        for label, numbers in ((SAY_NOTHING, self.silent), (LEFT_OUT_ROWS, self.left_out)):
+            self._tell_of_rows(label, numbers)
+        for file in self.files:
+            for row, values in self.collected.get(file.name, {}).values():
+                self._add(file, row, values, converted)
 
     def _unpivot(self, plan):
         """The way for whole columns; None for rows of REDCap that may be repeated ones, for records side by side, and
@@ -200,11 +197,7 @@ class _Conversion:
         if name in self.collected:
             self._collect(group.file, row, dict(zip(self.given[name], texts, strict=True)))
             return
-        if group.beside:
-            converted.beside[name][self.lines[name]] = group.beside
-        converted.rows[name][self.lines[name]] = row
-        self.lines[name] += 1
-        self.waiting[name].append(texts)
+        converted.add(name, texts, row, group.beside)
 
     def _convert_row(self, row, cells, plan, converted):
         values, groups = self._values(row, cells, plan)
@@ -218,15 +211,6 @@ class _Conversion:
         ]
         if not any(told):
             (self.left_out if self._is_left_out(values) else self.silent).append(row)
-
-    def _await(self, name, cells):
-        self.waiting[name].append(cells)
-        self.lines[name] += 1 + sum(cell.count("\n") for cell in cells)
-
-    def _flush(self):
-        for name, waiting in self.waiting.items():
-            self.writers[name].writerows(waiting)
-            waiting.clear()
 
     def _rows_of(self, file, values, groups):
         """(what tells it from the others, row) of those that one row of the source makes of a file: of assessments one
@@ -261,9 +245,7 @@ class _Conversion:
         if file.name in self.collected:
             self._collect(file, row, values)
         else:
-            if beside:
-                converted.beside[file.name][self.lines[file.name]] = beside
-            self._add(file, row, values, converted)
+            self._add(file, row, values, converted, beside)
         return True
 
     def _tell_of_rows(self, label, numbers):
@@ -271,9 +253,8 @@ class _Conversion:
             rows = ", ".join(map(str, numbers[:NAMED_ROWS])) + (", …" if len(numbers) > NAMED_ROWS else "")
             self.warnings.add(Finding(self.table.name, numbers[0], "", "", label.format(n=len(numbers), rows=rows)))
 
-    def _add(self, file, row, values, converted):
-        converted.rows[file.name][self.lines[file.name]] = row
-        self._await(file.name, [values.get(name, "") for name in self.given[file.name]])
+    def _add(self, file, row, values, converted, beside=""):
+        converted.add(file.name, [values.get(name, "") for name in self.given[file.name]], row, beside)
 
     def _is_passed_over(self, row, cells, values, groups):
         """Whether a row is a repeated one of REDCap that is not imported; one that is gets a visit of its own. A row of

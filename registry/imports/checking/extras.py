@@ -9,10 +9,13 @@ from registry.services.files.file_formats import column_of
 from registry.services.records.extras import SWITCHED_OFF, asked_among
 
 
-def as_found(file, folder):
-    """The `file_formats.File` with those extra instruments that its CSV file in `folder` has columns of."""
+def as_found(file, given):
+    """The `file_formats.File` with those extra instruments that what is `given` of it has columns of.
+
+    given  a Path or `reading.Rows`
+    """
     try:
-        with reading.table(folder / file.filename) as rows:
+        with reading.table(given) as rows:
             _, header = next(rows, (1, []))
     except reading.Unreadable:  # told when it is read
         return file

@@ -1,7 +1,7 @@
 """Unpivot of a wide table, block by block: whole columns are looked up at once instead of cell by cell.
 
 Only what is plainly understood goes this way. A row with a cell that must be told of (a fault, another notation), that
-is a reason or a tick, or that takes several lines, is left to `converting`, whose words about it stay the only ones.
+is a reason or a tick is left to `converting`, whose words about it stay the only ones.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,23 @@ class _Texts(dict):
 
     def __init__(self, target, understand, told):
         self.target, self.understand, self.told = target, understand, told
+        self.met_odd = False
 
     def __missing__(self, cell):
         text = self._text(cell)
-        if text is not ODD and len(self) < REMEMBERED:  # what was told once is plain from then on
+        if text is ODD:  # not remembered: what was told once is plain from then on
+            self.met_odd = True
+        elif len(self) < REMEMBERED:
             self[cell] = text
         return text
+
+    def of(self, column, odd):
+        """The texts of a column; the numbers of odd ones are added to `odd`."""
+        self.met_odd = False
+        texts = [*map(self.__getitem__, column)]
+        if self.met_odd:
+            odd.update(number for number, text in enumerate(texts) if text is ODD)
+        return texts
 
     def _text(self, cell):
         if not cell or cell.isspace():
@@ -36,7 +47,7 @@ class _Texts(dict):
             return ODD
         text = understood.text
         names_nothing = not text and self.target in NAMING
-        return ODD if names_nothing or text.startswith(mapped.REASON) or "\n" in text else text
+        return ODD if names_nothing or text.startswith(mapped.REASON) else text
 
 
 @dataclass(frozen=True)
@@ -68,15 +79,13 @@ class Unpivot:
     def __init__(self, plan, groups, given, mapping, understand, told):
         self.groups, self.given, self.mapping = list(groups), given, mapping
         texts = {target: _Texts(target, understand, told) for _, _, target, _ in plan}
-        self.looked_up = [(place, target, beside, texts[target].__getitem__) for place, _, target, beside in plan]
+        self.looked_up = [(place, target, beside, texts[target]) for place, _, target, beside in plan]
 
     def block(self, cells):
         """(numbers of the rows that are odd, for each Group whether a row speaks and the rows) of the cells of rows."""
         columns, odd, texts = [*zip(*cells, strict=True)], set(), {}
-        for place, target, beside, text_of in self.looked_up:
-            column = texts[target, beside] = [*map(text_of, columns[place])]
-            if ODD in column:
-                odd.update(number for number, text in enumerate(column) if text is ODD)
+        for place, target, beside, known in self.looked_up:
+            texts[target, beside] = known.of(columns[place], odd)
         prefix, patients = self.mapping.prefix, texts.get((mapped.PATIENT, ""))
         if prefix and patients:
             texts[mapped.PATIENT, ""] = [prefix + text if text and text is not ODD else text for text in patients]

@@ -3,6 +3,8 @@
 import csv
 import gc
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
 
 from registry.instruments.base import Label
 
@@ -73,12 +75,24 @@ def nothing_collected():
             gc.enable()
 
 
+@dataclass(frozen=True)
+class Rows:
+    """A table that is in memory already: the names of its columns, and its rows as lists or tuples of texts."""
+
+    header: list[str]
+    rows: list = field(default_factory=list)
+
+
 @contextmanager
 def table(path):
-    """The rows of the CSV file at `path`: an iterator of (line, cells); the header is the first. Blank lines are none.
+    """The rows of the CSV file at `path`, or of `Rows`: an iterator of (line, cells); the header is the first. Blank
+    lines are none.
 
     Raises Unreadable, at once or while it is read.
     """
+    if isinstance(path, Rows):
+        yield enumerate(chain([path.header], path.rows), 1)
+        return
     _refuse_other_formats(path)
     with path.open(encoding="utf-8-sig", newline="") as stream:
         yield _rows(path, stream)

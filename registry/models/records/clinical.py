@@ -173,7 +173,15 @@ class Patient(Record):
         verbose_name = _("patient")
         verbose_name_plural = _("patients")
         ordering = ["patient_id"]
-        indexes = [models.Index(fields=["site", "surgery_date"], name="patient_by_surgery")]  # what is due, and where
+        indexes = [
+            models.Index(fields=["site", "surgery_date"], name="patient_by_surgery"),  # what is due, and where
+            # Drafts are few among many: a start page asks for them, and their rows alone are in the index.
+            models.Index(
+                fields=["site"],
+                condition=Q(baseline_state=State.DRAFT) | Q(surgery_state=State.DRAFT),
+                name="patient_draft",
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(patient_id__regex=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"), name="patient_id_shape"
@@ -287,7 +295,10 @@ class Assessment(Record):
         verbose_name = _("assessment")
         verbose_name_plural = _("assessments")
         ordering = ["patient", "timepoint__position"]
-        indexes = [models.Index(fields=["site", "patient"], name="assessment_by_site")]
+        indexes = [
+            models.Index(fields=["site", "patient"], name="assessment_by_site"),
+            models.Index(fields=["site"], condition=Q(state=State.DRAFT), name="assessment_draft"),
+        ]
         constraints = [
             # Of those entered in error there may be any number.
             models.UniqueConstraint(
@@ -325,7 +336,10 @@ class AdverseEvent(Record):
         verbose_name = _("adverse event")
         verbose_name_plural = _("adverse events")
         ordering = ["patient", "onset_date", "kind"]
-        indexes = [models.Index(fields=["site", "patient"], name="adverse_event_by_site")]
+        indexes = [
+            models.Index(fields=["site", "patient"], name="adverse_event_by_site"),
+            models.Index(fields=["-onset_date", "-id"], name="adverse_event_newest"),  # the listing's order
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["patient", "kind", "onset_date", "in_error"], name="adverse_event_once", nulls_distinct=False

@@ -16,7 +16,7 @@ from registry.services.standing import standing
 from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import current, everything
 
-# The protocol's own timepoints: analyses name them, so that every version plans them.
+# The product's own timepoints keep their order. The visit before surgery is always planned: changes count from it.
 PROTOCOL = tuple(timepoint.code for timepoint in SCHEDULE)
 BASELINE = PROTOCOL[0]
 UNSCHEDULED_POSITION = 20_000  # after every planned visit
@@ -47,7 +47,10 @@ TOO_EARLY = Label(
     "明日以降の日付にしてください。それまでに手術を受けた患者の予定は変わりません",
 )
 UNCHANGED = Label("These are the days that are in force already.", "現在の予定と同じ内容です。")
-PROTOCOL_STAYS = Label("The protocol's visit {code} cannot be left out.", "プロトコールの来院「{code}」は外せません。")
+BASELINE_STAYS = Label(
+    "The visit {code} cannot be left out: changes are counted from it.",
+    "来院「{code}」は外せません（変化量の基準となるため）。",
+)
 PROTOCOL_ORDER = Label(
     "must come after the visit {code}: the protocol's visits keep their order",
     "「{code}」より後にしてください。プロトコールの来院の順序は変えられません",
@@ -179,8 +182,8 @@ def _check(rows: Any, known: Any, start: Any, today: Any, errors: Any) -> None:
             errors[f"code-{place}"] = [TAKEN]
         elif code not in stored and not NEW_CODE.fullmatch(code):
             errors[f"code-{place}"] = [NEW_CODE_SHAPE]
-    if lacking := [code for code in PROTOCOL if code not in codes]:
-        errors[""] = [PROTOCOL_STAYS.format(code=code) for code in lacking]
+    if BASELINE not in codes:
+        errors[""] = [BASELINE_STAYS.format(code=BASELINE)]
     if errors:
         return
     _check_days(rows, errors)
@@ -193,7 +196,7 @@ def _check(rows: Any, known: Any, start: Any, today: Any, errors: Any) -> None:
 def _check_days(rows: Any, errors: Any) -> None:
     place_of = {row.code: place for place, row in enumerate(rows)}
     days = {row.code: row.day for row in rows}
-    for earlier, later in itertools.pairwise(PROTOCOL):
+    for earlier, later in itertools.pairwise(code for code in PROTOCOL if code in days):
         if days[later] <= days[earlier]:
             errors[f"day-{place_of[later]}"] = [PROTOCOL_ORDER.format(code=earlier)]
     if rows[place_of[BASELINE]].last_day > 0:

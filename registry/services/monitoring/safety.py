@@ -211,8 +211,8 @@ class Wanted:
 
 
 def listing(access: Access, wanted: Wanted, after: AdverseEvent | None = None) -> QuerySet:
-    """The adverse events of the sites that one may read, the newest first, with counts of their notices; those that
-    come `after` one of them, where it is given.
+    """The adverse events of the sites that one may read, the newest first; those that come `after` one of
+    them, where it is given.
     """
     rows = AdverseEvent.objects.filter(site_id__in=access.sites_for(Can.READ), **dict(wanted.codes))
     if wanted.site:
@@ -225,10 +225,21 @@ def listing(access: Access, wanted: Wanted, after: AdverseEvent | None = None) -
         rows = rows.filter(onset_date__lte=wanted.last)
     if after:
         rows = rows.filter(Q(onset_date__lt=after.onset_date) | Q(onset_date=after.onset_date, pk__lt=after.pk))
-    counted = {
-        "told": Count("notices"),
-        "mailed": Count("notices", Q(notices__sent_at__isnull=False)),
-        "noted": Count("notices", Q(notices__acknowledged_at__isnull=False)),
-        "failing": Count("notices", Q(notices__sent_at=None) & ~Q(notices__fault="")),
+    return rows.select_related("site").order_by("-onset_date", "-pk")
+
+
+def with_notices(events: Iterable[AdverseEvent]) -> list[AdverseEvent]:
+    """Some events with counts of their notices: `told`, `mailed`, `noted`, `failing`."""
+    events = list(events)
+    counts = {
+        "told": Count("pk"),
+        "mailed": Count("pk", Q(sent_at__isnull=False)),
+        "noted": Count("pk", Q(acknowledged_at__isnull=False)),
+        "failing": Count("pk", Q(sent_at=None) & ~Q(fault="")),
     }
-    return rows.select_related("site").annotate(**counted).order_by("-onset_date", "-pk")
+    of_events = SafetyNotice.objects.filter(event_id__in=[event.pk for event in events]).order_by().values("event_id")
+    by_event: dict[Any, Any] = {counted["event_id"]: counted for counted in of_events.annotate(**counts)}
+    for event in events:
+        for name in counts:
+            setattr(event, name, by_event.get(event.pk, {}).get(name, 0))
+    return events

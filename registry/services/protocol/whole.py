@@ -6,8 +6,9 @@ It is published through the same services as a study that is set up page by page
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,24 +141,47 @@ def load(*, access: Access, document: Any, note: Any, today: Any = None) -> Prot
         _publish_schedule(access, plan, today or timezone.localdate())
     library = bringing.library()
     own = [library[code] for code in document.get("library") or ()] + list(document.get("instruments") or ())
-    for one in own:
-        if _published(one):
-            continue
-        publishing.keep_draft(access=access, document=one)
-        try:
-            publishing.publish(access=access, code=str(one.get("code") or "")[:20], note=note)
-        except InvalidDefinition as error:
-            raise InvalidDefinition(
-                [Fault(f.row, f"{one.get('code')}: {f.column}", f.value, f.reason) for f in error.faults]
-            ) from error
+    parts: list[Callable[[], Any]] = [
+        partial(_publish_instrument, access, one, note) for one in own if not _published(one)
+    ]
     if about := document.get("study"):
-        setup.save_about(access=access, about=about, note=note)
+        parts.insert(0, partial(setup.save_about, access=access, about=about, note=note))
+    _publish_in_any_order(parts)
     states = {
         (code, visit): how for code, visits in (document.get("matrix") or {}).items() for visit, how in visits.items()
     }
     if states or document.get("off"):
         setup.save_matrix(access=access, off=list(document.get("off") or ()), states=states, note=note)
     return ProtocolVersion.objects.order_by("-pk").first()
+
+
+def _publish_in_any_order(parts: list[Callable[[], Any]]) -> None:
+    """Publish parts that may name each other's items, whatever their order in the file: arms, criteria, instruments.
+
+    Raises InvalidDefinition with the faults of the first that could not be published once all others were.
+    """
+    while parts:
+        left, first = [], None
+        for part in parts:
+            try:
+                with transaction.atomic():
+                    part()
+            except InvalidDefinition as error:
+                left.append(part)
+                first = first or error
+        if first is not None and len(left) == len(parts):
+            raise first
+        parts = left
+
+
+def _publish_instrument(access: Access, document: Any, note: Any) -> None:
+    publishing.keep_draft(access=access, document=document)
+    try:
+        publishing.publish(access=access, code=str(document.get("code") or "")[:20], note=note)
+    except InvalidDefinition as error:
+        raise InvalidDefinition(
+            [Fault(f.row, f"{document.get('code')}: {f.column}", f.value, f.reason) for f in error.faults]
+        ) from error
 
 
 def _published(document: Any) -> bool:

@@ -9,8 +9,8 @@ from django.apps import apps
 from django.db.models import DateField, DateTimeField, Q
 from django.shortcuts import render
 from django.utils.text import capfirst
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from registry.instruments import catalogue
@@ -316,10 +316,16 @@ def _item(name):
 
 def _label(table, name):
     """What a column is called: by its declaration, or else by its model."""
+    return _label_in(get_language(), catalogue.current(), table, name)
+
+
+@lru_cache(maxsize=4096)
+def _label_in(language, current, table, name):
+    """`_label` of the page's language and the catalogue of the moment: looked up once for both."""
     identity_labels = {"hospital_number": _("Hospital number"), "initials": _("Initials")}
     if name in identity_labels:
         return identity_labels[name]
-    if name in _order(catalogue.current()):
+    if name in _order(current):
         instrument = catalogue.instrument_of(name)
         part = _item(name) or catalogue.derived(name)
         label = wording.words(part.label)
@@ -329,7 +335,7 @@ def _label(table, name):
         return wording.words(item.label)
     column = _columns(table).get(name)
     named = column is not None and (column._verbose_name or COLUMNS.get(name) or _refers_to(column))
-    return capfirst(named) if named else ""
+    return str(capfirst(named)) if named else ""
 
 
 def _refers_to(column):

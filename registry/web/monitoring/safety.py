@@ -30,6 +30,7 @@ from sites.tenancy.access import Can
 from sites.tenancy.scope import current, entered
 
 PAGE = 50
+COUNTED = 10_000
 CHUNK = 1000
 SHOWN = (
     "kind", "onset_date", "ae_end_date", "ae_seriousness", "ae_relatedness", "ae_expectedness", "ae_outcome",
@@ -44,15 +45,15 @@ def safety_listing(request):
     request.access.require(Can.READ)
     wanted, in_address = _wanted(request.GET)
     rows = safety.listing(request.access, wanted)
-    count = rows.count()
-    last = max(1, -(-count // PAGE))
+    count = rows.order_by()[: COUNTED + 1].count()
+    last = max(1, -(-min(count, COUNTED) // PAGE))
     number = page_in(request.GET.get("page"), last)
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)).order_by("code"))
     return render(
         request,
         "monitoring/safety.html",
         {
-            "rows": [_line(event) for event in rows[(number - 1) * PAGE : number * PAGE]],
+            "rows": [_line(event) for event in safety.with_notices(rows[(number - 1) * PAGE : number * PAGE])],
             "heads": [wording.words(catalogue.item(name).label) for name in SHOWN],
             "filters": [_filter(name, request.GET.get(name, "")) for name in safety.FILTERS],
             "sites": sites if len(sites) > 1 else [],
@@ -60,6 +61,8 @@ def safety_listing(request):
             "query": urlencode(in_address),
             "waiting": [(notice, _line(notice.event)) for notice in safety.to_acknowledge(request.access)],
             "count": count,
+            "many": count > COUNTED,
+            "counted": COUNTED,
             "number": number,
             "last": last,
             "told": safety.told(),
@@ -123,7 +126,7 @@ def _rows(access, wanted, scope):
     last = None
     while True:
         with entered(scope), transaction.atomic():
-            events = list(safety.listing(access, wanted, after=last)[:CHUNK])
+            events = safety.with_notices(safety.listing(access, wanted, after=last)[:CHUNK])
         if not events:
             return
         yield [

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments.timepoints import closes
 from registry.models import ScheduleVersion
 from registry.services.follow_up import schedule
-from registry.services.follow_up.schedule import PROTOCOL, VISIT_ITEMS
+from registry.services.follow_up.schedule import BASELINE, VISIT_ITEMS
 from registry.services.records.cleaning import InvalidAnswers
 from registry.web.shared import wording
 from sites.confirming import confirmed
@@ -113,7 +113,7 @@ class Row:
 
     @property
     def fixed(self):
-        return self.values["code"] in PROTOCOL
+        return self.values["code"] == BASELINE
 
     @property
     def wanted(self):
