@@ -465,7 +465,8 @@ STATIC_ROOT = env("METASPINE_STATIC_ROOT", "") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None  # without collectstatic, files are served from where they are
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+# The page that matches an import sends a field for each column, of which a file may have 2 000, and for each value.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 TLS = flag("METASPINE_TLS")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = TLS

@@ -135,3 +135,80 @@ def test_tables_of_matched_patients_are_a_tick(opened):
         {"grouping": "named", "propensity": "1", "pairs": "1", "covariates": ["sex"]}
     )
     assert plan_builder.choices_of(plan.to_json())["pairs"] == "1"
+
+
+SECTIONED = CHOICES | {
+    "propensity": "1", "covariates": ["age_at_surgery", "sex"], "caliper": "0.2", "ps_ratio": "2", "ps_on": "logit",
+    "ps_order": "random", "ps_seed": "7", "ps_exact": ["sex"],
+    "endpoint_what_1": "adverse_event", "endpoint_events_1": ["pneumonia"], "endpoint_grade_1": "IIIa",
+    "endpoint_competing_1": "1", "endpoint_times_1": "1, 3", "endpoint_horizon_1": "6", "endpoint_matched_1": "1",
+    "endpoint_what_2": "reached", "endpoint_variable_2": "ecog_ps", "endpoint_visits_2": ["1m", "3m"],
+    "endpoint_at_least_2": "3", "endpoint_tests_2": ["stratified"], "endpoint_strata_2": ["sex"],
+    "model_what_1": "ancova", "model_outcome_1": "pain_vas_mm", "model_visits_1": ["1m"], "model_baseline_1": "preop",
+    "model_covariates_1": ["age_at_surgery", "kps@preop"], "model_adjust_1": "holm",
+    "model_structure_1": "unstructured",
+    "model_what_2": "logistic", "model_outcome_2": "frankel", "model_visits_2": ["last"], "model_event_2": "D, E",
+    "model_what_3": "repeated", "model_outcome_3": "hsuv", "model_visits_3": ["1m", "3m"],
+    "model_structure_3": "compound_symmetry", "model_degrees_3": "residual",
+    "qol_what_1": "qaly", "qol_variable_1": "hsuv", "qol_visits_1": ["preop", "3m"], "qol_horizon_1": "3",
+    "qol_gaps_1": "carried",
+    "qol_what_2": "responders", "qol_variable_2": "pain_vas_mm", "qol_visits_2": ["preop", "1m"],
+    "qol_threshold_2": "20", "qol_title_en_2": "Relief", "qol_title_ja_2": "疼痛軽減",
+    "transition_what_1": "frankel", "transition_before_1": "preop", "transition_after_1": "1m",
+    "transition_matched_1": "1",
+}  # fmt: skip
+
+
+def test_every_section_is_asked_by_fields_and_comes_back(opened):
+    plan = plans.from_json(plan_builder.compiled(SECTIONED))
+    told = plan.to_json()
+    assert [entry.code for entry in plan.entries("endpoints")] == ["survival", "endpoint_1", "endpoint_2"]
+    assert told["endpoints"][1]["event"] == [{"kind": "adverse_event", "of": ["pneumonia"], "grade": "IIIa"}]
+    assert told["endpoints"][2]["event"][0]["at_least"] == 3
+    assert [entry["model"] for entry in told["models"]] == ["ancova", "logistic", "repeated"]
+    logistic = {"code": "model_2", "model": "logistic", "outcome": "frankel", "visits": ["last"], "event": ["D", "E"]}
+    assert told["models"][1] == logistic | {"title": told["models"][1]["title"]}
+    assert told["models"][1]["title"]["en"].startswith("Logistic regression: Frankel")
+    assert [entry["title"]["en"] for entry in told["qol"]][1] == "Relief"
+    assert told["propensity"][0]["ratio"] == 2 and told["propensity"][0]["exact"] == ["sex"]
+    given = plan_builder.choices_of(told)
+    assert given is not None and plans.from_json(plan_builder.compiled(given)) == plan
+    answer = opened.post(reverse("comparison_plan_new"), SECTIONED | {"act": "save"})
+    saved = SavedPlan.objects.get()
+    assert answer["Location"] == reverse("comparison_plan", args=[saved.pk])
+    again = opened.get(reverse("comparison_plan_new"), {"from": saved.pk})
+    assert again.context["as_json"] == ""
+    assert 'name="qol_threshold_2" value="20"' in again.content.decode()
+
+
+def test_weights_are_chosen_and_tables_are_of_the_weighted(random_patients):
+    given = {"propensity": "1", "pairs": "1", "covariates": ["sex"], "ps_method": "weighting", "ps_estimand": "overlap"}
+    plan = plans.from_json(plan_builder.compiled(CHOICES | given | {"ps_ratio": "3"}))
+    (entry,) = plan.entries("propensity")
+    assert (entry.method, entry.estimand, entry.ratio) == ("weighting", "overlap", 1)
+    assert plan_builder.choices_of(plan.to_json())["ps_estimand"] == "overlap"
+
+
+def test_entries_are_added_and_removed_by_buttons(opened):
+    page = opened.post(reverse("comparison_plan_new"), SECTIONED | {"more": "model", "shown_model": "3"})
+    content = page.content.decode()
+    assert 'name="model_what_4" autofocus' in content and 'name="model_what_5"' not in content
+    page = opened.post(reverse("comparison_plan_new"), SECTIONED | {"remove": "model_2"})
+    left = plan_builder.compiled(page.context["given"])["models"]
+    assert [entry["model"] for entry in left] == ["ancova", "repeated"]
+    assert 'value="model" autofocus' in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"qol_threshold_2": "a lot"}, "is no number"), ({"model_visits_1": ["1m", "3m"]}, "ancova takes 1 to 1 visits"),
+     ({"qol_horizon_1": ""}, "horizon"), ({"model_outcome_1": "frankel"}, "frankel"),
+     ({"model_event_2": "X"}, "event"), ({"transition_what_1": "pain_vas_mm"}, "pain_vas_mm"),
+     ({"endpoint_variable_2": "no_such"}, "no_such"),
+     ({"propensity": "", "pairs": ""}, "matched"), ({"times": "soon"}, "is no number"),
+     ({"within_days": "x"}, "is no number"), ({"caliper": "-1"}, "caliper")],
+)  # fmt: skip
+def test_what_does_not_fit_says_so_before_anything_is_run(opened, wrong, said):
+    answer = opened.post(reverse("comparison_plan_new"), SECTIONED | wrong | {"act": "check"})
+    assert answer.status_code == 422
+    assert said in answer.context["error"]

@@ -221,3 +221,31 @@ def test_a_file_with_columns_of_its_own_comes_in_and_goes_again(opened, cast, tm
     page.get_by_role("button", name="Undo the import").click()
     page.wait_for_selector("text=The import was undone")
     fits(page)
+
+
+def test_a_plans_sections_are_built_with_the_keyboard(opened):
+    """Without a mouse a model is told what it is and asked only what that needs, another is added, and one removed."""
+    page = opened("bob")
+    page.goto("/comparison/plans/new/", timeout=60_000)  # the first time it counts everything that is collected
+    page.focus("#model summary")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    assert page.input_value("[name=model_what_1]") == "ancova"
+    assert page.is_visible("[name=model_baseline_1]") and page.is_hidden("[name=model_structure_1]")
+    _press(page, "#model button[name=more]")
+    assert page.evaluate("document.activeElement.name") == "model_what_2"
+    page.keyboard.press("End")
+    assert page.input_value("[name=model_what_2]") == "repeated"
+    assert page.is_visible("[name=model_structure_2]")
+    assert_fits(page)
+    _press(page, "#model button[value=model_1]")
+    assert page.evaluate("document.activeElement.value") == "model"
+    assert page.input_value("[name=model_what_1]") == "" and page.input_value("[name=model_what_2]") == "repeated"
+
+
+def _press(page, button):
+    page.focus(button)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.wait_for_load_state()

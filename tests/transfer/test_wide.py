@@ -7,6 +7,7 @@ import zipfile
 import pytest
 from django.core.management import call_command
 
+from registry.imports.files import shaping
 from registry.models import Assessment, Patient
 from sites.tenancy.scope import everything
 from tests.transfer.conftest import ASSESSMENT, write_csv
@@ -36,8 +37,9 @@ def stored():
     return list(Assessment.objects.order_by("patient_id", "timepoint").values(*columns))
 
 
-def test_our_own_wide_export_comes_back_in_as_it_is(browser, wide):  # noqa: F811
-    page = matched(browser, send(browser, wide__csv=wide))
+@pytest.mark.parametrize("name", ["wide__csv", "patients__csv"])  # as somebody calls it, and as it is called
+def test_our_own_wide_export_comes_back_in_as_it_is(browser, wide, name):  # noqa: F811
+    page = matched(browser, send(browser, **{name: wide}))
     assert errors(page) == []
     files = page.context["one"].counts["files"]
     assert files["assessments"] == {"new": 0, "changed": 0, "unchanged": 4}
@@ -67,3 +69,12 @@ def test_into_an_emptied_registry_it_brings_everything_again(browser, wide, as_s
         assert after == before
         assert Patient.objects.count() == len(lines)
     assert "eq_vas_1m" in header
+
+
+def test_a_file_of_as_many_columns_as_are_read_can_be_matched_on_the_page(browser):  # noqa: F811
+    """Visits side by side make many columns: the page was refused with more than 1 000 of them."""
+    names = ["patient_id", *(f"column {number}" for number in range(shaping.MOST_COLUMNS - 1))]
+    address = send(browser, wide__csv=f"{','.join(names)}\nN01-0001{',1' * (len(names) - 1)}\n".encode())
+    sent = {f"column-{place}": "eq_vas@1m" if place == 1 else "" for place in range(len(names))}
+    answer = browser.post(f"{address}columns/", sent | {"column-0": "patient_id"})
+    assert answer.status_code == 302 and answer["Location"].endswith("/values/")

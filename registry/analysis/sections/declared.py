@@ -59,6 +59,9 @@ class Section:
     def to_json(self):
         return written(self)
 
+    def check(self, names):
+        """Refused where a variable of `names` (design.variables.declared.Variables) is of a kind that does not fit."""
+
 
 def frozen(value):
     """Lists as tuples and objects as Frozen, so that a section is a value."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.analysis.design.errors import refusal
+from registry.analysis.design.variables.sources import CONTINUOUS
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import group_column
 from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
@@ -59,6 +60,9 @@ class Quality(declared.Section):
             declared.number(KIND, "horizon", self.horizon, above=0)
         if self.measure == "responders":
             declared.number(KIND, "threshold", self.threshold, above=0)
+
+    def check(self, names):
+        names.get(self.variable, (CONTINUOUS,))
 
     def variables(self):
         return tuple((self.variable, visit) for visit in self.visits)

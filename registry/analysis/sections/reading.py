@@ -55,6 +55,7 @@ def check(entry, names):
     """Refused where a section names a variable, a visit or an event that there is not."""
     for asked in entry.variables():
         _of_plan(names, *asked)
+    entry.check(names)
     for event in (*getattr(entry, "event", ()), *getattr(entry, "competing", ())):
         if isinstance(event, dict):
             check_event(event, names)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.analysis.design.errors import refusal
+from registry.analysis.design.variables.sources import BINARY, NOMINAL, ORDINAL
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import group_column
 from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
@@ -43,6 +44,9 @@ class Transition(declared.Section):
                 kind=KIND,
                 visit=self.before,
             )
+
+    def check(self, names):
+        names.get(self.variable, (ORDINAL, NOMINAL, BINARY))
 
     def variables(self):
         return ((self.variable, self.before), (self.variable, self.after))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from registry.analysis.design.errors import listed, refusal
+from registry.analysis.design.variables.sources import CONTINUOUS
 from registry.analysis.sections import declared
 from registry.instruments.base import Label
 from registry.stats.models.repeated import DEGREES, STRUCTURES
@@ -67,9 +68,30 @@ class Model(declared.Section):
                 "{kind}: ancova needs a baseline, a visit", "{kind}：ancovaにはbaseline（時点）が必要です", kind=KIND
             )
 
+    def check(self, names):
+        if self.model != "logistic":
+            names.get(self.outcome, (CONTINUOUS,))
+            return
+        codes = [str(choice.code) for choice in names.get(self.outcome).categories]
+        if codes or self.event:
+            check_event(self, codes)
+
     def variables(self):
         visits = (*filter(None, (self.baseline,)), *(self.visits or ("",)))
         return (*((self.outcome, visit) for visit in visits), *map(declared.reference, self.covariates))
+
+
+def check_event(section, codes):
+    """Refused where logistic regression is not told which of the outcome's codes count as the event."""
+    wanted = [str(code) for code in section.event]
+    if not wanted or not set(wanted) <= set(codes):
+        raise refusal(
+            "{kind}: “event” names the categories of {variable} that count as the event; they are {fits}",
+            "{kind}：eventには{variable}のうちイベントとするカテゴリを指定してください。使えるもの：{fits}",
+            kind=KIND,
+            variable=section.outcome,
+            fits=listed(codes) or "1, 0",
+        )
 
 
 def from_json(data):

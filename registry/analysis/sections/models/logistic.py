@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from registry.analysis.design.errors import listed, refusal
 from registry.analysis.sections.covariates import covariates, group_column
 from registry.analysis.sections.models.contrasts import asked, failed, gone
-from registry.analysis.sections.models.declaration import KIND
+from registry.analysis.sections.models.declaration import check_event
 from registry.analysis.sections.models.result import Coefficient, Fit
 from registry.analysis.sections.typed import NOT_ESTIMABLE
 from registry.stats.arrays import NotEstimable
@@ -18,21 +17,10 @@ def event_of(section, patients):
     """(n,) 1, 0, NaN of the outcome of logistic regression. Refused where it is not told what counts as the event."""
     column = patients.column(section.outcome, section.visits[0] if section.visits else "")
     codes = [str(code) for code, _ in column.categories]
-    if not codes:
-        if np.isin(column.values[column.known], (0, 1)).all() and not section.event:
-            return column.values
-        codes_fit = "1, 0"
-    else:
-        codes_fit = listed(codes)
+    if not codes and np.isin(column.values[column.known], (0, 1)).all() and not section.event:
+        return column.values
+    check_event(section, codes)
     wanted = [str(code) for code in section.event]
-    if not wanted or not set(wanted) <= set(codes):
-        raise refusal(
-            "{kind}: “event” names the categories of {variable} that count as the event; they are {fits}",
-            "{kind}：eventには{variable}のうちイベントとするカテゴリを指定してください。使えるもの：{fits}",
-            kind=KIND,
-            variable=section.outcome,
-            fits=codes_fit,
-        )
     places = [codes.index(code) for code in wanted]
     return np.where(column.known, np.isin(column.values, places), np.nan)
 

@@ -18,7 +18,7 @@ from registry.instruments import timepoints
 from registry.instruments.base import Label
 from registry.instruments.core import adverse_events
 from registry.models import SavedCohort
-from registry.web.comparison.planning import recoding, repeated
+from registry.web.comparison.planning import recoding, repeated, section_fields
 from registry.web.shared.lookup import number_in
 
 MOST_GROUPS = 12
@@ -76,7 +76,8 @@ def compiled(given):
     plan = {"name": given.get("name") or "plan", "note": given.get("note", ""), "grouping": given["grouping"]}
     if given["grouping"] == NAMED:
         plan["named"] = [group for number in numbers_of(given, "name") if (group := _group(given, number))]
-    if any(visit == LAST["code"] for _name, visit in cells):
+    entries = {kind.part: kind.entries(given) for kind in section_fields.KINDS}
+    if any(visit == LAST["code"] for _name, visit in cells) or section_fields.asks(entries, LAST["code"]):
         plan["visits"] = [LAST]
     comparisons = list(_comparisons(given, cells, offered))
     if comparisons:
@@ -84,8 +85,13 @@ def compiled(given):
     events = [_event(kind, given.get("within_days")) for kind in given.get("events", ())]
     if declared := [*own, *events, *map(repeated.variable_of, given.get("repeats", ()))]:
         plan["variables"] = declared
+    plan |= {part: told for part, told in entries.items() if told}
     if given.get("survival"):
-        plan["endpoints"] = [SURVIVAL | {"event": [{"kind": "death"}], "times": _numbers(given.get("times") or "12")}]
+        survival = SURVIVAL | {
+            "event": [{"kind": "death"}],
+            "times": section_fields.numbers(given.get("times") or "12"),
+        }
+        plan["endpoints"] = [survival, *plan.get("endpoints", ())]
     if given.get("propensity"):
         plan["propensity"] = [_propensity(given, cells, plan.get("named", []))]
     return plan
@@ -143,12 +149,8 @@ def _event_name(kind):
 def _event(kind, days):
     of = {"events": [] if kind == ANY else [kind], "give": "any"}
     if days:
-        of |= {"first_day": 0, "last_day": int(days)}
+        of |= {"first_day": 0, "last_day": int(section_fields.number(days))}
     return {"name": _event_name(kind), "of": of}
-
-
-def _numbers(text):
-    return [float(part) if "." in part else int(part) for part in re.split(r"[,\s、]+", text.strip()) if part]
 
 
 def _group(given, number):
@@ -183,8 +185,10 @@ def _propensity(given, cells, named):
     after = [{"variable": name, "visit": visit} for name, visit in cells if visit not in ("", "preop")]
     entry = MATCHED | {"treated": codes[0], "control": codes[-1], "covariates": covariates, "outcomes": after}
     if given.get("caliper"):
-        entry |= {"caliper": float(given["caliper"]), "caliper_unit": "sd"}
-    return entry
+        entry["caliper"] = float(section_fields.number(given["caliper"]))
+        if given.get("ps_unit") != "score":
+            entry["caliper_unit"] = "sd"
+    return entry | section_fields.propensity(given)
 
 
 def is_of_sections(plan):
@@ -199,7 +203,8 @@ def choices_of(plan):
         again = compiled(given) if given else None
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
-    alike = ("grouping", "named", "visits", "variables", "comparisons", "endpoints", "propensity")
+    alike = ("grouping", "named", "visits", "variables", "comparisons", "propensity")
+    alike += tuple(kind.part for kind in section_fields.KINDS)
     if again is None or any(again.get(part) != _shape(plan, part) for part in alike):
         return None
     return given
@@ -210,8 +215,13 @@ def _shape(plan, part):
     if part == "variables":
         return [recoding.shape(one) for one in plan.get(part, ())] or None
     if part == "endpoints":  # whose plan leaves out what is as by default
-        return [{"event": [{"kind": "death"}]} | one for one in plan.get(part, ())] or None
+        return [_endpoint_shape(one) for one in plan.get(part, ())] or None
     return plan.get(part) or None
+
+
+def _endpoint_shape(one):
+    told = {"event": [{"kind": "death"}]} | one
+    return told | {"times": section_fields.TIMES} if one["code"] == SURVIVAL["code"] and "times" not in one else told
 
 
 def _guessed(plan):
@@ -248,12 +258,17 @@ def _guessed(plan):
     for number, group in enumerate(plan.get("named", ()), 1):
         given |= {f"name_{number}": group["label"]["en"], f"ja_{number}": group["label"]["ja"]}
         given[f"levels_{number}"] = [f"{step['variable']}={code}" for step in group["steps"] for code in step["values"]]
-    if plan.get("endpoints"):
-        given |= {"survival": "1", "times": ", ".join(map(str, plan["endpoints"][0]["times"]))}
+    endpoints = list(plan.get("endpoints", ()))
+    if endpoints and endpoints[0]["code"] == SURVIVAL["code"]:
+        given |= {"survival": "1", "times": ", ".join(map(str, endpoints.pop(0).get("times", section_fields.TIMES)))}
+    for kind in section_fields.KINDS:
+        given |= kind.choices(endpoints if kind.part == "endpoints" else plan.get(kind.part, ()))
     if plan.get("propensity"):
         entry = plan["propensity"][0]
         given["propensity"] = "1"
-        given["caliper"] = str(entry.get("caliper", ""))
+        given |= {"caliper": str(entry.get("caliper", ""))} | section_fields.of_propensity(entry)
+        if "caliper" in entry and entry.get("caliper_unit") != "sd":
+            given["ps_unit"] = "score"
         given["covariates"] = [
             covariate if isinstance(covariate, str) else f"{covariate['variable']}@{covariate['visit']}"
             for covariate in entry["covariates"]

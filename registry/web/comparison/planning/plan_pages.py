@@ -4,6 +4,7 @@ For those who may compare; to everyone else none of these addresses exists.
 """
 
 import json
+import re
 from uuid import UUID
 
 from django.contrib import messages
@@ -28,7 +29,7 @@ from registry.services.files import snapshots
 from registry.tasks import start_comparison
 from registry.web.comparison.forms import _cohort as cohort_chosen
 from registry.web.comparison.forms import _cohorts as cohorts_offered
-from registry.web.comparison.planning import plan_builder, recoding, repeated
+from registry.web.comparison.planning import plan_builder, recoding, repeated, section_fields, section_forms
 from registry.web.shared.gates import for_comparing
 from registry.web.shared.lookup import number_in
 from sites.tenancy.scope import everything
@@ -54,7 +55,9 @@ def plan_new(request):
     given, as_json = _given(request)
     context = {"error": "", "checked": None}
     if more := request.POST.get("more"):
-        given[f"shown_{more}"] = str(int(given.get(f"shown_{more}") or 0) + 1)
+        given |= {f"shown_{more}": str((number_in(given.get(f"shown_{more}")) or 0) + 1), "added": more}
+    elif removed := request.POST.get("remove"):
+        given = _without(given, removed)
     elif request.method == "POST":
         try:
             plan = plans.from_json(_plan_json(given, as_json))
@@ -77,7 +80,7 @@ def _given(request):
         several = {"cells", "events", "repeats", "sensitivity", "covariates"}
         names = request.POST.keys()
         given = {
-            name: request.POST.getlist(name) if name in several or name.startswith("levels_") else request.POST[name]
+            name: request.POST.getlist(name) if name in several or _is_several(name) else request.POST[name]
             for name in names
         }
         return given, request.POST.get("json", "") if request.POST.get("use_json") else ""
@@ -88,6 +91,17 @@ def _given(request):
         return _again(run.plan, run.cohort, {"name": run.plan["name"], "note": run.plan.get("note", "")})
     template = next((one for one in plan_builder.TEMPLATES if one.code == request.GET.get("template")), None)
     return dict(template.choices) if template else {"grouping": NAMED}, ""
+
+
+def _without(given, removed):
+    """The choices without the entry that a button removes, such as `model_2`; a later one keeps its number."""
+    prefix, _at, number = removed.rpartition("_")
+    gone = re.compile(rf"{re.escape(prefix)}_\w+_{re.escape(number)}")
+    return {name: value for name, value in given.items() if not gone.fullmatch(name)} | {"removed": prefix}
+
+
+def _is_several(name):
+    return name.startswith("levels_") or bool(section_fields.SEVERAL_NAMES.fullmatch(name))
 
 
 def _uuid(text):
@@ -190,6 +204,8 @@ def _offered(given, as_json):
         "events": _ticked([(plan_builder.ANY, _("any complication")), *_labelled(plan_builder.kinds_of_events())],
                           given.get("events", ())),
         "repeats": repeated.offered(given.get("repeats", ())),
+        "sections": (asked := section_forms.offered(given, offered, plan_builder.visits()))["sections"],
+        "matching": asked["matching"],
         "covariates": _covariates(offered, given.get("covariates", ())),
         "tests": [_tests(kind, given) for kind in ("continuous", "ordinal", "binary", "nominal")],
         "adjustments": _ticked(_labelled(ADJUSTMENTS.items()), [given.get("adjust", "none")]),
