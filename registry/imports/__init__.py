@@ -177,6 +177,7 @@ class _Work:
                 comparing.find_wrong_sites(cursor, self.report.errors)
                 comparing.find_not_enrolling(cursor, self.report.errors)
                 comparing.find_in_error(cursor, self.report.errors)
+                comparing.find_spelt_otherwise(cursor, self.report.warnings)
             elif patients_known:
                 comparing.find_without_patient(cursor, file, self.report.errors)
 

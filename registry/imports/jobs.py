@@ -69,7 +69,7 @@ def begin(*, access, files, answers=None):
 
 def _unread(job):
     """The choice of each file that nobody has looked into yet."""
-    return [_sniffed(next(uploads.kept(job, f"file:{number}"), b"")[:8]) for number in range(len(job.files))]
+    return [_sniffed(next(uploads.kept(job, f"file:{number}"), b"")[:100]) for number in range(len(job.files))]
 
 
 def of_this_release(job):
@@ -374,13 +374,24 @@ def _tell_of_others(name, choice, notes):
 
 
 def file_of(name, layout):
-    """The registry's file that a table is by its columns, or by its name; None where its columns must be matched."""
+    """The registry's file that a table is by its columns, or by its name and most of them; None where they must be
+    matched.
+    """
     files = file_formats.files()
     for file in files:
         if layout.names and not layout.repeated and not reading.header_faults(file, layout.names):
             return file
     stem = name.rpartition("[")[2].removesuffix("]").rpartition(".")[0] or name.rpartition("[")[2].strip("]")
-    return next((file for file in files if stem.casefold() == file.name), None)
+    return next((file for file in files if stem.casefold() == file.name and _is_mostly(file, layout.names)), None)
+
+
+def _is_mostly(file, header):
+    """Whether most columns are a file's own, so that faults of its header are told instead of matching it: a wide
+    export, and a hospital's list, may be called patients.csv too.
+    """
+    whole = file.with_extras(header)
+    own = {*whole.columns, *(reason.name for reason in whole.reasons)}
+    return len(own.intersection(header)) * 2 >= len(header)
 
 
 # What workers do

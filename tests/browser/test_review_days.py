@@ -1,12 +1,13 @@
-"""A surgeon's day on a tablet and a monitor's at a desk, by the keyboard alone."""
+"""A surgeon's day on a tablet and a monitor's at a desk, by the keyboard alone; a monitor's on a tablet, by touch."""
 
 from django.db import transaction
 
-from registry.models import Query, Signature
+from registry.models import Patient, Query, Signature
 from registry.services.review import queries
+from registry.services.review.soft_checks import Form
 from sites.tenancy.access import access_of
 from sites.tenancy.scope import entered
-from tests.browser.test_pages import faults
+from tests.browser.test_pages import faults, fits
 from tests.conftest import PASSWORD
 
 
@@ -83,4 +84,43 @@ def test_a_monitor_goes_from_form_to_form_closes_and_reports_by_keyboard(opened,
     mona.keyboard.type("Everything was to hand.")
     with mona.expect_download() as download:
         press(mona, "form.panel button")
+    assert download.value.suggested_filename.startswith("metaspine-visit-N01-")
+
+
+def test_a_monitors_day_on_a_tablet_by_touch(opened, cast, django_db_blocker):
+    """From what waits to a form compared whole, a query raised on the next one, and the answered one closed."""
+    with django_db_blocker.unblock(), entered(access_of(cast.mona).scope()), transaction.atomic():
+        about = Form("assessment", timepoint="1m")
+        patient = Patient.objects.get(pk=cast.followed)
+        asked = queries.raise_query(
+            access=access_of(cast.mona), patient=patient, form=about, field="ecog_ps", text="0?"
+        )
+    with django_db_blocker.unblock(), entered(access_of(cast.alice).scope()), transaction.atomic():
+        queries.answer(access=access_of(cast.alice), query=Query.objects.get(pk=asked.pk), text="Yes.")
+    mona = opened("mona", size="tablet", has_touch=True)
+    mona.goto("/")
+    mona.locator("section[aria-labelledby=waits] a[href='/verification/next/']").tap()
+    mona.wait_for_url("**/verify/**")
+    fits(mona)
+    first = mona.url
+    mona.locator("button[name=all][value=next]").tap()
+    mona.wait_for_url(lambda url: url != first and "/verify/" in url)
+    mona.goto(f"/patients/{cast.followed}/queries/new/?form=1m")
+    mona.fill("[name=text]", "Which day?")
+    mona.locator("main form button.btn-primary").tap()
+    mona.wait_for_selector(".messages")
+
+    mona.goto("/")
+    mona.locator("section[aria-labelledby=waits] a[href='/queries/close/']").tap()
+    mona.wait_for_url("**/queries/close/")
+    mona.locator(f"label:has([name=close][value='{asked.pk}'])").tap()
+    mona.locator(".query-buttons button").first.tap()
+    mona.wait_for_selector("text=1 query was closed.")
+    with django_db_blocker.unblock(), entered(access_of(cast.mona).scope()), transaction.atomic():
+        of_form = Query.objects.filter(patient_id=cast.followed, timepoint_id="1m").order_by("pk")
+        assert [(query.state, query.field) for query in of_form] == [("closed", "ecog_ps"), ("open", None)]
+    mona.goto("/verification/report/")
+    mona.fill("#remarks", "By touch.")
+    with mona.expect_download() as download:
+        mona.locator("form.panel button").tap()
     assert download.value.suggested_filename.startswith("metaspine-visit-N01-")

@@ -402,6 +402,7 @@ RULES = {
     "mfa_remove_webauthn": Rule(SIGNED_IN, SIGNED_IN, opened=404, acted=(404,), arguments={"pk": 999_999}),
     "set_language": Rule(EVERYBODY, EVERYBODY, opened=405, acted=(302,), public=True),
     "home": page(SIGNED_IN),
+    "next_visit": page(ENTRY, opened=302),
     "value_set": page(SIGNED_IN, arguments={"code": "JP", "version": "1"}),
     "segment_group": page(SIGNED_IN),
     # Patients

@@ -42,6 +42,19 @@ def test_answered_queries_are_closed_over_what_was_asked_and_what_stands_there(a
     assert query.state == "closed"
 
 
+def test_the_button_beside_a_query_closes_that_one_whatever_is_ticked(
+    answered, finished, mona, alice, as_person, browse
+):
+    with as_person(mona) as access:
+        other = queries.raise_query(access=access, patient=finished, form=Form("baseline"), text="Which hospital?")
+    with as_person(alice) as access:
+        queries.answer(access=access, query=other, text="Ours.")
+    client, address = browse(mona), reverse("close_queries")
+    assert client.post(address, sent(client.get(address), answered) | {"only": other.pk}).status_code == 302
+    with as_person(mona):
+        assert dict(Query.objects.values_list("pk", "state")) == {answered.pk: "answered", other.pk: "closed"}
+
+
 @pytest.mark.parametrize("change", ["value", "thread"])
 def test_what_went_on_since_the_page_stays_open(answered, save, mona, as_person, browse, stored, text, change):
     client, address = browse(mona), reverse("close_queries")

@@ -80,6 +80,7 @@ def test_the_coordinator_finds_work_and_the_study_is_as_published(demo, client, 
         "total": 7,
     }
     assert [query["text"] for query in context["queries"]] == [demonstration.QUESTION]
+    assert "/assessments/1m/#query-" in context["queries"][0]["address"]  # where it is corrected or explained
     with as_system():
         assert Patient.objects.filter(surgery_date__gt=date(2021, 12, 31)).count() == len(WAITING)
         flow = runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)["cohort"]["flow"]

@@ -191,7 +191,8 @@ def test_without_errors_there_is_no_file_of_them(browser):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"PK\x03\x04 nonsense", "cannot be opened"),
+        (b"PK\x03\x04 nonsense", "save it anew as .xlsx"),
+        (b"\xef\xbb\xbf<!DOCTYPE html><table>", "is a web page"),
         (b"\xd0\xcf\x11\xe0 old", "old Excel"),
         (b"%PDF-1.7", "not a text file"),
         (b"", "is empty"),

@@ -7,6 +7,7 @@ import pytest
 from registry.imports.files import mapping, notations, shaping
 from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue
+from registry.services.files import file_formats
 from tests.transfer.books import book, number, sheet, styles, text
 from tests.transfer.test_cases import browser, matched, s01, stored_values, upload  # noqa: F401 - fixtures
 from tests.transfer.test_import_flow import columns_of, errors, follow, store, values_of, warnings
@@ -129,6 +130,19 @@ def test_words_for_codes_are_suggested_where_they_are_clear(north, as_system, ta
     assert mapping.suggested_code(target, written) == code
 
 
+def test_every_label_stands_for_its_own_code(north, as_system):
+    """As a labelled export writes it; labels that differ by a sign alone (>50%, <50%) too."""
+    wrong = []
+    for name, item in file_formats.judges().items():
+        for code, label in mapping.choices_of(name) if item.choices and not item.takes_several else ():
+            labels = [other for _, other in mapping.choices_of(name)]
+            for written in {label.en, label.ja}:
+                once = sum(written in (other.en, other.ja) for other in labels) == 1
+                if once and (suggested := mapping.suggested_code(name, written)) != code:
+                    wrong.append((name, written, code, suggested))
+    assert wrong == []
+
+
 def shaped(tmp_path, rows, ragged=True):
     knows = {"患者ID": "patient_id", "patient_id": "patient_id", "EQ VAS": "eq_vas", "疼痛VAS": "pain_vas_mm"}
     layout = shaping.shape(
@@ -228,3 +242,13 @@ def test_a_column_in_another_unit_cannot_be_matched(browser, s01):  # noqa: F811
     answer = browser.post(f"{address}columns/", columns_of(page, **{"出血量(L)": "blood_loss_ml"}))
     assert answer.status_code == 422
     assert answer.context["faults"]["出血量(L)"].en.startswith("says l in its name, and mL is asked for")
+
+
+def test_numbers_of_patients_that_a_program_rewrote(browser, s01):  # noqa: F811
+    header = "患者ID,施設,性別,生年月日,同意取得日,手術日,原発"
+    rows = [
+        f"{name},S01,male,1950-04-0{n},2018-10-20,2018-11-01,lung" for n, name in enumerate(("12.0", "s01-0001"), 1)
+    ]
+    page = matched(browser, upload(browser, "new.csv", "\n".join([header, *rows, ""]).encode()))
+    assert [(row, value) for row, _, value, reason in errors(page) if "rewrote" in reason] == [(2, "12.0")]
+    assert [(row, value) for row, _, value, reason in warnings(page) if "capitals" in reason] == [(3, "s01-0001")]

@@ -24,6 +24,7 @@ from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
 from registry.services.operations import erasure
 from registry.services.outcomes import compute_outcomes
+from registry.services.quality import entry_delay
 from registry.services.records import identity
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
@@ -96,6 +97,25 @@ def test_a_patient_moves_with_everything(two, as_person, dana, alice, charlie, n
         assert Query.objects.get(patient=moved, rule=None).site == north
         assert QueryMessage.objects.filter(query__patient=moved).exists()
         assert str(identity.read(moved)["birth_date"]) == "1955-04-03"
+
+
+def test_the_delay_of_what_moved_is_counted_where_the_patient_is_now(
+    two, as_person, dana, alice, charlie, north, south
+):
+    ours, patient = two
+
+    def delays(user):
+        with as_person(user):
+            stored = entry_delay.rows([north.pk, south.pk], limit=9)
+            return sorted((number, timepoint) for number, timepoint, _day, days in stored if days >= 0)
+
+    assert delays(alice) == [(ours.pk, "preop")]
+    at_south = delays(charlie)
+    assert at_south == [(patient.pk, "1m"), (patient.pk, "preop")]
+    for to, seen in ((north, [(ours.pk, "preop"), *at_south]), (south, [(ours.pk, "preop")])):  # away, and back
+        with as_person(dana) as access:
+            transfers.transfer(access=access, patient=refreshed(patient), to=to, version=None, reason=WHY)
+        assert (delays(alice), delays(charlie)) == (seen, [] if to is north else at_south)
 
 
 def test_both_sites_have_the_transfer_on_record(two, as_person, dana, alice, charlie, north, south):
@@ -191,6 +211,8 @@ def test_what_only_the_other_record_has_comes_in_and_the_choice_decides(two, as_
     with as_person(alice):
         found = {row.timepoint_id: row.pain_vas_mm for row in Assessment.objects.filter(patient=ours)}
         assert found == {"preop": 11, "1m": int(ASSESSMENT["pain_vas_mm"])}
+        # What was copied was entered before, in the other record: it tells nothing of how fast anybody enters.
+        assert [row[:2] for row in entry_delay.rows([ours.site_id], limit=9)] == []
         assert AdverseEvent.objects.get(patient=ours).kind == "hematoma"
 
 

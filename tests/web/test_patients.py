@@ -13,7 +13,6 @@ from sites.models import AuditEvent
 from tests.web.conftest import ASSESSMENT
 
 ENROLMENT = {
-    "eligible_age": "on",
     "eligible_surgery": "on",
     "eligible_consent": "on",
     "eligible_no_dementia": "on",
@@ -70,6 +69,14 @@ def test_a_whole_number_leads_to_the_patient(enrolled, alice, browse):
     assert browse(alice).get(f"/patients/?q={patient.pk.lower()}").url == f"/patients/{patient.pk}/"
 
 
+def test_the_search_of_every_page_opens_the_only_patient_that_it_finds(enrolled, alice, browse):
+    _first, second, client = enrolled(alice), enrolled(alice), browse(alice)
+    assert client.get("/patients/?q=0002&find=1").url == f"/patients/{second.pk}/"
+    assert numbers(client.get("/patients/?q=0002")) == [second.pk]  # a filter of the list stays one
+    assert len(numbers(client.get("/patients/?q=N01&find=1"))) == 2
+    assert client.get("/patients/?q=S01&find=1").status_code == 200
+
+
 def test_an_empty_list_says_what_to_do(alice, browse, enrolled):
     client = browse(alice)
     assert b"No patient is enrolled yet" in client.get("/patients/").content
@@ -118,7 +125,7 @@ def test_enrolling_gives_the_next_number_and_keeps_identifiers_apart(alice, brow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"eligible_age": ""}, "Confirm this"),
+        ({"eligible_surgery": ""}, "Confirm this"),
         ({"eligible_no_dementia": ""}, "Confirm this"),
         ({"birth_date": "2010-01-01"}, "The study takes patients of 20 years and over; this patient was 16"),
         ({"birth_date": ""}, "Date of birth is needed."),

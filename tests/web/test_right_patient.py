@@ -89,7 +89,7 @@ def test_the_log_is_whole_and_on_record(two, alice, browse, text, as_person):
 )
 def test_somebody_alike_is_asked_about_before_enrolment(two, alice, browse, changes, by):
     client = browse(alice)
-    criteria = dict.fromkeys(("eligible_age", "eligible_surgery", "eligible_consent", "eligible_no_dementia"), "on")
+    criteria = dict.fromkeys(("eligible_surgery", "eligible_consent", "eligible_no_dementia"), "on")
     sent = {"sex": "male", "consent_date": "2026-01-10"} | criteria | changes
     response = client.post("/patients/new/", sent)
     if by is None:

@@ -59,3 +59,17 @@ BEGIN
     NEW.taken_back_at := statement_timestamp();
     RETURN NEW;
 END $$;
+
+-- When each assessment of a patient who came from another site was first stored there, for assessments that the scope may
+-- read: the moment alone. The events themselves stay with the site that was left, and are read by nobody else.
+CREATE FUNCTION stored_before_moving() RETURNS TABLE (assessment_id bigint, at timestamptz) LANGUAGE sql STABLE
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT assessment.id, min(event.at)
+    FROM registry_transfer AS transfer
+    JOIN registry_assessment AS assessment ON assessment.patient_id = transfer.patient_id
+    JOIN study_sites_auditevent AS event
+      ON event.site_id = transfer.site_id AND event.table_name = 'registry_assessment'
+     AND event.row_id = assessment.id::text AND event.action = 'insert'
+    WHERE in_scope('read', assessment.site_id) AND transfer.site_id <> assessment.site_id
+    GROUP BY assessment.id
+$$;

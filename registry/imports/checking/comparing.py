@@ -195,6 +195,27 @@ def find_in_error(cursor, errors):
     errors.extend([_named(file, "patient_id", line, value, IN_ERROR) for line, value in rows], total)
 
 
+SPELT_OTHERWISE = Label(
+    "is new and differs from the stored “{v}” by capitals alone: is it the same patient?",
+    "新しい番号ですが、登録済みの「{v}」と大文字・小文字だけが異なります。同じ患者ではありませんか",
+)
+
+
+def find_spelt_otherwise(cursor, warnings):
+    """Tell of new patients whose number is a stored one in other capitals."""
+    file = file_formats.PATIENTS
+    rows, total = first_rows(
+        cursor,
+        f"""
+        SELECT count(*) OVER (), s.line, s.patient_id, p.patient_id FROM {stage(file)} AS s
+        JOIN {file.table} AS p ON lower(p.patient_id) = lower(s.patient_id) AND p.patient_id <> s.patient_id
+        WHERE NOT EXISTS (SELECT FROM {file.table} AS same WHERE same.patient_id = s.patient_id) ORDER BY s.line
+        """,
+    )
+    found = [_named(file, "patient_id", line, new, SPELT_OTHERWISE.format(v=stored)) for line, new, stored in rows]
+    warnings.extend(found, total)
+
+
 ALIKE = Label(
     "may be the same person as row {n}: the same sex, day of birth and day of consent or surgery",
     "{n}行目と同一人物の可能性があります（性別・生年月日・同意日または手術日が同じ）",

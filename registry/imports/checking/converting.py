@@ -1,5 +1,6 @@
 """A mapped table as the registry's own files, row by row: each new file remembers which row a line came from."""
 
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -28,6 +29,10 @@ REPEAT_AS = Label("is a repeated row of REDCap: unscheduled visit {v}", "REDCap�
 OTHER_UNIT_NAMED = Label(
     "says {u} in its name, which is not what is asked for: convert the values, and rename the column",
     "列名の単位（{u}）が、求められる単位と異なります。値を換算し、列名を直してください",
+)
+REWRITTEN = Label(
+    "is a number that a program rewrote, as 12 becomes 12.0: write the patient's number as it is",
+    "プログラムが書き換えた数値（12が12.0になるなど）です。元の患者番号を入力してください",
 )
 SAY_NOTHING = Label(
     "has no value in the matched columns, and is not imported; so are {n} rows in all: {rows}",
@@ -381,6 +386,8 @@ class _Conversion:
             return _Understood(*_noted(notations.read_levels(text)))
         if target == mapped.PATIENT:
             spelled = notations.tidy(text).replace("ー", "-")
+            if re.fullmatch(r"\d+\.0+", spelled):
+                raise InvalidValue(REWRITTEN)
             return _Understood(spelled, note=(spelled != text) or None)
         return _Understood(text)
 

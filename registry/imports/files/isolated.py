@@ -25,7 +25,10 @@ log = logging.getLogger(__name__)
 PREFIX = "metaspine-import-"
 SECONDS = 180  # of the clock, on a machine that does other work too
 
-NO_WORKBOOK = Label("cannot be opened as an Excel workbook.", "Excelブックとして開けません。")
+NO_WORKBOOK = Label(
+    "cannot be opened as an Excel workbook: it is damaged or was cut off. Open it in Excel and save it anew as .xlsx.",
+    "Excelブックとして開けません（破損または途中で切れています）。Excelで開き、.xlsx形式で保存し直してください。",
+)
 SPLIT_IT = Label(
     "Save the sheet as CSV, or divide it into several files.",
     "シートをCSVで保存するか、複数のファイルに分けてください。",

@@ -532,7 +532,9 @@ def _sites():
 def suggested_code(target, value):
     """The code whose name or label a value is; "" where none is for certain."""
     wanted, options = plain(redcap.event_of(value) if target == TIMEPOINT else value), choices_of(target)
-    if code := _of_label(wanted, options) or _of_numbered(str(value), options):
+    if code := _of_label(redcap.event_of(value) if target == TIMEPOINT else value, options) or _of_numbered(
+        str(value), options
+    ):
         return code
     written, bare = TICKED if ":" in target else WRITTEN.get(target, {}), notations.tidy(str(value)).casefold()
     if wanted in written or bare in written:
@@ -567,17 +569,24 @@ def _behind_its_scale(target, value, codes):
     return code if code in codes else ""
 
 
-def _of_label(wanted, options):
-    return next((code for code, label in options if wanted and wanted in map(plain, (code, label.en, label.ja))), "")
+def _of_label(value, options):
+    """The code whose name or label a value is: to the letter, or else without signs where that is no other's: “>50%”
+    and “<50%” are told apart.
+    """
+    for spelt in (lambda text: notations.tidy(str(text)).casefold(), plain):
+        wanted = spelt(value)
+        codes = {code for code, label in options if wanted and wanted in map(spelt, (code, label.en, label.ja))}
+        if codes:
+            return codes.pop() if len(codes) == 1 else ""
+    return ""
 
 
 def _of_numbered(value, options):
     """The code of `1: male`, as people number labels, and of `M = Male`, as code lists of ODM come."""
     given, sign, decoded = value.partition(" = ")
-    wanted = plain(decoded or re.sub(r"^\s*\d+\s*[,.:=)\-]\s*", "", value))
-    for code, label in options:
-        if wanted and wanted in (plain(label.en), plain(label.ja)):
-            return code
+    label_alone = decoded or re.sub(r"^\s*\d+\s*[,.:=)\-]\s*", "", value)
+    if code := _of_label(label_alone, [(label.en, label) for _, label in options]):
+        return next(known for known, label in options if label.en == code)
     return given if sign and given in dict(options) else ""
 
 

@@ -39,6 +39,10 @@ OLD_FORMAT = Label(
     "is an old Excel file (.xls) or a protected one. Save it as .xlsx without a password.",
     "古い形式（.xls）またはパスワード付きのExcelファイルです。パスワードなしの.xlsxで保存してください。",
 )
+WEB_PAGE = Label(
+    "is a web page, as some systems save tables under the name .xls. Open it in Excel and save it as .xlsx.",
+    "ウェブページ（HTML）です。拡張子が.xlsでもExcel形式ではありません。Excelで開き、.xlsx形式で保存してください。",
+)
 UNKNOWN_ENCODING = Label(
     "is written in no encoding known here. Save it as “CSV UTF-8”.",
     "文字コードを判別できません。「CSV UTF-8」形式で保存してください。",
@@ -144,6 +148,8 @@ def kind_of(head):
     """The kind of a file by its first bytes: "workbook" (a file of sheets: Excel's, or ODM) or "text". Raises
     Unreadable for what is no table at all.
     """
+    if re.match(rb"\s*<(!doctype\s+html|html)\b", head.removeprefix(codecs.BOM_UTF8), re.IGNORECASE):
+        raise Unreadable(WEB_PAGE)
     if head.startswith(SHEET_SIGNATURE) or odm.is_xml(head):
         return "workbook"
     if head.startswith(OLD_SHEET):

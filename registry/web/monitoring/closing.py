@@ -63,9 +63,9 @@ def _shown(line):
 
 
 def _close(request):
-    """Close what is ticked; returns why nothing was done, in words. What changed meanwhile stays, and is told."""
+    """Close what is ticked, or the `only` one; returns why nothing was done, in words. What changed meanwhile stays."""
     ids = [key for key in request.POST.getlist("query") if key.isdecimal() and len(key) < 18]
-    ticked = set(request.POST.getlist("close"))
+    ticked = set(request.POST.getlist("only") or request.POST.getlist("close"))
     notes = dict(zip(ids, request.POST.getlist("seen"), strict=False))
     found = Query.objects.visible_to(request.access).filter(
         pk__in=[key for key in ids if key in ticked], site_id__in=request.access.sites_for(Can.QUERY)

@@ -104,7 +104,10 @@ def _page_number(request, last):
 
 @require_safe
 def patient_list(request):
-    """The patients that the person may see, 50 a page; the number of queries does not depend on how many."""
+    """The patients that the person may see, 50 a page; the number of queries does not depend on how many.
+
+    A search that finds one alone opens it: by the whole number or an identifier, or by any part where it says `find`.
+    """
     request.access.require(Can.READ)
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)))
     query = spelling.as_code(request.GET.get("q", "")).strip().upper()
@@ -114,7 +117,7 @@ def patient_list(request):
     by_identifier = known_patients.search(request.access, request.GET.get("q", "").strip()) if identified_on else []
     matching = _narrowed(Patient.objects.visible_to(request.access), chosen, query, by_identifier)
     count = matching.order_by()[: COUNTED + 1].count()
-    if count == 1 and query and matching.filter(pk__in=[query, *by_identifier]).exists():
+    if count == 1 and query and ("find" in request.GET or matching.filter(pk__in=[query, *by_identifier]).exists()):
         return redirect("patient", matching.get().pk)
 
     order = request.GET.get("sort", "patient_id")
@@ -184,9 +187,8 @@ def _heading(name, order, parameters):
 
 
 def _criteria():
-    """(name, text) of what everybody confirms before enrolling, whatever else the protocol asks."""
+    """(name, text) of what everybody confirms before enrolling; the age is looked at by the date of birth."""
     return (
-        ("eligible_age", _("The patient is {years} years of age or older.").format(years=minimum_age())),
         ("eligible_surgery", _("Surgery for a spinal metastasis is scheduled.")),
         ("eligible_consent", _("The patient has given written informed consent.")),
         ("eligible_no_dementia", _("The patient does not have dementia (exclusion criterion).")),
@@ -236,6 +238,7 @@ def enrol(request):
                 }
                 for name, text in _criteria()
             ],
+            "minimum_age": minimum_age(),
             "questions": [questions.question(item, values, {}, texts) for item in catalogue.ENROLMENT.items],
             "summary": _enrol_summary(errors, texts, post),
             "hospital_number": post.get("hospital_number", ""),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.db.models import Q
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,11 +19,13 @@ from registry.services.entry import patient_links
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import site_counts
 from registry.services.review import form_states
+from registry.services.review.queries import form_of
 from registry.services.study import consents
 from registry.web.entry import drafts as typed_drafts
 from registry.web.review import query_words
 from registry.web.shared import identified, wording
 from registry.web.shared.lookup import form_state
+from registry.web.shared.record_words import form_url
 from registry.web.start import central
 from sites.audit import alerts
 from sites.models import Membership, Site, User
@@ -162,6 +164,16 @@ def _work(sites, plans, today):
     }
 
 
+@require_safe
+def next_visit(request):
+    """To the visit that stands first on My day, of another patient than `after`; to My day where none waits."""
+    request.access.require(Can.ENTER)
+    work = _work(request.access.sites_for(Can.ENTER), schedule.plans(), timezone.localdate())
+    after = request.GET.get("after")
+    addresses = (line.address for line in work["lines"] if line.visit.patient_id != after)
+    return redirect(next(addresses, "home"))
+
+
 # -- Forms to finish, queries to answer --------------------------------------------------------------------------------
 
 
@@ -228,11 +240,11 @@ def _consents(sites, today):
 
 
 def _queries(sites):
-    """Open queries that wait for an answer, the oldest first."""
+    """Open queries that wait for an answer, the oldest first: on their forms, to be corrected or explained there."""
     return [
         {
             "patient_id": query.patient_id,
-            "address": reverse("query", args=[query.pk]),
+            "address": f"{form_url(query.patient_id, form_of(query))}#query-{query.pk}",
             "text": query_words.question(query),
             "at": query.raised_at,
         }

@@ -6,5 +6,6 @@ from registry.web.start import grid, home
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("next/", home.next_visit, name="next_visit"),
     path("grid/", grid.grid, name="grid"),
 ]
