@@ -10,7 +10,6 @@ from registry.instruments import catalogue, levels
 from registry.instruments.base import Label
 from registry.models import State
 from registry.protocol import sql
-from registry.protocol.expressions import items_in
 from registry.services.files import file_formats
 from registry.services.files.file_formats import column_of
 from registry.services.records import identity
@@ -442,7 +441,7 @@ def complete_sql(file, items, alias, missing):
     ]
     for extra in asked_among(file.brought):  # whoever begins one answers all that it requires
         if own := [item for item in extra.items if item.name in known]:
-            whole = " AND ".join(_answered_if_asked(item, known[item.name], alias) for item in own) or "true"
+            whole = " AND ".join(_answered_if_asked(item, known[item.name], alias, file) for item in own) or "true"
             begun = "true" if file.form else " OR ".join(known[item.name] for item in own)
             needed.append(f"(NOT ({begun}) OR ({whole}))")
     return " AND ".join(needed) or "true"
@@ -461,7 +460,7 @@ def completing_sql(file, state, alias, missing, stored=""):
         for item in current.as_asked(instrument).items:
             if item.name in names:
                 answered = f"({alias}.{column_of(item.name)} IS NOT NULL OR {missing} ? '{item.name}')"
-                needed.append(_unless_not_asked(item, _answered_if_asked(item, answered, alias), alias, current))
+                needed.append(_unless_not_asked(item, _answered_if_asked(item, answered, alias, file), alias, current))
             elif item.required and not item.show_if:
                 answered = f"({stored}.{column_of(item.name)} IS NOT NULL OR {stored}.missing ? '{item.name}')"
                 needed.append(_unless_not_asked(item, answered if stored else "false", alias, current))
@@ -485,33 +484,31 @@ KEYS = frozenset(
 )
 
 
-def _answered_if_asked(item, answered, alias):
+def _answered_if_asked(item, answered, alias, file):
     """SQL that is true where an item has its answer or needs none: what own items ask hangs on other answers."""
     trees = catalogue.current().conditions.get(item.name, {})
-    shown = condition_sql(trees["show_if"], alias) if "show_if" in trees else "true"
+    shown = condition_sql(trees["show_if"], alias, file) if "show_if" in trees else "true"
     if item.required:
         return answered if shown == "true" else f"(NOT ({shown}) OR {answered})"
     if "required_if" in trees:
-        return f"(NOT ({shown} AND {condition_sql(trees['required_if'], alias)}) OR {answered})"
+        return f"(NOT ({shown} AND {condition_sql(trees['required_if'], alias, file)}) OR {answered})"
     return "true"
 
 
-def condition_sql(tree, alias):
-    """SQL of a condition over the staged rows, and over the patients that they are of."""
+def condition_sql(tree, alias, file):
+    """SQL of a condition over the staged rows of `file`, over the patients that they are of, and over what is stored
+    of them beside what the file brings.
+    """
+    of_patient = {item.name for item in catalogue.items(catalogue.current().of_patient)}
 
     def column(name):
-        of_patient = catalogue.current().of_patient
-        if any(item.name == name for item in catalogue.items(of_patient)) and not _is_patients(tree):
+        if name in file.columns:
+            return f"{alias}.{column_of(name)}"
+        if name in of_patient:
             return f"(SELECT p.{column_of(name)} FROM registry_patient AS p WHERE p.patient_id = {alias}.patient_id)"
-        return f"{alias}.{column_of(name)}"
+        return f"(SELECT r.{column_of(name)} FROM {file.table} AS r WHERE {same_key(file, alias, 'r')})"
 
     return sql.expression(tree, column)
-
-
-def _is_patients(tree):
-    """Whether a condition names nothing but the patient's own items, as those of the patient's forms do."""
-    of_patient = {item.name for item in catalogue.items(catalogue.current().of_patient)}
-    return items_in(tree) <= of_patient
 
 
 def find_not_asked(cursor, file, errors):
@@ -525,7 +522,7 @@ def find_not_asked(cursor, file, errors):
             f"""
             SELECT count(*) OVER (), c.line, s.{column_of(item.name)}::text
             FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
-            WHERE s.{column_of(item.name)} IS NOT NULL AND NOT ({condition_sql(tree, "s")}) ORDER BY c.line
+            WHERE s.{column_of(item.name)} IS NOT NULL AND NOT ({condition_sql(tree, "s", file)}) ORDER BY c.line
             """,
         )
         errors.extend([Finding(file.filename, line, item.name, value, NOT_ASKED) for line, value in rows], total)
