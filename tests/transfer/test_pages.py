@@ -7,11 +7,13 @@ import zipfile
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.core.management import call_command
 from django.utils import timezone
 
 from registry import tasks
 from registry.analysis.design import cohort_flows
+from registry.exports.preview import PreviewOf
 from registry.health import heartbeats
 from registry.imports.files import uploads
 from registry.models import Assessment, ExportPreset, Import, ImportPart, Patient, SavedCohort
@@ -265,6 +267,12 @@ def test_in_a_large_registry_a_worker_counts_what_would_be_exported_for_each_per
     kept = page.context["preview"]
     assert (kept.exported, kept.tables) == (here.exported, here.tables)
     assert kept.exported == 2
+    question = PreviewOf.from_json(asked[0])
+    lies = cache.get(question.key)  # rows of patients are in it: the cache has them encrypted
+    assert len(lies) > 100 and b"N01-0001" not in lies
+    cache.set(question.key, lies[:-8])  # nor is what somebody else put there ever loaded
+    assert cohort_flows.kept(question) is None
+    cache.set(question.key, lies)
     assert b"Counted " in page.content
     assert signed_in("charlie").get("/export/").context["counting"]  # of another site, counted by itself
     assert sent[1][0]["site_ids"] != asked[0]["site_ids"]

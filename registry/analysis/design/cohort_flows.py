@@ -6,16 +6,19 @@ large one the worker counts it (`keep`), and pages show what it kept and when th
 
 import hashlib
 import json
+import pickle
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from cryptography.fernet import InvalidToken
 from django.core.cache import cache
 from django.utils import timezone
 
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts
 from registry.analysis.design.cohorts import Cohort
+from registry.services.operations.field_keys import deployment_cipher
 from registry.services.operations.site_counts import is_large
 
 FRESH = timedelta(minutes=5)  # for which a kept flow is not counted anew
@@ -88,8 +91,15 @@ class FlowOf:
 
 def kept(question):
     """What the worker counted last: the Flow of a FlowOf, the Listed of a `cohort_lists.Behind`, the Preview of an
-    `exports.preview.PreviewOf`; None where it counted none."""
-    return cache.get(question.key)
+    `exports.preview.PreviewOf`; None where it counted none.
+
+    Rows of patients are in some of them: they lie in the cache encrypted, and bound to their question.
+    """
+    try:
+        key, answer = pickle.loads(deployment_cipher().decrypt(cache.get(question.key) or b""))  # noqa: S301  our own
+    except InvalidToken:  # nothing, or under a key that is gone
+        return None
+    return answer if key == question.key else None
 
 
 def wish(question, person_id):
@@ -107,7 +117,7 @@ def keep(question, person_id):
     key, answer = question.key, None
     if cache.get(_wish_of(person_id), key) == key:
         answer = replace(question.count(), at=timezone.now())
-        cache.set(key, answer, question.seconds_kept)
+        cache.set(key, deployment_cipher().encrypt(pickle.dumps((key, answer))), question.seconds_kept)
     cache.delete(f"{key}:counting")
     return answer
 
