@@ -208,8 +208,8 @@ def choices_of(plan):
     return given
 
 
-_SHAPED = ("grouping", "named", "visits", "variables", "comparisons", "propensity")
-_SHAPED += tuple(kind.part for kind in section_fields.KINDS)
+_OF_KINDS = tuple(kind.part for kind in section_fields.KINDS)
+_SHAPED = ("grouping", "named", "visits", "variables", "comparisons", "propensity", *_OF_KINDS)
 _OF_THE_FORM = {"name", "note", "version", *_SHAPED}  # what the page asks beside, or is compared by its shape
 
 
