@@ -37,8 +37,11 @@ class Rows:
 
     @lru_cache(maxsize=STATEMENTS)  # noqa: B019 as above
     def without(self, names: Any) -> "Rows":
-        """Those of the other columns: what a statement that writes the fields `names` (a tuple) has to tell."""
-        return Rows(self.model, tuple(field for field in self.fields if field.attname not in names))
+        """What a statement that writes the fields `names` (a tuple) has to tell: the other columns, and those that the
+        database may write otherwise, the model's `SET_BY_TRIGGERS`."""
+        set_there = getattr(self.model, "SET_BY_TRIGGERS", ())
+        told = (field for field in self.fields if field.attname not in names or field.attname in set_there)
+        return Rows(self.model, tuple(told))
 
     @cached_property
     def names(self) -> list:
@@ -82,7 +85,7 @@ def rows_of(model: Any) -> Rows:
 def insert(instance: Any, names: Any, asked: tuple[str, str] | None = None) -> bool:
     """Insert a new instance with its fields `names` (a tuple); what the database makes of the others it has then.
 
-    Values are cleaned before: what is stored of `names` is what the instance has, as no trigger changes an answer.
+    Values are cleaned before: what is stored of `names` is what the instance has, except for the `SET_BY_TRIGGERS`.
 
     asked  an attribute that the instance gets besides, and the SQL that says it of the row as it is stored
     False where the table has a row already beside which this one may not stand: no statement fails for that.
@@ -160,7 +163,7 @@ def _insertion(rows: Rows, names: Any, asked: Any) -> tuple[str, list[tuple[Any,
 
 
 def _returned(rows: Rows, names: Any, asked: tuple[str, str] | None) -> str:
-    """What a statement that writes the fields `names` tells of the row: the other columns, and what was `asked`."""
+    """What a statement that writes the fields `names` tells of the row: as of `Rows.without`, and what was `asked`."""
     others = rows.without(names).sql
     return others if asked is None else f"{others}, {asked[1]}"
 

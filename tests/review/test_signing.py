@@ -28,9 +28,10 @@ def test_all_fields_make_a_form_verified_and_a_change_takes_it_back(finished, sa
         verification.verify(access=access, found=form_row, columns=[last])
     row = row_of(finished).row
     assert (row.state, row.verified["frankel"]["by"]) == ("verified", mona.pk)
-    save(frankel="E")
+    told = save(frankel="E")
     row = row_of(finished).row
     assert (row.state, verification.changed_since(row, form_row.comparable)) == ("complete", ["frankel"])
+    assert (told.state, told.verified, told.version) == (row.state, row.verified, row.version)
     with as_person(mona) as access:
         verification.verify(access=access, found=row_of(finished), columns=["frankel"])
     assert row_of(finished).state == "verified"

@@ -97,7 +97,7 @@ def kept(question):
     """
     try:
         key, answer = pickle.loads(deployment_cipher().decrypt(cache.get(question.key) or b""))  # noqa: S301  our own
-    except InvalidToken:  # nothing, or under a key that is gone
+    except (InvalidToken, TypeError):  # nothing, under a key that is gone, or bare, as earlier versions kept it
         return None
     return answer if key == question.key else None
 

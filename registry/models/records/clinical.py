@@ -48,8 +48,11 @@ class Record(models.Model):
     """What every clinical record has. `version`, `updated_at` and `updated_by_id` are set by a trigger.
 
     `verified` maps a column to {"by": person's id, "at": moment} of its comparison with the source; the trigger adds
-    "changed_at" when the column changes afterwards.
+    "changed_at" when the column changes afterwards. A verified form that is corrected is complete again.
     """
+
+    # Columns that the trigger changes even where a statement writes them: the saved instance is told them.
+    SET_BY_TRIGGERS = ("verified", "version", "updated_at", "updated_by_id", "state", "baseline_state", "surgery_state")
 
     missing = models.JSONField(_("reasons for missing values"), default=dict, db_default=Value({}, models.JSONField()))
     verified = models.JSONField(
