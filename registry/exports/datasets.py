@@ -243,7 +243,7 @@ class _Maker:
                 self._at(variable, visit) for variable in (date, *self._of_assessment(alias, visit.code)) if variable
             ]
         if "extras" in self.choices.with_:
-            columns += self._records_beside(joins)
+            columns += self._records_beside(joins, {column.name for column in columns})
             joins.append(self._after_surgery())
             corrected = _angle(cobb.CORRECTION, {"before": before, "after": "c"})
             columns.append(replace(corrected, name=f"{corrected.name}_{cobb.AFTER_SURGERY}"))
@@ -259,23 +259,28 @@ class _Maker:
         label = Label(f"{variable.label.en}, {visit.label.en.lower()}", f"{variable.label.ja}（{visit.label.ja}）")
         return replace(variable, name=f"{variable.name}_{visit.code}", label=label, timepoint=visit.code)
 
-    def _records_beside(self, joins):
-        """The first records of each repeating form, `x_1`, `x_2`, in the order in which they were entered."""
+    def _records_beside(self, joins, names):
+        """The first records of each repeating form, `x_1`, `x_2`, in the order in which they were entered.
+
+        names  of the other columns: where an item is called `x_1`, the record's is `x_record_1`
+        """
         if not self.source.own_records:
             return
         for number, form in enumerate(self._repeats_chosen()):
             numbered = (
-                f"(SELECT *, row_number() OVER (PARTITION BY patient_id ORDER BY id) AS place "
+                f"(SELECT *, row_number() OVER (PARTITION BY patient_id ORDER BY id) AS n "  # no item can be called so
                 f"FROM {self.source.own_records} WHERE form = '{form.code}')"
             )
             for place in range(1, min(self.records.get(form.code, 0), MOST_BESIDE) + 1):
                 alias = f"r{number}_{place}"
                 joins.append(f"LEFT JOIN {numbered} AS {alias} ON {alias}.patient_id = t.patient_id "
-                             f"AND {alias}.place = {place}")  # fmt: skip
+                             f"AND {alias}.n = {place}")  # fmt: skip
                 for variable in filter(None, self._extras((form,), alias, file_formats.ASSESSMENTS)):
                     label = Label("{variable}, record {n}", "{variable}（{n}件目）")
                     label = label.format(variable=variable.label, n=place)
-                    yield replace(variable, name=f"{variable.name}_{place}", label=label)
+                    name = f"{variable.name}_{place}"
+                    name = name if name not in names else f"{variable.name}_record_{place}"
+                    yield replace(variable, name=name, label=label)
 
     def _site(self):
         return "JOIN study_sites_site AS site ON site.id = t.site_id"

@@ -5,6 +5,7 @@ each other and with what is stored in whole sets (`comparing`), and then written
 """
 
 import hashlib
+import logging
 from dataclasses import replace
 
 from django.db import IntegrityError, connection, transaction
@@ -27,15 +28,20 @@ from registry.instruments.base import Label
 from registry.services.entry import suspected_pairs
 from registry.services.files import file_formats
 from sites import audit
+from sites.database.constraints import broken
 from sites.tenancy.scope import entered, everything
+
+log = logging.getLogger(__name__)
 
 NO_FILE = Label(
     "There is none of " + ", ".join(file.filename for file in file_formats.FILES) + ".",
     "、".join(file.filename for file in file_formats.FILES) + "のいずれもありません。",
 )
 REFUSED_BY_DATABASE = Label(
-    "The database refused the files ({v}). Was something saved in the meantime? Try again.",
-    "データベースが拒否しました（{v}）。他の人が同時に保存した可能性があります。もう一度実行してください。",
+    "The database refused the files: something saved in the meantime, or at another site, stands in the way. Try "
+    "again; the log of the server says more.",
+    "データベースが拒否しました。同時に保存された、または他施設のデータと両立しません。もう一度実行してください"
+    "（詳細はサーバーのログにあります）。",
 )
 CHANGED_SINCE = Label(
     "What is stored has changed since the files were checked. Look at the differences again.",
@@ -102,8 +108,8 @@ def import_files(
             if dry_run or not report.acceptable:
                 transaction.set_rollback(True)
     except IntegrityError as error:
-        name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or type(error).__name__
-        report.errors.add(Finding("", None, "", "", REFUSED_BY_DATABASE.format(v=name)))
+        log.warning("import refused: %s", broken(error))
+        report.errors.add(Finding("", None, "", "", REFUSED_BY_DATABASE))
     report.stored = report.acceptable and not dry_run
     return report
 
@@ -200,7 +206,6 @@ class _Work:
             merged.find_broken_events(cursor, report.errors)
         follow_up_rules.find_impossible(cursor, file, report.errors)
         extras.find_switched_off(cursor, file, report.errors)
-        comparing.find_not_asked(cursor, file, report.errors)
         self.look(cursor, file)
 
     def _store(self, cursor, staged):
@@ -215,6 +220,8 @@ class _Work:
             return
         self.tell(0.7, "store")
         for file in self.files:
+            # Once the patients are stored, whose new answers say what is asked of their visits.
+            comparing.find_not_asked(cursor, file, report.errors)
             if report.counts[file.name].new:
                 statements.store_new(cursor, file)
             if report.counts[file.name].changed:

@@ -8,6 +8,7 @@ import io
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.comments import Comment
 from openpyxl.styles import Font, PatternFill
 
@@ -90,7 +91,7 @@ def _marked(sheet, text, mark):
 
 
 def _cell(sheet, value, *, bold=False):
-    cell = WriteOnlyCell(sheet, value)
+    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", value) if isinstance(value, str) else value)
     if isinstance(value, str):
         cell.data_type = "s"  # a text that begins with = is no formula
     if bold:

@@ -36,7 +36,7 @@ MOST_CODES = 100
 LONGEST_SQL = 100_000
 NO_YES = (Choice(0, Label("No", "いいえ")), Choice(1, Label("Yes", "はい")))
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,19}")
-_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,2})?", re.ASCII)
 _CHECK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,3})")
 
@@ -128,10 +128,9 @@ def read(
 
     taken   names of columns that exist already and are not this instrument's own
     known   items beside its own that an expression may name: those of the patient
-    stored  the document is published: what was accepted then is, whatever is asked of new ones since (`_later`)
+    stored  the document is published: what was accepted then is, whatever is asked of new ones since
     """
-    reader = _Reader(document, version, frozenset(taken), dict(known or {}))
-    return reader.read(later=not stored)
+    return _Reader(document, version, frozenset(taken), dict(known or {}), is_new=not stored).read()
 
 
 def _mappings(raw: Any) -> list[Mapping]:
@@ -149,8 +148,8 @@ def _label(raw: Any, fallback: str = "") -> Label:
 
 
 class _Reader:
-    def __init__(self, document: Mapping, version: str, taken: Any, known: Any) -> None:
-        self.document, self.version, self.taken, self.known = document, version, taken, known
+    def __init__(self, document: Mapping, version: str, taken: Any, known: Any, *, is_new: bool) -> None:
+        self.document, self.version, self.taken, self.known, self.is_new = document, version, taken, known, is_new
         self.faults: list[Fault] = []
         self.items: dict[str, tuple[int, Item]] = {}
         self.calculated: dict[str, tuple[int, Any]] = {}
@@ -160,7 +159,7 @@ class _Reader:
         text = str(value if value is not None else "")[:80]
         self.faults.append(Fault(row, column, text, Label(en, ja).format(v=text, **values)))
 
-    def read(self, *, later: bool) -> Reading:
+    def read(self) -> Reading:
         if not isinstance(self.document, Mapping):
             self.fault(0, "", "", "is no declaration of an instrument", "尺度の定義ではありません")
             return Reading(None, self.faults)
@@ -176,7 +175,7 @@ class _Reader:
         derived = self._calculations()
         items = tuple(self._with_expressions(row, item) for row, item in self.items.values())
         checks = tuple(filter(None, map(self._check, range(1, 1000), _mappings(self.document.get("checks")))))
-        if later:
+        if self.is_new:
             self._later(items)
         if self.faults:
             return Reading(None, sorted(self.faults, key=lambda fault: fault.row))
@@ -219,7 +218,7 @@ class _Reader:
         self._among(0, "record", document.get("record"), RECORDS)
         self._among(0, "higher_is", document.get("higher_is") or "", ("", "better", "worse"))
         self._among(0, "completed_by", document.get("completed_by") or "", ("", "staff", "patient"))
-        if not isinstance(document.get("visits") or [], (list, tuple)):
+        if self.is_new and not isinstance(document.get("visits") or [], (list, tuple)):
             self.fault(0, "visits", document["visits"], "must be a list of visits", "来院の一覧としてください")
 
     def _among(self, row: Any, column: Any, value: Any, known: Any) -> bool:
@@ -302,7 +301,8 @@ class _Reader:
             self.fault(row, "choices", len(given), "has more than {n} codes", "コードが{n}を超えています", n=MOST_CODES)
         whole = all(_WHOLE.fullmatch(str(choice.get("code"))) for choice in given)
         for choice in given[:MOST_CODES]:
-            code = "" if choice.get("code") is None else str(choice["code"]).strip()
+            is_none = self.is_new and choice.get("code") is None
+            code = "" if is_none else str(choice.get("code", "")).strip()
             if not (_CODE.fullmatch(code) or _WHOLE.fullmatch(code)):
                 self.fault(
                     row, "choices", code,
@@ -341,7 +341,7 @@ class _Reader:
         if value in (None, ""):
             return None
         try:
-            if not _NUMBER.fullmatch(str(value)):
+            if self.is_new and not _NUMBER.fullmatch(str(value).strip()):
                 raise ValueError
             number = Decimal(str(value))
             if not number.is_finite() or abs(number) >= 10**12:
@@ -354,10 +354,15 @@ class _Reader:
             return None
         return int(number) if number == number.to_integral_value() else number
 
+    def _is_whole(self, value: Any) -> bool:
+        if isinstance(value, bool):
+            return not self.is_new
+        return str(value).isdecimal() and len(str(value)) < 100
+
     def _places(self, row: Any, raw: Any, kind: str, default: Any) -> Any:
         value = raw.get("places")
         value = default if value in (None, "") else value
-        if isinstance(value, bool) or not str(value).isdecimal() or not 0 <= int(str(value)[:9]) <= 6:
+        if not self._is_whole(value) or not 0 <= int(str(int(value))[:9]) <= 6:
             self.fault(row, "places", value, "must be 0 to 6", "0から6までとしてください")
             return default
         return int(value)
@@ -365,7 +370,7 @@ class _Reader:
     def _max_length(self, row: Any, raw: Any) -> int:
         value = raw.get("max_length")
         value = 200 if value in (None, "") else value
-        if isinstance(value, bool) or not str(value).isdecimal() or not 1 <= int(str(value)[:9]) <= 5000:
+        if not self._is_whole(value) or not 1 <= int(str(int(value))[:9]) <= 5000:
             self.fault(row, "max_length", value, "must be 1 to 5000", "1から5000までとしてください")
             return 200
         return int(value)

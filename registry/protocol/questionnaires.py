@@ -240,7 +240,7 @@ class _Reader:
     def _part(self, when: Any) -> str:
         link = str(when.get("question") or "")
         question = self.named.get(link)
-        if question is None or KINDS.get(self.kinds[link]) is None:
+        if question is None or KINDS.get(str(self.kinds[link])) is None:
             self._note(link, "enableWhen", LOST, "a condition on what is not here", "存在しない項目の条件")
             return ""
         answer = next((value for key, value in when.items() if key.startswith("answer")), None)

@@ -181,6 +181,62 @@ def test_every_section_is_asked_by_fields_and_comes_back(opened):
     assert 'name="qol_threshold_2" value="20"' in again.content.decode()
 
 
+def saved_and_opened(opened, plan):
+    """The page of a plan's JSON that was saved."""
+    given = {"name": plan["name"], "cohort_name": "all", "use_json": "1", "json": json.dumps(plan), "act": "save"}
+    answer = opened.post(reverse("comparison_plan_new"), given)
+    assert answer.status_code == 302, answer.context["error"]
+    return opened.get(reverse("comparison_plan_new"), {"from": SavedPlan.objects.latest("pk").pk})
+
+
+@pytest.mark.parametrize(
+    "more", [{"as_of": "2026-06-30"}, {"alpha": 0.01}, {"followups": ["3m"]}, {"segment_rule": {"tl_starts_at": "T10"}}]
+)
+def test_a_plan_with_more_than_the_page_asks_opens_as_json(opened, more):
+    plan = plan_builder.compiled(SECTIONED)
+    assert saved_and_opened(opened, plan).context["as_json"] == ""
+    again = json.loads(saved_and_opened(opened, plan | more).context["as_json"])
+    (part,) = more
+    assert again[part] == more[part] or again[part].items() >= more[part].items()
+
+
+def test_what_is_chosen_and_not_offered_is_kept(opened):
+    """Covariates at a visit after surgery, or of the plan's own variables, of which no list tells."""
+    plan = plan_builder.compiled(SECTIONED)
+    plan["models"][0]["covariates"] = [{"variable": "frankel", "visit": "1m"}]
+    plan["propensity"][0]["covariates"] = [{"variable": "kps", "visit": "1m"}, "ae_any"]
+    content = saved_and_opened(opened, plan).content.decode()
+    for code in ("frankel@1m", "kps@1m", "ae_any"):
+        assert f'<option value="{code}" selected>' in content or f'value="{code}" checked' in content
+
+
+def test_numbers_and_codes_of_entries_come_back(opened):
+    seed = {"ps_seed": "20261130", "qol_threshold_2": "0.1234567"}
+    plan = plans.from_json(plan_builder.compiled(SECTIONED | seed))
+    given = plan_builder.choices_of(plan.to_json())
+    assert given.items() >= seed.items()
+    # The second model alone is filled in, opened again (now the first) and joined by another.
+    alone = CHOICES | {
+        "model_what_2": "logistic", "model_outcome_2": "frankel", "model_visits_2": ["1m"], "model_event_2": "D, E"
+    }  # fmt: skip
+    given = plan_builder.choices_of(plans.from_json(plan_builder.compiled(alone)).to_json())
+    assert given["model_code_1"] == "model_2"
+    two = plan_builder.compiled(given | {name: alone[name] for name in alone if name.startswith("model_")})
+    assert [entry["code"] for entry in two["models"]] == ["model_2", "model_3"]
+
+
+def test_a_field_of_another_kind_is_not_read():
+    typed = {"qol_what_1": "course", "qol_horizon_1": "12m", "qol_variable_1": "hsuv", "qol_visits_1": ["preop", "1m"]}
+    (entry,) = plan_builder.compiled(CHOICES | typed)["qol"]
+    assert "horizon" not in entry
+
+
+@pytest.mark.parametrize("part", ["model", "name", "item"])
+def test_how_many_are_shown_is_no_endless_number(opened, part):
+    answer = opened.post(reverse("comparison_plan_new"), CHOICES | {"act": "check", f"shown_{part}": "9" * 5000})
+    assert answer.status_code == 200
+
+
 def test_weights_are_chosen_and_tables_are_of_the_weighted(random_patients):
     given = {"propensity": "1", "pairs": "1", "covariates": ["sex"], "ps_method": "weighting", "ps_estimand": "overlap"}
     plan = plans.from_json(plan_builder.compiled(CHOICES | given | {"ps_ratio": "3"}))
@@ -206,7 +262,8 @@ def test_entries_are_added_and_removed_by_buttons(opened):
      ({"model_event_2": "X"}, "event"), ({"transition_what_1": "pain_vas_mm"}, "pain_vas_mm"),
      ({"endpoint_variable_2": "no_such"}, "no_such"),
      ({"propensity": "", "pairs": ""}, "matched"), ({"times": "soon"}, "is no number"),
-     ({"within_days": "x"}, "is no number"), ({"caliper": "-1"}, "caliper")],
+     ({"within_days": "x"}, "is no number"), ({"within_days": "30.7"}, "is no whole number"),
+     ({"caliper": "-1"}, "caliper")],
 )  # fmt: skip
 def test_what_does_not_fit_says_so_before_anything_is_run(opened, wrong, said):
     answer = opened.post(reverse("comparison_plan_new"), SECTIONED | wrong | {"act": "check"})

@@ -197,7 +197,7 @@ def test_a_coordinators_day_by_keyboard_alone(opened, cast, due, assessments, dj
     keys.follow("/patients/")
     keys.follow("/patients/new/")
     keys.begin()
-    enrolment = {f"eligible_{name}": True for name in ("age", "surgery", "consent", "no_dementia")}
+    enrolment = {f"eligible_{name}": True for name in ("surgery", "consent", "no_dementia")}
     enrolment |= {"sex": "female", "birth_date": "1950-02-03", "consent_date": today, "initials": "AB"}
     keys.answer(enrolment)
     keys.press("Enter")

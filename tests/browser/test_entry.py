@@ -175,7 +175,7 @@ def test_two_clicks_in_the_same_instant_store_one_assessment(opened, cast, asses
 def test_two_clicks_in_the_same_instant_enrol_one_patient(opened, cast, patients_of_north):
     page = opened("alice")
     page.goto("/patients/new/")
-    for name in ("age", "surgery", "consent", "no_dementia"):
+    for name in ("surgery", "consent", "no_dementia"):
         page.check(f"[name=eligible_{name}]")
     page.check("[name=sex][value=female]")
     page.fill("[name=birth_date]", "1950-02-03")

@@ -610,6 +610,7 @@ def programs():
             "typed": lambda values, *_: {"patient_id": values["patient_id"], "form": OWN["code"], "walk_m": 30},
         },
         "export_cancel": {"before": own_export, "people": frozenset({"coordinator"}), "stores": False},
+        "export_preset_remove": {"before": own_preset, "people": frozenset({"coordinator"}), "done": 204},
         "import_decision": {
             "before": another_import(EVENTS),
             "people": frozenset({"data_manager"}),

@@ -128,14 +128,26 @@ def test_own_soft_checks_speak_before_an_import_is_stored(publish, dose, good, b
     assert ours == [(4, "srs_dose_gy, srs_fractions")]
 
 
+@pytest.mark.parametrize("are_stored", [True, False])
 @pytest.mark.parametrize(("value", "is_asked"), [("3", True), ("0", False)])
-def test_an_item_that_the_patients_answers_alone_ask_for(publish, dose, good, bring_in, value, is_asked):  # noqa: F811
-    """A condition over the patient's own answers, and over an answer of another form that the file does not bring."""
+def test_an_item_that_the_patients_answers_alone_ask_for(publish, dose, good, bring_in, value, is_asked, are_stored):  # noqa: F811
+    """A condition over the patient's own answers, stored or in the same import, and over an answer of another form that
+    the file does not bring."""
     items = [{"name": "late", "label": {"en": "Late"}, "kind": "yes_no", "show_if": f"[sins_pain] = {value}"},
              {"name": "later", "label": {"en": "Later"}, "kind": "yes_no", "show_if": "[srs_given] = ''"}]  # fmt: skip
     publish(dose)
     publish({"code": "effects", "title": {"en": "Effects"}, "record": "assessment", "items": items})
-    assert bring_in(good).stored
+    if are_stored:
+        assert bring_in(good).stored
     write_csv(good / "assessments.csv", [ASSESSMENT | {"late": "1", "later": "0"}])
     said = findings(bring_in(good, update=True, reason="chart"))
     assert [(row, column) for _, row, column, *_ in said] == ([] if is_asked else [(2, "late")])
+
+
+@pytest.mark.parametrize(("value", "state"), [("3", "draft"), ("0", "complete")])
+def test_a_form_that_lacks_what_is_asked_is_a_draft(publish, dose, good, bring_in, as_system, value, state):  # noqa: F811
+    items = [{"name": "late", "label": {"en": "Late"}, "kind": "yes_no", "show_if": f"[sins_pain] = {value}"}]
+    publish({"code": "effects", "title": {"en": "Effects"}, "record": "assessment", "items": items})
+    assert bring_in(good).stored
+    with as_system():
+        assert set(Assessment.objects.values_list("state", flat=True)) == {state}

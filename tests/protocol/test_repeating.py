@@ -39,14 +39,17 @@ HIGH = SENT | {"rtc_fractions": "1"}
 
 @pytest.fixture
 def courses(publish):
-    document = bringing.library()["rt_courses"] | {
+    ready = bringing.library()["rt_courses"]
+    hospital = {"name": "place", "label": {"en": "Hospital"}, "kind": "text", "required": False}
+    document = ready | {
+        "items": [*ready["items"], hospital],  # as a column that queries of the registry might make
         "checks": [
             {
                 "name": "high",
                 "when": "[rtc_dose_gy] / [rtc_fractions] > 24",
                 "says": {"en": "More than 24 Gy a fraction", "ja": "1回24Gyを超えています"},
             }
-        ]
+        ],
     }
     publish(document)
     return document
@@ -407,9 +410,10 @@ def test_columns_side_by_side_are_suggested_as_records(courses):
         "patient_id", *(f"rtc_dose_gy{place}" for place in ("#1", "#2", "#3")), "rtc_dose_gy_missing#2"
     ]  # fmt: skip
     assert mapping.suggested(["rtc_dose_gy_1", "rtc_dose_gy_1 (2)"]) == {"rtc_dose_gy_1": "rtc_dose_gy#1"}
-    wrong = {"a": "rtc_dose_gy#0", "b": "rtc_dose_gy#100", "c": "eq_vas#1", "d": "rtc_dose_gy#x", "f": "rtc_kind#1"}
+    wrong = {"a": "rtc_dose_gy#0", "b": "rtc_dose_gy#100", "c": "eq_vas#1", "d": "rtc_dose_gy#x", "f": "rtc_kind#1",
+             "h": "rtc_levels#01", "i": "rtc_levels#00011111"}  # fmt: skip
     said = mapping.faults(mapping.Mapping(columns={"id": "patient_id"} | wrong | {"g": "rtc_kind#1"}))
-    assert said.keys() - {"timepoint"} == {"a", "b", "c", "d", "g"}
+    assert said.keys() - {"timepoint"} == {"a", "b", "c", "d", "g", "h", "i"}
 
 
 def test_two_rows_that_number_courses_name_the_columns_together(courses):

@@ -1,9 +1,12 @@
 """What hospitals write, read by value: numbers, dates, levels, units in names, words for codes, rows that are none."""
 
 import datetime as dt
+from types import SimpleNamespace
 
 import pytest
+from openpyxl import Workbook
 
+from registry.imports import findings
 from registry.imports.files import mapping, notations, shaping
 from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue
@@ -176,10 +179,10 @@ def test_a_second_table_below_is_a_fault(tmp_path):
 
 
 def test_totals_and_notes_below_the_table_are_told(tmp_path):
-    below = [["合計", "3"], ["", "平均", "1.5"], ["※1 by the patient"], ["以上"], ["計7", "3"]]
+    below = [["合計", "3"], ["", "平均", "1.5"], ["※1 by the patient"], ["以上"], ["計7", "3"], ["*S01-0007", "5"]]
     *_, lines, told = shaped(tmp_path, [["患者ID", "EQ VAS", "疼痛VAS"], ["A1", "3", "4"], *below])
     assert [number for number, why in told if why == shaping.FOOTER.en] == [3, 4, 5, 6]
-    assert lines == ["A1,3,4", "計7,3,"]  # an odd number of a patient is looked at by the check
+    assert lines == ["A1,3,4", "計7,3,", "*S01-0007,5,"]  # an odd number of a patient is looked at by the check
 
 
 def test_answers_that_look_like_visits_are_no_names(tmp_path):
@@ -242,6 +245,17 @@ def test_a_column_in_another_unit_cannot_be_matched(browser, s01):  # noqa: F811
     answer = browser.post(f"{address}columns/", columns_of(page, **{"出血量(L)": "blood_loss_ml"}))
     assert answer.status_code == 422
     assert answer.context["faults"]["出血量(L)"].en.startswith("says l in its name, and mL is asked for")
+
+
+def test_units_of_own_items_in_each_spelling():
+    stay = SimpleNamespace(kind="integer", choices=(), unit="days")
+    said = [notations.other_unit(stay, name) for name in ("入院日数（日）", "LOS (day)", "los_days", "入院（週）")]
+    assert said == ["", "", "", "週"]
+
+
+def test_findings_show_what_a_workbook_cannot_hold():
+    (cell,) = [findings._cell(Workbook(write_only=True).create_sheet(), "a\x0bb")]
+    assert cell.value == "a\ufffdb"
 
 
 def test_numbers_of_patients_that_a_program_rewrote(browser, s01):  # noqa: F811

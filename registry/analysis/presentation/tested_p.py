@@ -13,6 +13,7 @@ from registry.analysis.presentation.numbers import ABSENT, number, p_value
 from registry.instruments.base import Label
 from registry.stats.arrays import NotEstimable
 from registry.stats.effects.proportions import risk_difference
+from registry.stats.exact.ranks import FEW_CHANGES
 from registry.stats.tails import t_quantile
 
 # What computes the same in R, of a data frame with `value` and `group`, or `before` and `after`.
@@ -37,7 +38,8 @@ R_CALLS = {
     "mann_whitney_uncorrected": "wilcox.test(value ~ group, exact = FALSE, correct = FALSE)",
     "jonckheere": 'cor.test(value, as.numeric(group), method = "kendall", exact = FALSE)',
     "cochran_armitage": "prop.trend.test(table(group, value)[, 1], table(group))",
-    "mcnemar_exact": "t <- table(before, after); binom.test(t[1, 2], t[1, 2] + t[2, 1])",
+    "mcnemar_exact": "t <- table(before, after); "
+    f"if (t[1, 2] + t[2, 1] < {FEW_CHANGES}) binom.test(t[1, 2], t[1, 2] + t[2, 1]) else mcnemar.test(t)",
     "weighted_difference": "f <- lm(value ~ group, weights = w); "
     'coef(f)[2] / sqrt(sandwich::vcovHC(f, type = "HC0")[2, 2])',
     "weighted_wald": "f <- lm(model.matrix(~ value)[, -1] ~ group, weights = w); X <- model.matrix(f); "

@@ -458,12 +458,9 @@ def completing_sql(file, state, alias, missing, stored=""):
     asked = [own for own in current.own.get(file.extra_forms.get(state, ""), ()) if current.asks(own.code)]
     for instrument in asked:
         for item in current.as_asked(instrument).items:
-            if item.name in names:
-                answered = f"({alias}.{column_of(item.name)} IS NOT NULL OR {missing} ? '{item.name}')"
-                needed.append(_unless_not_asked(item, _answered_if_asked(item, answered, alias, file), alias, current))
-            elif item.required and not item.show_if:
-                answered = f"({stored}.{column_of(item.name)} IS NOT NULL OR {stored}.missing ? '{item.name}')"
-                needed.append(_unless_not_asked(item, answered if stored else "false", alias, current))
+            row, reasons = (alias, missing) if item.name in names else (stored, f"{stored}.missing")
+            answered = f"({row}.{column_of(item.name)} IS NOT NULL OR {reasons} ? '{item.name}')" if row else "false"
+            needed.append(_unless_not_asked(item, _answered_if_asked(item, answered, alias, file), alias, current))
     return " AND ".join(needed)
 
 

@@ -80,13 +80,13 @@ def _take_places(cursor, file, values, places, condition):
     """Give rows the number of the record that is the patient's first, second, …, where no other row has it."""
     cursor.execute(
         f"""
-        WITH placed AS (SELECT * FROM unnest(%(lines)s::int[], %(places)s::int[]) AS u (line, place)), stored AS (
-            SELECT *, row_number() OVER (PARTITION BY patient_id ORDER BY id) AS place
+        WITH placed AS (SELECT * FROM unnest(%(lines)s::int[], %(places)s::int[]) AS u (line, n)), stored AS (
+            SELECT *, row_number() OVER (PARTITION BY patient_id ORDER BY id) AS n  -- no item can be called so
             FROM {file.table} WHERE form = %(form)s
         )
         UPDATE {stage(file)} AS s SET id = of_place.id FROM (
             SELECT s.line, t.id FROM placed JOIN {stage(file)} AS s USING (line)
-            JOIN stored AS t ON t.patient_id = s.patient_id AND t.place = placed.place
+            JOIN stored AS t ON t.patient_id = s.patient_id AND t.n = placed.n
             WHERE s.id IS NULL AND NOT EXISTS (SELECT FROM {stage(file)} AS named WHERE named.id = t.id)
               AND {condition}
         ) AS of_place WHERE of_place.line = s.line

@@ -44,6 +44,10 @@ UNIT_IN_NAME = Label(
     "says {u} in its name, and {v} is asked for: convert the values, and rename the column",
     "列名の単位は{u}ですが、{v}での入力が必要です。値を換算し、列名を直してください",
 )
+NO_UNIT_ASKED = Label(
+    "says {u} in its name, and a number without a unit is asked for: rename the column if that is what it holds",
+    "列名の単位は{u}ですが、この項目に単位はありません。単位のない数値であれば列名を直してください",
+)
 NOTHING_MAPPED = Label("No column is imported.", "取り込む列が選ばれていません。")
 
 # What other systems call things; the items' own names and labels need no line here.
@@ -474,7 +478,8 @@ def faults(mapping):
             reasons[column] = SAME_TARGET.format(v=by_target[target])
         elif target and (unit := unit_beside(column, target)):
             item = catalogue_item(target)
-            reasons[column] = UNIT_IN_NAME.format(u=unit, v=item.unit or f"{item.minimum}–{item.maximum}")
+            asked = item.unit or ("" if item.minimum is None else f"{item.minimum}–{item.maximum}")
+            reasons[column] = UNIT_IN_NAME.format(u=unit, v=asked) if asked else NO_UNIT_ASKED.format(u=unit)
         elif target:
             by_target[target] = column
     files = mapping.files()

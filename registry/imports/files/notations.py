@@ -51,6 +51,9 @@ UNITS = {
     "mm": ("mm", "ミリ", "ミリメートル"),
     "Gy": ("gy", "グレイ"),
     "deg": ("deg", "degrees", "°", "度"),
+    "hours": ("hours", "hour", "h", "hr", "hrs", "時間"),
+    "days": ("days", "day", "日"),
+    "weeks": ("weeks", "week", "週"),
     "months": ("months", "month", "mo", "か月", "ヶ月", "カ月", "ヵ月", "月"),
     "years": ("years", "year", "y", "yrs", "歳", "年"),
 }

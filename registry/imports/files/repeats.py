@@ -37,7 +37,7 @@ _BEFORE = re.compile(f"(?:{_COUNTER})+$")
 def number_of(target):
     """The number of the record that a target is of; 0 where it says none, or one that cannot be."""
     base, sign, number = target.partition(NTH)
-    fits = sign and number.isascii() and number.isdecimal() and 0 < int(number[:4]) <= MOST
+    fits = sign and re.fullmatch(r"[1-9]\d?", number, re.ASCII) and int(number) <= MOST
     return int(number) if fits and form_of(base) else 0
 
 
@@ -112,7 +112,11 @@ def _words(form):
 
 def _tick(name, choice):
     item = next(item for item in form_of(name).items if item.name == name.removesuffix(MISSING_SUFFIX))
-    for known in item.choices if item.takes_several else ():
+    choices = item.choices if item.takes_several else ()
+    for known in choices:
+        if redcap.tick_column("", known.code) == f"___{choice.strip().lower()}":
+            return f"{name}:{known.code}"
+    for known in choices:
         if plain(choice) in map(plain, (str(known.code), known.label.en, known.label.ja)):
             return f"{name}:{known.code}"
     return None

@@ -308,6 +308,8 @@ class _Writer:
     def _is_footer(self, number, cells, first):
         if self.patient is None:
             return False
+        if any(map(str.isdigit, first)) and sum(bool(cell.strip()) for cell in cells) > 1:  # a marked number, *S01-7
+            return False
         named = cells[self.patient] if self.patient < len(cells) else ""
         if named.strip() and named != first:
             return False

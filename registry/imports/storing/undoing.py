@@ -4,6 +4,8 @@ Refused, with a list, where any of its rows was changed since or something was r
 import itself: with a person, a reason, a place in the history and events in the trail.
 """
 
+import logging
+
 from django.db import IntegrityError, connection, transaction
 
 from registry.imports.report import LISTED, Finding, Findings
@@ -12,7 +14,10 @@ from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, OwnRecord, Patient
 from registry.services.follow_up.ends import AFTER_DEATH, BEFORE_CONSENT
 from sites import audit
+from sites.database.constraints import broken
 from sites.tenancy.scope import entered
+
+log = logging.getLogger(__name__)
 
 # Children before what they belong to: the order of removal.
 MODELS = (FollowUpEnd, OwnRecord, AdverseEvent, Assessment, Identity, Patient)
@@ -22,8 +27,8 @@ CHANGED_LATER = Label("was changed since, by {who}", "その後{who}が変更し
 BUILT_UPON = Label("{n} × “{what}” were recorded since", "その後「{what}」が{n}件登録されました")
 SYSTEM = Label("the system", "システム")
 REFUSED_BY_DATABASE = Label(
-    "The database refused ({v}): something else depends on these rows.",
-    "データベースが拒否しました（{v}）。これらの行に依存するデータがあります。",
+    "The database refused: something else depends on these rows. The log of the server says what.",
+    "データベースが拒否しました。これらの行に依存するデータがあります（詳細はサーバーのログにあります）。",
 )
 
 
@@ -74,8 +79,8 @@ def undo(done, *, scope):
             if findings:
                 transaction.set_rollback(True)
     except IntegrityError as error:
-        name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or type(error).__name__
-        findings.add(Finding("", None, "", "", REFUSED_BY_DATABASE.format(v=name)))
+        log.warning("import not undone: %s", broken(error))
+        findings.add(Finding("", None, "", "", REFUSED_BY_DATABASE))
         counts = {}
     return findings, counts, where
 

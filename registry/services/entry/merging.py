@@ -50,6 +50,7 @@ from registry.services.records.storing import (
 )
 from registry.services.review.queries import settle
 from sites import audit
+from sites.database import constraints
 from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import current, everything
 
@@ -243,7 +244,7 @@ def merge(
             with transaction.atomic():
                 return _carried_out(kept, merged, comparison, taken, reason)
         except (IntegrityError, ValidationError) as error:
-            name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
+            name = constraints.broken(error)
             raise InvalidAnswers({"": [MISFIT.format(name=name)]}) from None
 
 

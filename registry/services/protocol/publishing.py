@@ -102,6 +102,7 @@ def taken(declared: Any = ()) -> frozenset[Any | str]:
         "age_at_surgery",
         "hsuv",
         "birth_date",
+        "birth_mark",
         "warned",
         "line",
         "reason",

@@ -17,6 +17,7 @@ from registry.services import current_protocol as current
 from registry.services.protocol import bringing, publishing
 from registry.services.records.cleaning import InvalidAnswers, clean
 from registry.web.shared import questions, wording
+from registry.web.shared.lookup import number_in
 from registry.web.study import documents
 from sites.confirming import confirmed
 from sites.tenancy.access import Can
@@ -199,8 +200,8 @@ def _edited(document, post):
     """The document after the editor's act: an item moved or removed, or the form's own fields saved."""
     items = list(document.get("items") or ())
     for act in ("up", "down", "remove"):
-        if post.get(act, "").isdecimal() and 0 < int(post[act]) <= len(items):
-            place = int(post[act]) - 1
+        if 0 < (row := number_in(post.get(act)) or 0) <= len(items):
+            place = row - 1
             item = items.pop(place)
             if act != "remove":
                 items.insert(max(place - 1, 0) if act == "up" else place + 1, item)

@@ -170,8 +170,10 @@ def test_every_p_of_a_section_opens(north, groups):
     if groups == "three":
         plan |= {"grouping": "named", "named": THREE_TUMOURS, "adjust": "holm"}
         plan["propensity"][0] |= {"treated": "lung", "control": "breast", "covariates": ["age_at_surgery", "sex"]}
-        plan["models"][2]["adjust"] = "holm"
-    result = ran(plan)
+        plan["propensity"][0]["outcomes"].append({"variable": "sex"})
+        plan["endpoints"][0] |= {"tests": ["stratified"], "strata": ["sex"]}
+        plan["models"][2] |= {"adjust": "holm", "degrees": "residual", "matched": "ps", "covariates": ["procedure"]}
+    result, calls = ran(plan), set()
     for language in ("en", "ja"):
         cells = list(opened_in(result, language))
         assert len(cells) > 50
@@ -180,11 +182,34 @@ def test_every_p_of_a_section_opens(north, groups):
         told = [dict(details) for _code, _heading, _absent, details in cells if details]
         test, in_r = ("Test", "In R") if language == "en" else ("検定", "Rでは")
         assert all(one[test] and one[in_r] for one in told)
+        calls |= {one[in_r] for one in told}
         assert not any("{" in text for one in told for text in (*one, *one.values()))
     if groups == "three":
         of_all = [one for one in told if "3群全体" in one["検定"]]
         assert any("survdiff" in one["Rでは"] and any("対照" in label for label in one) for one in of_all)
         assert any("平均値の差" in label and "lung – breast" in label for one in of_all for label in one)
+        for said in OF_THREE:
+            assert any(said in call for call in calls), said
+
+
+SURVIVAL, OF_TWO = "Surv(months, cause == 1)", 'subset = group %in% c("lung", "breast")'
+COURSE = "nlme::gls(value ~ visit * group + visit * baseline + procedure, correlation"
+OF_THREE = (
+    f"coxph({SURVIVAL} ~ group + strata(sex))",
+    f"coxph({SURVIVAL} ~ group + age_at_surgery + frankel + strata(sex))",
+    f"survfit({SURVIVAL} ~ group, {OF_TWO})",
+    f'coxph({SURVIVAL} ~ group, {OF_TWO} & procedure == "psf")',
+    f"anova(coxph({SURVIVAL} ~ group + procedure, {OF_TWO}), coxph({SURVIVAL} ~ group * procedure, {OF_TWO}))",
+    f"f <- {COURSE}",
+    '~ group | visit, mode = "df.error", df = f$dims$N - f$dims$p)',
+    f"anova({COURSE}",
+    "anova(update(f, . ~ 1, data = model.frame(f)), f",
+    "t <- table(control, treated); if (t[1, 2] + t[2, 1] < 25) binom.test(t[1, 2], t[1, 2] + t[2, 1]) else mcnemar",
+    't.test(value ~ factor(group, c("breast", "lung")))',
+    'fisher.test(table(value, factor(group, c("breast", "lung"))))',
+    'J <- sum((outer(value, value, "<")',
+    'i <- group == "lung"; coin::mh_test(table(before[i], after[i]))',
+)
 
 
 def test_a_hazard_ratio_tells_its_test(result):

@@ -37,7 +37,11 @@ def estimate(endpoint, patients):
         KIND,
         endpoint.code,
         endpoint.title,
-        {"event": list(endpoint.event), "competing": list(endpoint.competing)},
+        {
+            "event": list(endpoint.event),
+            "competing": list(endpoint.competing),
+            "strata": list(map(declared.key, endpoint.strata)) if "stratified" in endpoint.tests else [],
+        },
         max(endpoint.landmark, patients.landmark),
         bool(endpoint.competing),
         endpoint.matched,

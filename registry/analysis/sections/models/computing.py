@@ -28,7 +28,7 @@ def estimate(section, patients):
 
 
 def settings(section):
-    told = {"adjust": section.adjust}
+    told = {"adjust": section.adjust, "covariates": list(map(declared.key, section.covariates))}
     if section.model == "repeated":
         told |= {"structure": section.structure, "degrees": section.degrees}
     if section.event:

@@ -113,14 +113,40 @@ def _weights(names):
 
 
 def _cox(names, model, terms="", options=""):
-    terms = terms or _terms(row for row in names.told["hazards"] if row["model"] == model)
+    terms = terms or _stratified(_terms(row for row in names.told["hazards"] if row["model"] == model), names)
     robust = _weights(names) or (", cluster = set" if _fit_of(names, model).get("robust") else "")
     return f"coxph(Surv(months, cause == 1) ~ {terms}{robust}{options})"
 
 
+def _stratified(terms, names):
+    """The terms with the strata of the models; results of before strata were kept with them are without."""
+    strata = ", ".join(_name_of(key) for key in names.told["definition"].get("strata", ()))
+    return f"{terms} + strata({strata})" if strata else terms
+
+
+def _name_of(key):
+    """The variable of a key such as `kps@preop`."""
+    return key.partition("@")[0]
+
+
+def _of_pair(row, names):
+    """The condition that leaves the two groups of a row; "" where there are no others."""
+    codes = names.words.codes_of_pair(row["group"]) if len(names.told["followed"]) > 2 else ()
+    return f"group %in% c({', '.join(map(_quoted, codes))})" if codes else ""
+
+
+def _quoted(code):
+    return f'"{code}"'
+
+
+def _subset(*conditions):
+    conditions = " & ".join(filter(None, conditions))
+    return f", subset = {conditions}" if conditions else ""
+
+
 def of_restricted(row, names):
     sizes = {one["group"]: one["n"] for one in names.told["followed"]}
-    curves = f"survfit(Surv(months, cause == 1) ~ group{_weights(names)})"
+    curves = f"survfit(Surv(months, cause == 1) ~ group{_weights(names)}{_subset(_of_pair(row, names))})"
     means = f'm <- summary({curves}, rmean = {row["horizon"]:g})$table[, c("rmean", "se(rmean)")]'
     about = {"n": _of_groups(names.words.codes_of_pair(row["group"]), sizes, names)}
     about["effects"] = _between(row, names, 1)
@@ -145,8 +171,7 @@ def of_group_test(row, names):
     call = GROUP_TESTS[row["test"]]
     about = {"n": "" if row.get("n") is None else str(row["n"]), "effects": tuple(_ratios(pair, names))}
     if pair:
-        codes = ", ".join(f'"{code}"' for code in pair)
-        call = call.replace("~ group)", f"~ group, subset = group %in% c({codes}))")
+        call = call.replace("~ group)", f"~ group{_subset(_of_pair(row, names))})")
         about |= {"before": row.get("p_raw"), "correction": row.get("adjust")}
     elif row["test"] != "log_rank_trend":
         about["groups"] = len(names.told["followed"])
@@ -180,13 +205,15 @@ def of_cox_fit(row, names):
 
 
 def of_subgroup(row, names):
-    call = _cox(names, "group", "group", f', subset = {row["variable"]} == "{row["level"]}"')
+    inside = _subset(_of_pair(row, names), f"{row['variable']} == {_quoted(row['level'])}")
+    call = _cox(names, "group", "group", inside)
     about = {"n": _counted(row, names), "effects": _effect(row, names, HAZARD)}
     return Tested(WALD, f"summary({call})", "z", row.get("statistic"), **about)
 
 
 def of_interaction(row, names):
-    models = (f"coxph(Surv(months, cause == 1) ~ group {sign} {row['variable']})" for sign in "+*")
+    pair = _subset(_of_pair(row, names))
+    models = (f"coxph(Surv(months, cause == 1) ~ group {sign} {row['variable']}{pair})" for sign in "+*")
     statistic, df = row.get("statistic_interaction"), row.get("df_interaction")
     return Tested(INTERACTION, f"anova({', '.join(models)})", "χ²", statistic, df)
 
@@ -205,7 +232,8 @@ def _model(names):
     if told["settings"].get("structure") == "compound_symmetry":
         errors = "correlation = corCompSymm(form = ~ 1 | id)"
     dropped = {row["variable"] for row in told["coefficients"]}
-    more = [name for name in told.get("names", ()) if name not in (told["outcome"], *dropped)]
+    asked = map(_name_of, told["settings"].get("covariates", told.get("names", ())))
+    more = [name for name in dict.fromkeys(asked) if name not in (told["outcome"], *dropped)]
     terms = " + ".join(["visit * group", *(["visit * baseline"] if told["baseline"] else []), *more])
     return f"nlme::gls(value ~ {terms}, {errors}, na.action = na.omit)"
 
@@ -224,7 +252,9 @@ def of_contrast(row, names):
     about["effects"] = _between(row, names, 3)
     adjust = names.told["settings"].get("adjust", "none")
     asked = "~ group | visit" if names.told["model"] == "repeated" else "~ group"
-    call = f'pairs(emmeans::emmeans({_model(names)}, {asked}), adjust = "{adjust}", reverse = TRUE)'
+    if names.told["settings"].get("degrees") == "residual":  # emmeans takes the parameters of the covariance off too
+        asked += ', mode = "df.error", df = f$dims$N - f$dims$p'
+    call = f'f <- {_model(names)}; pairs(emmeans::emmeans(f, {asked}), adjust = "{adjust}", reverse = TRUE)'
     about |= {"before": row.get("p_raw"), "correction": adjust}
     return Tested(T_OF_MEANS, call, "t", row.get("statistic"), row.get("df"), **about)
 
@@ -250,7 +280,7 @@ def _call_of_term(row, names):
 
 
 def of_model_fit(row, names):
-    call = f'f <- {_model(names)}; anova(update(f, . ~ 1), f, test = "LRT")'
+    call = f'f <- {_model(names)}; anova(update(f, . ~ 1, data = model.frame(f)), f, test = "LRT")'
     return Tested(RATIO, call, "χ²", row.get("likelihood_ratio"), row.get("df"), n=_counted(row, names))
 
 
@@ -273,9 +303,8 @@ def of_score(row, names):
 
 
 def of_outcome(row, names):
-    """Of matched pairs, or of weighted groups. Few changed pairs have McNemar's exact test, which has no statistic."""
-    exact = row["test"] == "mcnemar" and row.get("statistic") is None
-    call = tested_p.R_CALLS["mcnemar_exact" if exact else row["test"]]
+    """Of matched pairs, or of weighted groups. McNemar's test is the exact one where few pairs changed."""
+    call = tested_p.R_CALLS["mcnemar_exact" if row["test"] == "mcnemar" else row["test"]]
     label = WITH_LIMITS.format(effect=TEXTS[row.get("effect", "")])
     about = {"n": str(row["n"]), "effects": _effect(row, names, label, 3)}
     return _tested(row, call.replace("before", "control").replace("after", "treated"), **about)
@@ -286,7 +315,9 @@ def of_difference(row, names):
     rows = [one for part in ("years", "responders") for one in names.told.get(part, ())]
     sizes = {one["group"]: one["n"] for one in rows if one.get("visit", "") == row["visit"]}
     n = _of_groups(names.words.codes_of_pair(row["group"]), sizes, names) or str(row["n"])
-    return _tested(row, n=n, effects=_between(row, names, 3))
+    later_first = ", ".join(map(_quoted, reversed(names.words.codes_of_pair(row["group"]))))
+    call = tested_p.R_CALLS[row["test"]].replace("group", f"factor(group, c({later_first}))")
+    return _tested(row, call, n=n, effects=_between(row, names, 3))
 
 
 def of_ranks(row, names):
@@ -294,8 +325,21 @@ def of_ranks(row, names):
     return _tested(row, tested_p.R_CALLS[row["test"]].replace("value", "rank"), groups=groups, n=str(row["n"]))
 
 
+MOVED = "as.numeric(after) - as.numeric(before)"
+JONCKHEERE = (
+    'g <- as.numeric(group); J <- sum((outer(value, value, "<") + outer(value, value, "==") / 2)'
+    '[outer(g, g, "<")], na.rm = TRUE)'
+)
+
+
 def of_transition(row, names):
     """Within a group, or of all groups: whether they moved by as many grades."""
     groups = 0 if row["group"] or row["test"] == "jonckheere" else len(names.told["moved"])
-    call = tested_p.R_CALLS[row["test"]].replace("value", "as.numeric(after) - as.numeric(before)")
+    call = tested_p.R_CALLS[row["test"]]
+    if row["group"] and len(names.told["moved"]) > 1:
+        call = f"i <- group == {_quoted(row['group'])}; {call.replace('before, after', 'before[i], after[i]')}"
+    elif row["test"] == "jonckheere":  # of which cor.test has the P, and a z in the place of J
+        call = f"value <- {MOVED}; {JONCKHEERE}; {call}"
+    else:
+        call = call.replace("value", MOVED)
     return _tested(row, call, groups=groups, n="" if row.get("n") is None else str(row["n"]))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext_lazy as _
 
-from registry.analysis.design import cohorts, saved_cohorts
+from registry.analysis.design import cohorts, plans, saved_cohorts
 from registry.analysis.design.groupings import EVERYBODY
 from registry.analysis.design.named_groups import NAMED
 from registry.analysis.design.sections import SECTIONS
@@ -149,7 +149,7 @@ def _event_name(kind):
 def _event(kind, days):
     of = {"events": [] if kind == ANY else [kind], "give": "any"}
     if days:
-        of |= {"first_day": 0, "last_day": int(section_fields.number(days))}
+        of |= {"first_day": 0, "last_day": section_fields.whole(days)}
     return {"name": _event_name(kind), "of": of}
 
 
@@ -200,14 +200,23 @@ def choices_of(plan):
     """What on the page makes this plan's JSON; None for a plan that the page cannot make."""
     try:
         given = _guessed(plan)
-        again = compiled(given) if given else None
+        again = compiled(given)
+        if any(again.get(part) != _shape(plan, part) for part in _SHAPED) or _loses(plan, again):
+            return None
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
-    alike = ("grouping", "named", "visits", "variables", "comparisons", "propensity")
-    alike += tuple(kind.part for kind in section_fields.KINDS)
-    if again is None or any(again.get(part) != _shape(plan, part) for part in alike):
-        return None
     return given
+
+
+_OF_KINDS = tuple(kind.part for kind in section_fields.KINDS)
+_SHAPED = ("grouping", "named", "visits", "variables", "comparisons", "propensity", *_OF_KINDS)
+_OF_THE_FORM = {"name", "note", "version", *_SHAPED}  # what the page asks beside, or is compared by its shape
+
+
+def _loses(plan, again):
+    """Whether a part of a plan that the page does not ask, such as `as_of`, is another in what the page would make."""
+    was, made = (plans.from_json(one).to_json() for one in (plan, again))
+    return any(made.get(part) != was.get(part) for part in (made.keys() | was.keys()) - _OF_THE_FORM)
 
 
 def _shape(plan, part):

@@ -220,7 +220,7 @@ def _shown(given, part, least, most):
     """How many repeated fields of a part are shown: those filled in, those asked for, or the least."""
     filled = [number for number in plan_builder.numbers_of(given, part) if given.get(f"{part}_{number}")]
     asked = given.get(f"shown_{part}", "")
-    return min(most, max(least, int(asked) if asked.isdecimal() else 0, *filled, 0))
+    return min(most, max(least, number_in(asked) or 0, *filled))
 
 
 def _recodings(given, offered):
@@ -348,7 +348,8 @@ def _covariates(offered, chosen):
         for source in fits
         if source.name not in ("followup_months", "died")
     ]
-    return _ticked(pairs, chosen)
+    more = [(code, code) for code in chosen if code not in dict(pairs)]  # a browser sends back what it is shown
+    return _ticked([*pairs, *more], chosen)
 
 
 def _tests(kind, given):

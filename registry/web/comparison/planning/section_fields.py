@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 from django.utils.translation import gettext_lazy as _
 
@@ -40,9 +41,10 @@ class Field:
 
     def taken(self, given, kind):
         """(whether it stands in the JSON, value) of what was typed."""
+        if self.of and kind not in self.of:  # hidden: what was typed before another kind was chosen is not read
+            return False, None
         value = READ[self.kind](given)
-        fits = not self.of or kind in self.of
-        return fits and value not in ("", []) and value is not False and value != self.default, value
+        return value not in ("", []) and value is not False and value != self.default, value
 
     def typed(self, value):
         """What is typed to have a value of the JSON."""
@@ -59,6 +61,18 @@ def number(text):
             text=text,
         )
     return float(text) if "." in text else int(text)
+
+
+def whole(text):
+    """A whole number as typed. Refused says what is none."""
+    value = number(text)
+    if value != int(value):
+        raise refusal(
+            "“{text}” is no whole number; such as 30",
+            "「{text}」は整数ではありません。30のように入力してください",
+            text=text,
+        )
+    return int(value)
 
 
 def numbers(text):
@@ -88,8 +102,8 @@ WRITTEN = {
     CHOICE: str,
     TEXT: str,
     SEVERAL: lambda values: [written(value) for value in values],
-    NUMBER: lambda value: f"{value:g}",
-    NUMBERS: lambda values: ", ".join(f"{value:g}" for value in values),
+    NUMBER: lambda value: f"{value:.15g}",
+    NUMBERS: lambda values: ", ".join(f"{value:.15g}" for value in values),
     CODES: ", ".join,
     TICK: lambda value: "1" if value else "",
 }
@@ -124,14 +138,22 @@ class Kind:
 
     def entries(self, given):
         """The JSON of every entry that was filled in, in its order."""
-        numbers = sorted(int(found[1]) for name in given if (found := re.fullmatch(f"{self.prefix}_what_(\\d+)", name)))
-        return [entry for number in numbers if (entry := self._entry(given, number))]
+        found = (re.fullmatch(rf"{self.prefix}_what_(\d{{1,3}})", name) for name in given)
+        numbers = sorted(int(match[1]) for match in found if match and given[match[0]])
+        return [self._entry(given, number, code) for number, code in self._codes(given, numbers).items()]
 
-    def _entry(self, given, number):
-        kind = given.get(self.name("what", number), "")
-        if not kind:
-            return None
-        entry = {"code": given.get(self.name("code", number)) or f"{self.prefix}_{number}"}
+    def _codes(self, given, numbers):
+        """{number: code} of entries: that which is given, or the prefix with the first number from its own that no
+        other entry has."""
+        codes = {number: given.get(self.name("code", number), "") for number in numbers}
+        for number in numbers:
+            if not codes[number]:
+                free = (f"{self.prefix}_{other}" for other in count(number))
+                codes[number] = next(code for code in free if code not in codes.values())
+        return codes
+
+    def _entry(self, given, number, code):
+        kind, entry = given[self.name("what", number)], {"code": code}
         values = {self.chosen.key: kind}
         for field in self.fields:
             stands, value = field.taken(given.get(self.name(field.name, number), EMPTY.get(field.kind, "")), kind)

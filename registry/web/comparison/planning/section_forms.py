@@ -6,7 +6,8 @@ from django.utils.translation import gettext as _
 from registry.analysis.design.variables import sources
 from registry.instruments.core import adverse_events
 from registry.web.comparison.planning import plan_builder, recoding, section_fields
-from registry.web.comparison.planning.section_fields import SEVERAL, TICK
+from registry.web.comparison.planning.section_fields import CHOICE, SEVERAL, TICK
+from registry.web.shared.lookup import number_in
 
 
 def offered(given, items, visits):
@@ -61,7 +62,7 @@ def _own(given):
 def _section(kind, given, lists):
     filled = [number for number in _numbers(kind, given) if given.get(kind.name("what", number))]
     asked = given.get(f"shown_{kind.prefix}", "")
-    shown = min(section_fields.MOST, max(1, int(asked) if asked.isdecimal() else 0, *filled, 0))
+    shown = min(section_fields.MOST, max(1, number_in(asked) or 0, *filled))
     added = shown if given.get("added") == kind.prefix else 0
     return {
         "label": kind.label,
@@ -96,6 +97,7 @@ def _field(field, name, given, lists):
     typed = given.get(name, [] if several else "")
     chosen = typed if several else [typed or field.default]
     options = lists[field.options] if isinstance(field.options, str) else [("", field.options)]
+    options = [*options, *_not_offered(field, chosen, options)]
     return {
         "name": name,
         "label": field.label,
@@ -109,6 +111,13 @@ def _field(field, name, given, lists):
         ],
         "size": min(7, sum(len(pairs) for _title, pairs in options) + 1),
     }
+
+
+def _not_offered(field, chosen, options):
+    """[("", [(code, text)])] of what is chosen and not offered, which the browser would not send back; [] for none."""
+    offered = {str(code) for _title, pairs in options for code, _label in pairs}
+    lost = [code for code in chosen if code and str(code) not in offered]
+    return [("", [(code, str(code)) for code in lost])] if lost and field.kind in (CHOICE, SEVERAL) else []
 
 
 def _by_default(field):
