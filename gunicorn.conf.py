@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 
 worker_class = "gthread"
 workers = 2
@@ -36,14 +37,18 @@ logconfig_dict = {
 }
 
 
+_succeeding = threading.Lock()  # several requests may end at once
 _succeeded = set()  # this process's id, once its successor was asked for: a successor is a copy of the first process
 
 
 def post_request(worker, request, environ, response):
     """A worker that was just told to end, after its last request, asks for one more; `child_exit` takes it back."""
-    if not worker.alive and worker.nr >= worker.max_requests and worker.pid not in _succeeded:
-        _succeeded.add(worker.pid)
-        os.kill(worker.ppid, signal.SIGTTIN)
+    if worker.alive or worker.nr < worker.max_requests:
+        return
+    with _succeeding:
+        if worker.pid not in _succeeded:
+            _succeeded.add(worker.pid)
+            os.kill(worker.ppid, signal.SIGTTIN)
 
 
 def child_exit(server, worker):

@@ -1,17 +1,22 @@
 """Counts of the start pages: counted at once in a small registry, kept by the worker in a large one, equal in both."""
 
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
 from registry import tasks
-from registry.services.follow_up import schedule
+from registry.analysis.design.variables import known
+from registry.models import Patient
+from registry.services.follow_up import ends, schedule
 from registry.services.operations import site_counts
 from sites.models import Site
+from sites.tenancy.scope import current, entered, everything
 from tests.conftest import TODAY
 
 
@@ -72,6 +77,47 @@ def test_nothing_is_counted_again_while_nothing_changed(committed, large, monkey
     cache.clear()  # as after a loss of what Redis held
     tasks.keep_counts()
     assert asked == list(site_counts.KINDS)
+
+
+def test_what_ends_follow_up_and_what_is_removed_is_counted(committed, large, enrolled, alice, as_person, monkeypatch):
+    """A row that is gone has left no transaction's number behind, as a row that is written does."""
+    patient = enrolled(alice)
+    monkeypatch.setattr(known, "is_large", lambda: True)
+    tasks.keep_counts()
+    counted = []
+    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: counted.append(kind))
+    monkeypatch.setattr(known, "_store", lambda: counted.append("known values"))
+
+    def anew():
+        counted.clear()
+        tasks.keep_counts()
+        return [kind for kind in ("waiting", "known values") if kind in counted]
+
+    assert anew() == []
+    with as_person(alice) as access:
+        end = {"end_kind": "lost", "end_date": "2026-02-01", "end_reason": "moved"}
+        row = ends.end_follow_up(access=access, patient=patient, raw=end, today=TODAY)
+    assert anew() == ["waiting"]
+    assert anew() == []
+    with as_person(alice) as access:
+        ends.resume_follow_up(access=access, patient=patient, version=row.version, reason="she came")
+    assert anew() == ["waiting"]
+    assert anew() == []
+    with everything(), transaction.atomic():
+        Patient.objects.filter(pk=patient.pk).delete()
+    assert anew() == ["waiting", "known values"]
+    assert anew() == []
+
+
+def test_a_blind_readers_counts_are_not_kept_for_others(both, large, as_system):
+    with as_system():
+        scope = current()
+    with entered(replace(scope, blind=True)):
+        assert every_kind(both)["enrolled"] == {both[0]: [2, 0, 0], both[1]: [1, 0, 0]}
+        assert cache.get(site_counts._key("enrolled", both[0], TODAY)) is None
+    with entered(scope):
+        every_kind(both)
+        assert cache.get(site_counts._key("enrolled", both[0], TODAY)) is not None
 
 
 def test_a_page_says_that_nothing_changed_since_it_was_counted_or_that_no_worker_counts(committed, bob, monkeypatch):

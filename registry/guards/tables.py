@@ -356,6 +356,8 @@ OF_BOTH = f"first_site_id = {ADJUDICATE} AND second_site_id = {ADJUDICATE}"
 # Both sites read of a transfer; only the owner's function writes it, in the system's own scope.
 MOVES = [
     *kept("registry_transfer", insert=ADMINISTERS, read=f"{READ} OR to_site_id = {READ}"),
+    # Of a patient who moved twice, the function that tells when forms were first stored looks at the first move too.
+    policy("registry_transfer", "owner_reads", "SELECT", using="true", role="CURRENT_USER"),
     *audited("registry_transfer"),
     *kept(
         "registry_merge", insert=f"site_id = {WRITE} AND {ADMINISTERS}", update=f"site_id = {WRITE} AND {ADMINISTERS}"

@@ -202,7 +202,7 @@ def test_a_plan_with_more_than_the_page_asks_opens_as_json(opened, more):
 
 @pytest.mark.parametrize("more", [{"grouping": "sex"}, {"rows": [{"variable": "assessment_date", "visit": "1m"}]}])
 def test_a_plan_of_what_the_page_does_not_show_opens_as_json(opened, more):
-    """Another grouping, the date of a visit, a cohort of elsewhere: a browser would have sent the first in its place."""
+    """Another grouping, the date of a visit, a cohort of elsewhere: a browser sent the first in its place."""
     plan = plan_builder.compiled(CHOICES | {"grouping": "segment_group", "cells": ["sex"], "within": ""})
     assert saved_and_opened(opened, plan).context["as_json"] == ""
     if rows := more.pop("rows", None):

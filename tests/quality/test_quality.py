@@ -18,6 +18,7 @@ from registry.services.quality import (
 )
 from registry.services.review import queries
 from registry.services.review.soft_checks import Form
+from registry.web.quality import views
 from sites.tenancy.access import Role
 from tests.conftest import TODAY, person
 
@@ -77,6 +78,11 @@ def test_the_delay_is_from_the_visit_to_its_first_saving(finished, counted, as_s
     n, median, _tenth = counted(entry_delay)
     assert n == 1
     assert 0 <= median <= (dt.datetime.now(dt.UTC).date() - day).days + 1
+
+
+def test_half_days_of_delay_are_rounded_up(north):
+    ((_site, told),) = views._delay_rows([north], {north.pk: (4, 2.5, 6.4)})
+    assert told[1:] == ["3", "6"]
 
 
 def test_each_number_opens_its_rows(finished, save, mona, browse, text):

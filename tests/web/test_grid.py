@@ -160,11 +160,13 @@ def test_what_closes_first_stands_first_and_says_why(operated, recorded, alice, 
     assert "Window closed 16 days ago; counts as missed in 10 days" in page
     assert f'href="/patients/{soon.pk}/assessments/1m/"' in page
     assert (response.context["work"]["due"], response.context["work"]["overdue"]) == (2, 1)
-    following = {soon: overdue, overdue: soon}  # from a patient's page to the first of another
+    following = {soon: overdue, overdue: later}  # from a patient's page to who stands behind
     for patient, other in following.items():
         page = browse(alice).get(f"/patients/{patient.pk}/").content.decode()
         assert f'href="/next/?after={patient.pk}"' in page
         assert browse(alice).get(f"/next/?after={patient.pk}").url == f"/patients/{other.pk}/assessments/1m/"
+    assert browse(alice).get(f"/next/?after={later.pk}").url == "/"
+    assert browse(alice).get("/next/?after=N01-9999").url == f"/patients/{soon.pk}/assessments/1m/"
 
 
 def test_of_equally_urgent_ones_the_least_known_timepoint_stands_first(operated, recorded, alice, browse):

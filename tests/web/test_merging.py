@@ -31,8 +31,8 @@ from registry.services.records.storing import Conflict, Locked, ReasonRequired
 from registry.services.review import queries
 from registry.services.review.soft_checks import Form
 from registry.services.study import consents
-from sites.models import AuditEvent
-from tests.conftest import TODAY
+from sites.models import AuditEvent, Role, Site
+from tests.conftest import TODAY, person
 from tests.web.conftest import ASSESSMENT, SURGERY
 
 WHY = "the same person, by the referring hospital"
@@ -116,6 +116,14 @@ def test_the_delay_of_what_moved_is_counted_where_the_patient_is_now(
         with as_person(dana) as access:
             transfers.transfer(access=access, patient=refreshed(patient), to=to, version=None, reason=WHY)
         assert (delays(alice), delays(charlie)) == (seen, [] if to is north else at_south)
+    # Who moved twice: the first move was between two other sites, and what was stored before it counts all the same.
+    third = Site.objects.create(code="W01", name="West Hospital", name_ja="西病院")
+    for to in (north, third):
+        with as_person(dana) as access:
+            transfers.transfer(access=access, patient=refreshed(patient), to=to, version=None, reason=WHY)
+    with as_person(person("Wendy", Role.COORDINATOR, third)):
+        assert len(entry_delay.rows([third.pk], limit=9)) == 2
+        assert not Transfer.objects.filter(to_site=north).exists()
 
 
 def test_both_sites_have_the_transfer_on_record(two, as_person, dana, alice, charlie, north, south):

@@ -230,6 +230,8 @@ def hide_shares(result, threshold):
         _hide_statistics(part)
     for entry in result.get("models", ()):
         _hide_df(entry)
+    for entry in result.get("endpoints", ()):
+        _hide_together(entry, threshold)
     for entry in result.get("qol", ()):
         _hide_differences(entry, threshold)
     for entry in result.get("propensity", ()):
@@ -318,6 +320,33 @@ def _without_statistic(part):
             part[name] = _emptied(inner)
         elif isinstance(inner, dict):
             _without_statistic(inner)
+
+
+def _hide_together(entry, threshold):
+    """Numbers of several groups together, where that of one is hidden, or where they leave out few: with the sizes of
+    groups and the other numbers they tell it."""
+    sizes = {row["group"]: row for row in entry["followed"]}
+    for row in (*entry["tests"], *entry["fits"]):
+        codes = _pair(row.get("group", ""), sizes) or sizes
+        for name in ("n", "events"):
+            if row.get(name) and _tells_of([sizes[code][name] for code in codes], [row[name]], threshold):
+                Cell(row, name).hide(threshold)
+                _without_statistic(row)
+    for rows in _grouped(entry["subgroups"], ("variable", "group")).values():
+        codes = _pair(rows[0]["group"], sizes)
+        for name in ("n", "events"):
+            numbers = [row[name] for row in rows]
+            if any(numbers) and _tells_of([sizes[code][name] for code in codes], numbers, threshold):
+                least = min((row for row in rows if row[name]), key=lambda row: row[name])
+                Cell(least, name).hide(threshold)
+                _without_statistic(least)
+
+
+def _tells_of(of_groups, together, threshold):
+    """Whether the numbers `together`, all shown, tell one of the groups that is hidden, or the few who are left out."""
+    if any(map(is_few, together)):
+        return False
+    return any(map(is_few, of_groups)) or 0 < sum(of_groups) - sum(together) < threshold
 
 
 def _hide_differences(entry, threshold):

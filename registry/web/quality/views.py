@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from django.shortcuts import render
+from django.template.defaultfilters import floatformat
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
@@ -128,7 +129,8 @@ def _delay_rows(sites, found):
             yield site.code, [cells.NONE] * 3
         else:
             n, *days = delay
-            yield site.code, [cells.link(n, address(what="delay", site=site.code)), *(f"{day:.0f}" for day in days)]
+            opened = cells.link(n, address(what="delay", site=site.code))
+            yield site.code, [opened, *(floatformat(day, 0) for day in days)]
 
 
 def _missing(found, site_code):

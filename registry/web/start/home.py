@@ -139,20 +139,25 @@ def _measure(name):
     return wording.words(_SHORT[name] if name in _SHORT else catalogue.item(name).label)
 
 
-def _work(sites, plans, today):
-    """Visits due and overdue, the most valuable first: {"lines": [...], "due", "overdue", "closing": counts}."""
+def _waiting(sites, plans, today):
+    """The Lines of visits due and overdue, the most valuable first."""
     waiting = visits.awaited(sites, plans, today)
     unknown = {}
     if waiting:
         unknown = visits.least_known(site_counts.counts("known", sites, plans, today).by_site.values())
     labels = {timepoint.code: wording.words(timepoint.label) for timepoint in plans.timepoints}
-    lines = sorted(
+    return sorted(
         (
             Line(line, labels[line.code], line.state(today), line.days_left(today), unknown.get(line.code), today)
             for line in waiting
         ),
         key=lambda line: line.order,
     )
+
+
+def _work(sites, plans, today):
+    """What waits, the first of it: {"lines": [...], "due", "overdue", "closing": counts}."""
+    lines = _waiting(sites, plans, today)
     overdue = sum(line.state == "overdue" for line in lines)
     return {
         "lines": lines[:SHOWN],
@@ -166,12 +171,15 @@ def _work(sites, plans, today):
 
 @require_safe
 def next_visit(request):
-    """To the visit that stands first on My day, of another patient than `after`; to My day where none waits."""
+    """To the first visit of the patient who follows `after` on My day, of the first one where `after` has none waiting;
+    to My day behind the last. So those who stand first and cannot be seen today do not keep anybody from the others."""
     request.access.require(Can.ENTER)
-    work = _work(request.access.sites_for(Can.ENTER), schedule.plans(), timezone.localdate())
+    lines = _waiting(request.access.sites_for(Can.ENTER), schedule.plans(), timezone.localdate())
+    addresses = {line.visit.patient_id: line.address for line in reversed(lines)}  # of each the first line
+    order = list(dict.fromkeys(line.visit.patient_id for line in lines))
     after = request.GET.get("after")
-    addresses = (line.address for line in work["lines"] if line.visit.patient_id != after)
-    return redirect(next(addresses, "home"))
+    following = order[order.index(after) + 1 :] if after in addresses else order
+    return redirect(addresses[following[0]] if following else "home")
 
 
 # -- Forms to finish, queries to answer --------------------------------------------------------------------------------

@@ -223,6 +223,34 @@ def test_matching_tells_no_hidden_number_of_patients(whole, ratio):
     assert all(row["weight"] is None for row in section["overlap"] if row["group"] == section["treated"])
 
 
+def test_numbers_of_groups_together_do_not_tell_the_one_that_is_hidden(whole):
+    """Of groups of 50 and 42, 2 of them without a day: a test of 90 would tell the 40, and 23 events the 3 hidden."""
+    entry = copy.deepcopy(whole)
+    section = entry["endpoints"][0]
+    first, second = section["followed"]
+    first |= {"n": 50, "missing": 0, "before_landmark": 0, "events": 20, "competing": 0, "censored": 30}
+    second |= {"n": 40, "missing": 2, "before_landmark": 0, "events": 3, "competing": 0, "censored": 37}
+    test, fit = section["tests"][0], section["fits"][0]
+    test |= {"group": "", "n": 90, "statistic": 4.5, "df": 1}
+    fit |= {"n": 90, "events": 23, "missing": 0}
+    by_level = {"variable": "x", "group": f"{first['group']}_vs_{second['group']}"}
+    section["subgroups"] = [
+        section["subgroups"][0] | by_level | {"level": level, "n": n, "events": events}
+        for level, n, events in (("a", 60, 13), ("b", 30, 10))
+    ]
+    section = shown(entry)["endpoints"][0]
+    first, second = section["followed"]
+    assert isinstance(second["n"], Few)
+    test, fit, levels = section["tests"][0], section["fits"][0], section["subgroups"]
+    assert all(isinstance(count, Few) for count in (test["n"], fit["n"], fit["events"]))
+    assert all(any(isinstance(level[name], Few) for level in levels) for name in ("n", "events"))
+    assert (test["statistic"], test["df"]) == (None, None)
+    entry["endpoints"][0]["followed"][1] |= {"n": 42, "missing": 0, "events": 15, "competing": 0, "censored": 27}
+    entry["endpoints"][0]["tests"] = [test | {"n": n, "statistic": 4.5, "df": 1} for n in (92, 90)]
+    two = shown(entry)["endpoints"][0]["tests"]  # the second by strata, which of 2 patients are not known
+    assert [isinstance(test["n"], Few) for test in two] == [False, True]
+
+
 def test_degrees_of_freedom_go_with_the_number_of_patients(whole):
     entry = copy.deepcopy(whole)
     model = next(one for one in entry["models"] if one["model"] == "ancova")

@@ -34,7 +34,7 @@ def counts():
 def keep():
     """Count for everybody in scope what a large registry does not count on its pages, unless nothing changed since."""
     if is_large():
-        with watermarks.since_last("known values", _asked(), READ, often=True) as changed:
+        with watermarks.since_last("known values", _fingerprint(), READ, often=True) as changed:
             kept = cache.get(_key())
             if changed or kept is None:
                 _store()
@@ -49,6 +49,11 @@ def _key():
 def _asked():
     """A hash of the sites in scope, and of what is asked there."""
     return hashlib.sha256(f"{sorted(current().read)} {sorted(sources.offered())}".encode()).hexdigest()
+
+
+def _fingerprint():
+    """A hash of the same, and of how many rows are gone."""
+    return hashlib.sha256(f"{_asked()} {watermarks.deleted(READ)}".encode()).hexdigest()
 
 
 def _store():
