@@ -160,13 +160,18 @@ def test_what_closes_first_stands_first_and_says_why(operated, recorded, alice, 
     assert "Window closed 16 days ago; counts as missed in 10 days" in page
     assert f'href="/patients/{soon.pk}/assessments/1m/"' in page
     assert (response.context["work"]["due"], response.context["work"]["overdue"]) == (2, 1)
-    following = {soon: overdue, overdue: later}  # from a patient's page to who stands behind
+    following = {soon: overdue, overdue: later, later: soon}  # from a patient's page to who stands behind
     for patient, other in following.items():
         page = browse(alice).get(f"/patients/{patient.pk}/").content.decode()
         assert f'href="/next/?after={patient.pk}"' in page
         assert browse(alice).get(f"/next/?after={patient.pk}").url == f"/patients/{other.pk}/assessments/1m/"
-    assert browse(alice).get(f"/next/?after={later.pk}").url == "/"
     assert browse(alice).get("/next/?after=N01-9999").url == f"/patients/{soon.pk}/assessments/1m/"
+
+
+def test_whoever_waits_alone_is_followed_by_my_day(operated, recorded, alice, browse):
+    patient = operated(42)
+    recorded(patient, "preop")
+    assert browse(alice).get(f"/next/?after={patient.pk}").url == "/"
 
 
 def test_of_equally_urgent_ones_the_least_known_timepoint_stands_first(operated, recorded, alice, browse):

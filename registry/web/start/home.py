@@ -171,14 +171,15 @@ def _work(sites, plans, today):
 
 @require_safe
 def next_visit(request):
-    """To the first visit of the patient who follows `after` on My day, of the first one where `after` has none waiting;
-    to My day behind the last. So those who stand first and cannot be seen today do not keep anybody from the others."""
+    """To the first visit of the patient who follows `after` on My day, behind the last one the first again; to My day
+    where nobody else waits. So those who stand first and cannot be seen today keep nobody from the others."""
     request.access.require(Can.ENTER)
     lines = _waiting(request.access.sites_for(Can.ENTER), schedule.plans(), timezone.localdate())
     addresses = {line.visit.patient_id: line.address for line in reversed(lines)}  # of each the first line
     order = list(dict.fromkeys(line.visit.patient_id for line in lines))
     after = request.GET.get("after")
-    following = order[order.index(after) + 1 :] if after in addresses else order
+    place = order.index(after) if after in addresses else -1
+    following = order[place + 1 :] + order[: max(place, 0)]
     return redirect(addresses[following[0]] if following else "home")
 
 
