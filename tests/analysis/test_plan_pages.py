@@ -200,6 +200,18 @@ def test_a_plan_with_more_than_the_page_asks_opens_as_json(opened, more):
     assert again[part] == more[part] or again[part].items() >= more[part].items()
 
 
+@pytest.mark.parametrize("more", [{"grouping": "sex"}, {"rows": [{"variable": "assessment_date", "visit": "1m"}]}])
+def test_a_plan_of_what_the_page_does_not_show_opens_as_json(opened, more):
+    """Another grouping, the date of a visit, a cohort of elsewhere: a browser sent the first in its place."""
+    plan = plan_builder.compiled(CHOICES | {"grouping": "segment_group", "cells": ["sex"], "within": ""})
+    assert saved_and_opened(opened, plan).context["as_json"] == ""
+    if rows := more.pop("rows", None):
+        plan["comparisons"][0]["rows"] = rows
+    assert saved_and_opened(opened, plan | more).context["as_json"]
+    page = opened.post(reverse("comparison_plan_new"), CHOICES | {"cohort_name": "of_elsewhere", "act": "check"})
+    assert page.status_code == 422 and ("of_elsewhere", "of_elsewhere", True) in page.context["cohorts"]
+
+
 def test_what_is_chosen_and_not_offered_is_kept(opened):
     """Covariates at a visit after surgery, or of the plan's own variables, of which no list tells."""
     plan = plan_builder.compiled(SECTIONED)

@@ -201,7 +201,7 @@ def choices_of(plan):
     try:
         given = _guessed(plan)
         again = compiled(given)
-        if any(again.get(part) != _shape(plan, part) for part in _SHAPED) or _loses(plan, again):
+        if any(again.get(part) != _shape(plan, part) for part in _SHAPED) or _loses(plan, again) or _is_unseen(given):
             return None
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
@@ -217,6 +217,20 @@ def _loses(plan, again):
     """Whether a part of a plan that the page does not ask, such as `as_of`, is another in what the page would make."""
     was, made = (plans.from_json(one).to_json() for one in (plan, again))
     return any(made.get(part) != was.get(part) for part in (made.keys() | was.keys()) - _OF_THE_FORM)
+
+
+def _is_unseen(given):
+    """Whether choices are among those that the page does not show: a browser would not send them back."""
+    own = [variable for number in numbers_of(given, "item") if (variable := recoding.variable_of(given, number))]
+    columns, cells = [code for code, _label in visits()], set()
+    for name, source in (sources.offered() | recoding.kinds(own)).items():
+        cells |= {f"{name}@{code}" for code in columns} if source.at_visit else {name}
+    repeats = {choice for _title, choices in repeated.offered(()) for choice, _label, _chosen in choices}
+    return (
+        given["grouping"] not in (NAMED, SEGMENTS, EVERYBODY)
+        or not cells - {"assessment_date"} >= set(given["cells"])
+        or not repeats >= set(given["repeats"])
+    )
 
 
 def _shape(plan, part):

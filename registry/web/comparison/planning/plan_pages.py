@@ -189,7 +189,7 @@ def _offered(given, as_json):
     return {
         "given": given,
         "as_json": as_json,
-        "cohorts": _ticked(cohorts_offered(), [given.get("cohort_name", cohorts.ALL.name)]),
+        "cohorts": _with_chosen(cohorts_offered(), [given.get("cohort_name", cohorts.ALL.name)]),
         "snapshots": Snapshot.objects.order_by("-created_at"),
         "groupings": _groupings(given),
         "groups": [_group(given, number, offered) for number in range(1, groups + 1)],
@@ -283,6 +283,11 @@ def _ticked(pairs, chosen):
     return [(code, label, code in chosen) for code, label in pairs]
 
 
+def _with_chosen(pairs, chosen):
+    """The pairs, and what is chosen beside them: a browser sends back what it is shown alone."""
+    return _ticked([*pairs, *((code, code) for code in chosen if code not in dict(pairs))], chosen)
+
+
 def _groupings(given):
     choices = [
         (NAMED, _("Groups that you name here")),
@@ -348,8 +353,7 @@ def _covariates(offered, chosen):
         for source in fits
         if source.name not in ("followup_months", "died")
     ]
-    more = [(code, code) for code in chosen if code not in dict(pairs)]  # a browser sends back what it is shown
-    return _ticked([*pairs, *more], chosen)
+    return _with_chosen(pairs, chosen)
 
 
 def _tests(kind, given):
