@@ -70,6 +70,8 @@ def test_a_form_is_made_in_the_browser(ada, browsed):
     tried = browsed(ada, "post", "own_instrument_preview", "grip", data={"grip_kg": "31"})
     assert tried.status_code == 422 and "Hand needs a value" in tried.content.decode()
     assert browsed(ada, "post", "own_instrument", "grip", data={"down": "1"}).status_code == 302
+    endless = {"title_en": "Grip", "record": "assessment", "down": "9" * 5000}
+    assert browsed(ada, "post", "own_instrument", "grip", data=endless).status_code == 302
     assert browsed(ada, "get", "own_instrument_publish", "grip").status_code == 200
     published = browsed(ada, "post", "own_instrument_publish", "grip", data={"note": "grip"})
     assert published.get("Location") == "/study/instruments/"
