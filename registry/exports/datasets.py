@@ -267,13 +267,10 @@ class _Maker:
         if not self.source.own_records:
             return
         for number, form in enumerate(self._repeats_chosen()):
-            numbered = (
-                f"(SELECT *, row_number() OVER (PARTITION BY patient_id ORDER BY id) AS n "  # no item can be called so
-                f"FROM {self.source.own_records} WHERE form = '{form.code}')"
-            )
+            numbered = file_formats.numbered_records(self.source.own_records, f"'{form.code}'")
             for place in range(1, min(self.records.get(form.code, 0), MOST_BESIDE) + 1):
                 alias = f"r{number}_{place}"
-                joins.append(f"LEFT JOIN {numbered} AS {alias} ON {alias}.patient_id = t.patient_id "
+                joins.append(f"LEFT JOIN ({numbered}) AS {alias} ON {alias}.patient_id = t.patient_id "
                              f"AND {alias}.n = {place}")  # fmt: skip
                 for variable in filter(None, self._extras((form,), alias, file_formats.ASSESSMENTS)):
                     label = Label("{variable}, record {n}", "{variable}（{n}件目）")

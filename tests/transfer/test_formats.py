@@ -356,6 +356,11 @@ def test_odm_is_valid_and_holds_every_answer(package):
 
 def test_odm_holds_what_xml_would_read_as_its_own():
     (units,) = odm._units(['"<5>" & ½'])
+    (event,) = [odm._event("SE.x", Label("a\x0bb", "い\x0bろ"), "No", "Common", [])]
+    assert event.get("Name") == "a\ufffdb" and [text.text for text in event.iter("TranslatedText")] == [
+        "a\ufffdb",
+        "い\ufffdろ",
+    ]
     assert etree.fromstring(etree.tostring(units)).find("MeasurementUnit").get("OID") == 'MU."<5>" & ½'
     group = etree.Element("ItemGroupData")
     odm._add_item(group, SimpleNamespace(name="note"), "a\x0bb\n<c>\U0001f9b4", None)

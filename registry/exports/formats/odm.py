@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from lxml import etree
-from lxml.builder import E
+from lxml.builder import ElementMaker
 
 from registry.analysis.running.versions import product_version
 from registry.instruments import catalogue
@@ -36,6 +36,23 @@ ENDS = FOLLOW_UP_ENDS.name  # not there in the oldest snapshots
 DATA_TYPES = {"integer": "integer", "number": "float", "code": "text", "date": "date", "text": "text"}
 OF_KINDS = {"partial_date": "partialDate", "time": "partialTime"}  # by kind of item, where ODM knows more than ours
 EVERY = 500  # patients between two signs of progress
+
+
+def _writable(text):
+    """A text without what XML 1.0 has no character for: U+FFFD stands there."""
+    return text if text.isprintable() else UNWRITABLE.sub("\ufffd", text)
+
+
+def _set_text(element, text):
+    element.text = _writable(text)
+
+
+def _set_attributes(element, attributes):
+    for name, value in attributes.items():
+        element.set(name, _writable(value))
+
+
+E = ElementMaker(typemap={str: _set_text, dict: _set_attributes})  # labels and units are what somebody typed
 
 
 def odm(archive, part):
@@ -355,6 +372,4 @@ def _add_item(group, item, value, reason):
 
 
 def _written(value):
-    if isinstance(value, str):
-        return value if value.isprintable() else UNWRITABLE.sub("\ufffd", value)
-    return repr(value) if isinstance(value, float) else str(value)
+    return _writable(value) if isinstance(value, str) else repr(value) if isinstance(value, float) else str(value)

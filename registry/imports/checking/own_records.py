@@ -4,7 +4,7 @@ from registry.imports.checking.comparing import first_rows
 from registry.imports.checking.staging import stage
 from registry.imports.report import Finding
 from registry.instruments.base import Label
-from registry.services.files.file_formats import RECORD, column_of
+from registry.services.files.file_formats import RECORD, column_of, numbered_records
 
 UNKNOWN = Label(
     "The patient has no record {v} of this form. Leave the number empty for a new record.",
@@ -80,10 +80,8 @@ def _take_places(cursor, file, values, places, condition):
     """Give rows the number of the record that is the patient's first, second, …, where no other row has it."""
     cursor.execute(
         f"""
-        WITH placed AS (SELECT * FROM unnest(%(lines)s::int[], %(places)s::int[]) AS u (line, n)), stored AS (
-            SELECT *, row_number() OVER (PARTITION BY patient_id ORDER BY id) AS n  -- no item can be called so
-            FROM {file.table} WHERE form = %(form)s
-        )
+        WITH placed AS (SELECT * FROM unnest(%(lines)s::int[], %(places)s::int[]) AS u (line, n)),
+             stored AS ({numbered_records(file.table, "%(form)s")})
         UPDATE {stage(file)} AS s SET id = of_place.id FROM (
             SELECT s.line, t.id FROM placed JOIN {stage(file)} AS s USING (line)
             JOIN stored AS t ON t.patient_id = s.patient_id AND t.n = placed.n

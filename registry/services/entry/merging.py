@@ -6,6 +6,7 @@ Until the next entry in `kept` the merge can be taken back: the copies are marke
 replaced counts again.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,10 +82,11 @@ PARTICIPATION = (
 )
 ANOTHER_END = Label("an end of follow-up that is another than here", "異なる内容の追跡終了")
 CHOOSE = Label("Both have it: choose which one stays.", "両方にあります。残すほうを選んでください。")
+log = logging.getLogger(__name__)
+
 MISFIT = Label(
-    "What would stay does not fit together: the database refused it ({name}). Choose otherwise, or correct one of them "
-    "first.",
-    "残す値どうしが矛盾するため、登録できません（{name}）。別の選択をするか、先に修正してください。",
+    "What would stay does not fit together: the database refused it. Choose otherwise, or correct one of them first.",
+    "残す値どうしが矛盾するため、登録できません。別の選択をするか、先に修正してください。",
 )
 ENTERED_SINCE = Label(
     "Something has been entered since the merge: it can no longer be taken back as a whole.",
@@ -244,8 +246,8 @@ def merge(
             with transaction.atomic():
                 return _carried_out(kept, merged, comparison, taken, reason)
         except (IntegrityError, ValidationError) as error:
-            name = constraints.broken(error)
-            raise InvalidAnswers({"": [MISFIT.format(name=name)]}) from None
+            log.warning("merge refused: %s", constraints.broken(error))
+            raise InvalidAnswers({"": [MISFIT]}) from None
 
 
 def _left_behind(kept: Patient, merged: Patient) -> Label | None:

@@ -134,6 +134,17 @@ def reason_item(name: str, label: Any) -> Item:
     return Item(name=name + MISSING_SUFFIX, label=title, kind="code", choices=MISSING_CHOICES, required=False)
 
 
+def numbered_records(table: str, form: str) -> str:
+    """SQL of a repeating form's rows of `table`, with `n`: which of the patient's it is, in order of entry.
+
+    Files that have them side by side count so, out and in; no item can be called `n`.
+
+    form  SQL of the form's code
+    """
+    numbers = "row_number() OVER (PARTITION BY patient_id ORDER BY id) AS n"
+    return f"SELECT *, {numbers} FROM {table} WHERE form = {form}"
+
+
 def column_of(name: str) -> str:
     """The database column of the file's column `name`, quoted."""
     return f'"{STORED_AS.get(name, name)}"'

@@ -21,7 +21,7 @@ from registry.services.monitoring import safety
 from registry.services.monitoring.safety import Wanted
 from registry.services.protocol import publishing
 from registry.web.shared import wording
-from registry.web.shared.lookup import page_in
+from registry.web.shared.lookup import COUNTED, counted, last_page, page_in
 from registry.web.shared.transfers import csv_answer
 from sites import audit
 from sites.confirming import confirmed
@@ -30,7 +30,6 @@ from sites.tenancy.access import Can
 from sites.tenancy.scope import current, entered
 
 PAGE = 50
-COUNTED = 10_000
 CHUNK = 1000
 SHOWN = (
     "kind", "onset_date", "ae_end_date", "ae_seriousness", "ae_relatedness", "ae_expectedness", "ae_outcome",
@@ -45,8 +44,8 @@ def safety_listing(request):
     request.access.require(Can.READ)
     wanted, in_address = _wanted(request.GET)
     rows = safety.listing(request.access, wanted)
-    count = rows.order_by()[: COUNTED + 1].count()
-    last = max(1, -(-min(count, COUNTED) // PAGE))
+    count = counted(rows)
+    last = last_page(count, PAGE)
     number = page_in(request.GET.get("page"), last)
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)).order_by("code"))
     return render(

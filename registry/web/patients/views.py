@@ -39,11 +39,15 @@ from registry.web.reading import timeline
 from registry.web.shared import identified, questions, tags, wording
 from registry.web.shared.filters import Filter, chips, codes
 from registry.web.shared.lookup import (
+    COUNTED,
     assessments_of,
+    counted,
     form_state,
     identifying_patient_of,
+    last_page,
     names_of,
     number_in,
+    page_in,
     patient_of,
 )
 from registry.web.shared.patient_head import facts
@@ -52,7 +56,6 @@ from sites.models import Site
 from sites.tenancy.access import Can
 
 PAGE = 50
-COUNTED = 10_000  # a list is counted up to here: nobody reads further, and counting a million rows takes seconds
 LEGEND = ("empty", "due", "overdue", "missed", "draft", "complete", "verified", "locked")
 ORDERS = {
     "patient_id": gettext_lazy("Patient"),
@@ -95,13 +98,6 @@ def _narrowed(rows, chosen, query, by_identifier):
     return rows
 
 
-def _page_number(request, last):
-    try:
-        return min(max(int(request.GET.get("page", 1)), 1), last)
-    except ValueError:
-        return 1
-
-
 @require_safe
 def patient_list(request):
     """The patients that the person may see, 50 a page; the number of queries does not depend on how many.
@@ -116,14 +112,14 @@ def patient_list(request):
     identified_on = identified.is_shown(request)
     by_identifier = known_patients.search(request.access, request.GET.get("q", "").strip()) if identified_on else []
     matching = _narrowed(Patient.objects.visible_to(request.access), chosen, query, by_identifier)
-    count = matching.order_by()[: COUNTED + 1].count()
+    count = counted(matching)
     if count == 1 and query and ("find" in request.GET or matching.filter(pk__in=[query, *by_identifier]).exists()):
         return redirect("patient", matching.get().pk)
 
     order = request.GET.get("sort", "patient_id")
     order = order if order.lstrip("-") in ORDERS else "patient_id"
-    last = max(1, -(-min(count, COUNTED) // PAGE))
-    number = _page_number(request, last)
+    last = last_page(count, PAGE)
+    number = page_in(request.GET.get("page"), last)
     ordering = [order] if order.lstrip("-") == "patient_id" else [order, "patient_id"]
     rows = list(matching.select_related("site").order_by(*ordering)[(number - 1) * PAGE : number * PAGE])
 

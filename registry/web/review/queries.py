@@ -28,7 +28,7 @@ from registry.services.seen import Unseen
 from registry.web.review.query_filters import Filters, choices, found, sites_of
 from registry.web.review.query_words import lines
 from registry.web.shared import seen_words, wording
-from registry.web.shared.lookup import page_in, patient_of
+from registry.web.shared.lookup import COUNTED, counted, last_page, page_in, patient_of
 from registry.web.shared.patient_head import facts
 from registry.web.shared.record_words import form_label, form_url, item_label, visit_labels
 from registry.web.shared.transfers import csv_answer
@@ -38,7 +38,6 @@ from sites.tenancy.scope import current, entered
 
 PAGE = 50
 BESIDE = ("site", "own_record")  # what a line reads beside its query
-COUNTED = 10_000
 CHUNK = 1000
 
 
@@ -74,8 +73,8 @@ def query_list(request):
     _require_part(request.access)
     filters = Filters.of(request.GET)
     rows = found(request.access, filters)
-    count = rows.order_by()[: COUNTED + 1].count()
-    last = max(1, -(-min(count, COUNTED) // PAGE))
+    count = counted(rows)
+    last = last_page(count, PAGE)
     number = page_in(request.GET.get("page"), last)
     shown = lines(rows.select_related(*BESIDE).order_by("raised_at", "pk")[(number - 1) * PAGE : number * PAGE])
     now, parameters = timezone.now(), filters.as_address()

@@ -23,14 +23,13 @@ from registry.services.review.soft_checks import Form
 from registry.services.seen import Unseen
 from registry.web.review.signing import known_form
 from registry.web.shared import seen_words, wording
-from registry.web.shared.lookup import names_of, page_in, patient_of
+from registry.web.shared.lookup import COUNTED, last_page, names_of, page_in, patient_of
 from registry.web.shared.patient_head import facts
 from registry.web.shared.record_words import form_label, form_url, item_label, visit_labels
 from sites.models import Site
 from sites.tenancy.access import Can
 
 PAGE = 50
-COUNTED = 10_000
 
 
 @require_safe
@@ -47,7 +46,7 @@ def to_verify(request):
             f"SELECT count(*) FROM (SELECT FROM ({forms_left}) AS f LIMIT {COUNTED + 1}) AS counted", parameters
         )
         count = cursor.fetchone()[0]
-        last = max(1, -(-min(count, COUNTED) // PAGE))
+        last = last_page(count, PAGE)
         number = page_in(request.GET.get("page"), last)
         cursor.execute(
             f"SELECT * FROM ({forms_left}) AS f ORDER BY patient_id, place, form LIMIT {PAGE} "

@@ -10,6 +10,8 @@ from registry.services.follow_up import schedule
 from sites.models import User
 from sites.tenancy.access import Can
 
+COUNTED = 10_000  # a list is counted up to here: nobody reads further, and counting a million rows takes seconds
+
 
 def number_in(text, digits=17):
     """The whole number that an address or a field says; None for anything else, and for one too long for any id."""
@@ -19,6 +21,16 @@ def number_in(text, digits=17):
 def page_in(text, last):
     """The number of a list's page that an address says, from 1 to `last`."""
     return min(max(number_in(text, 8) or 1, 1), last)
+
+
+def counted(rows):
+    """How many rows a list has, counted to one more than COUNTED."""
+    return rows.order_by()[: COUNTED + 1].count()
+
+
+def last_page(count, size):
+    """The last page of `size` rows of a list that was `counted`; the first where it is empty."""
+    return max(1, -(-min(count, COUNTED) // size))
 
 
 def patient_of(request, patient_id):

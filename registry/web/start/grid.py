@@ -24,12 +24,11 @@ from registry.services.follow_up import schedule, visits
 from registry.services.review import form_states
 from registry.web.shared import tags, wording
 from registry.web.shared.filters import Filter, codes
-from registry.web.shared.lookup import form_state
+from registry.web.shared.lookup import COUNTED, form_state
 from sites.models import Site
 from sites.tenancy.access import Can
 
 PAGE = 50
-COUNTED = 10_000  # as in the list of patients: counting further takes longer than it helps
 UNSCHEDULED = "u"  # the column of the visits outside a patient's plan
 LEGEND = tuple(tags.STATES)
 PLANNED_STATES = ("due", "overdue", "missed")  # what only the schedule says
