@@ -20,7 +20,7 @@ from registry.services.files import file_formats
 from registry.services.monitoring import safety
 from registry.services.monitoring.safety import Wanted
 from registry.services.protocol import publishing
-from registry.web.shared import wording
+from registry.web.shared import identified, wording
 from registry.web.shared.lookup import COUNTED, counted, last_page, page_in
 from registry.web.shared.transfers import csv_answer
 from sites import audit
@@ -35,6 +35,8 @@ SHOWN = (
     "kind", "onset_date", "ae_end_date", "ae_seriousness", "ae_relatedness", "ae_expectedness", "ae_outcome",
     "ae_ctcae_grade", "clavien_dindo", "ae_meddra_code",
 )  # fmt: skip
+ON_WIDE_SCREENS = {"ae_end_date", "ae_relatedness", "ae_expectedness", "ae_ctcae_grade", "ae_meddra_code"}
+DAYS = {"onset_date", "ae_end_date"}
 NOTICES = ("people_told", "mails_sent", "acknowledged", "mails_failing")
 
 
@@ -48,17 +50,21 @@ def safety_listing(request):
     last = last_page(count, PAGE)
     number = page_in(request.GET.get("page"), last)
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)).order_by("code"))
+    lines = [_line(event) for event in safety.with_notices(rows[(number - 1) * PAGE : number * PAGE])]
+    waiting = [(notice, _line(notice.event)) for notice in safety.to_acknowledge(request.access)]
+    numbers = [line["event"].patient_id for line in lines] + [notice.patient_id for notice, _told in waiting]
     return render(
         request,
         "monitoring/safety.html",
         {
-            "rows": [_line(event) for event in safety.with_notices(rows[(number - 1) * PAGE : number * PAGE])],
-            "heads": [wording.words(catalogue.item(name).label) for name in SHOWN],
+            "rows": lines,
+            "identified": identified.beside(request, numbers),
+            "heads": [(wording.words(catalogue.item(name).label), name in ON_WIDE_SCREENS) for name in SHOWN],
             "filters": [_filter(name, request.GET.get(name, "")) for name in safety.FILTERS],
             "sites": sites if len(sites) > 1 else [],
             "sent": request.GET,
             "query": urlencode(in_address),
-            "waiting": [(notice, _line(notice.event)) for notice in safety.to_acknowledge(request.access)],
+            "waiting": waiting,
             "count": count,
             "many": count > COUNTED,
             "counted": COUNTED,
@@ -103,7 +109,10 @@ def _line(event):
     return {
         "event": event,
         "serious": event.ae_seriousness in safety.SERIOUS,
-        "cells": [wording.shown(catalogue.item(name), getattr(event, name)) for name in SHOWN],
+        "cells": [
+            (wording.shown(catalogue.item(name), getattr(event, name)), name in ON_WIDE_SCREENS, name in DAYS)
+            for name in SHOWN
+        ],
     }
 
 

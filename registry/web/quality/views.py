@@ -170,7 +170,7 @@ def _numbers(sites, found):
         if lines:
             unusual = [line["site"].code for line in lines if line["digits_unusual"] or line["variance_unusual"]]
             label = wording.words(catalogue.item(name).label)
-            tables.append((label, catalogue.item(name).unit, unusual, cells.rows(_number_rows(lines))))
+            tables.append((label, wording.unit(catalogue.item(name).unit), unusual, cells.rows(_number_rows(lines))))
     return tables
 
 

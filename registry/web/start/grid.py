@@ -22,7 +22,7 @@ from registry.models import Assessment, Patient, QueryForm, State
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.review import form_states
-from registry.web.shared import tags, wording
+from registry.web.shared import identified, tags, wording
 from registry.web.shared.filters import Filter, codes
 from registry.web.shared.lookup import COUNTED, form_state
 from sites.models import Site
@@ -56,7 +56,7 @@ def grid(request):
     due = request.GET.get("due") == "1"
     parameters = chosen | ({"q": query} if query else {}) | ({"due": "1"} if due else {})
     after = request.GET.get("after", "")[:40]
-    search = _Search(sites, plans, today, query, chosen, due)
+    search = _Search(sites, plans, today, query, chosen, due, identified.search(request, query))
     ids, more = search.page(after)
     if form := chosen.get("form"):
         columns = [column for column in columns if column.code == form]
@@ -65,6 +65,7 @@ def grid(request):
         "more": f"?{urlencode(parameters | {'after': ids[-1]})}" if more else "",
         "columns": columns,
         "several_sites": len(sites) > 1,
+        "identified": identified.beside(request, ids),
     }
     if request.GET.get("part") == "rows" and "HX-Request" in request.headers:
         return render(request, "start/grid_rows.html", shown)
@@ -110,14 +111,15 @@ def _filters(request, sites, columns):
 class _Search:
     """Numbers of the patients that the filters let through, in order. Everything typed goes in as a parameter."""
 
-    def __init__(self, sites, plans, today, query, chosen, due):
+    def __init__(self, sites, plans, today, query, chosen, due, by_identifier):
         wanted = [site.pk for site in sites if chosen.get("site") in (None, site.code)]
         self.parameters = {"sites": wanted, "site": wanted[0] if wanted else 0}
         # Of one site the rows come in order from the index; of several, from the primary key's.
         self.conditions = ["p.site_id = %(site)s" if len(wanted) == 1 else "p.site_id = ANY (%(sites)s)"]
         self.plans, self.today = plans, today
         if query:
-            self._add("p.patient_id ILIKE %(like)s", like=f"%{_unmeant(query)}%")
+            alike = {"like": f"%{_unmeant(query)}%", "by_identifier": by_identifier}
+            self._add("p.patient_id ILIKE %(like)s OR p.patient_id = ANY (%(by_identifier)s)", **alike)
         form, state = chosen.get("form", ""), chosen.get("state", "")
         if state:
             self._add(self._in_state(state, form), form=form, state=state)

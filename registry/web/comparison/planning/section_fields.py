@@ -16,7 +16,7 @@ from registry.analysis.design.errors import refusal
 from registry.analysis.design.methods import ADJUSTMENTS
 from registry.analysis.design.variables import sources
 from registry.analysis.sections.showing import texts
-from registry.instruments.base import Label
+from registry.instruments.base import Label, half_width_number
 
 MOST = 12  # of a kind of section, on the page
 CHOICE, SEVERAL, NUMBER, NUMBERS, CODES, TICK, TEXT = "choice", "several", "number", "numbers", "codes", "tick", "text"
@@ -53,7 +53,7 @@ class Field:
 
 def number(text):
     """12 or 0.2 as typed. Refused says what is no number."""
-    text = unicodedata.normalize("NFKC", text).replace("−", "-").strip()
+    text = half_width_number(unicodedata.normalize("NFKC", text).replace("−", "-").strip())
     if not re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", text):
         raise refusal(
             "“{text}” is no number; such as 12 or 0.2",
