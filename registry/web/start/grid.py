@@ -90,7 +90,10 @@ def grid(request):
 
 def _columns(plans):
     own = [Column(code, *[str(QueryForm(code).label)] * 2) for code in FINISHED_FORMS]
-    planned = [Column(timepoint.code, wording.words(timepoint.label), timepoint.code) for timepoint in plans.timepoints]
+    planned = [
+        Column(timepoint.code, wording.words(timepoint.label), wording.short_visit(timepoint.code))
+        for timepoint in plans.timepoints
+    ]
     return [*own, *planned, Column(UNSCHEDULED, _("Unscheduled"), _("Unsch."))]
 
 
