@@ -124,7 +124,7 @@ def unsigned(
 
 def first_signable(site_ids: Iterable[int], *, limit: int, offset: int = 0) -> list[str]:
     """Numbers of the patients who come first in the list of `unsigned`: those who can be signed and have no query."""
-    wanted = {"sites": list(site_ids), "limit": limit, "offset": offset, "until": offset + limit}
+    wanted: dict[str, Any] = {"sites": list(site_ids), "limit": limit, "offset": offset, "until": offset + limit}
     with connection.cursor() as cursor:
         cursor.execute(FIRST.replace("OF_THESE", OF_SITES), wanted)
         return [patient for (patient,) in cursor.fetchall()]
