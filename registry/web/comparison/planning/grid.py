@@ -50,7 +50,7 @@ class Grid:
         return some and {"title": text(some[0].title), "rows": self._rows(some)}
 
     def _by_title(self):
-        by_title: dict[str, list] = {}
+        by_title = {}
         for source in sources.offered().values():
             if source.name != sources.DAY_OF_VISIT.name:
                 by_title.setdefault(source.title.en, []).append(source)

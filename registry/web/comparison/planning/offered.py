@@ -31,7 +31,7 @@ def text(label):
 
 
 def _by_title(some):
-    titled: dict[str, list] = {}
+    titled = {}
     for one in some:
         titled.setdefault(text(one.title), []).append((one.name, text(one.label)))
     return list(titled.items())

@@ -94,7 +94,7 @@ def own_visits(given):
 def own_variables(given):
     """{name: Variable} of those that the plan declares, without those that do not fit yet."""
     known = (*own_visits(given), plan_visits.from_json(LAST))
-    read: dict[str, declared.Variable] = {}
+    read = {}
     for one in _readable(
         design_fields.VARIABLES, given, lambda data: declared.from_json(data, declared.Variables(read.values(), known))
     ):
@@ -117,7 +117,7 @@ def _is_of(name, kind, number):
 
 def compared(given):
     """{name: Source or Variable} of what the grid offers, in its order: the plan's own, then by instrument."""
-    by_title: dict[str, dict] = {}
+    by_title = {}
     for source in sources.offered().values():
         if source.name != sources.DAY_OF_VISIT.name:
             by_title.setdefault(source.title.en, {})[source.name] = source
@@ -195,7 +195,7 @@ def groups_of(given):
 
 
 def _named(given):
-    steps: dict[int, list] = {}
+    steps = {}
     for step in design_fields.STEPS.entries(given):
         steps.setdefault(step.pop("group", 1), []).append(step)
     groups = {number: _group(given, number, steps.pop(number, [])) for number in numbers_of(given, "name")}
@@ -215,7 +215,7 @@ def _group(given, number, further):
     if not (name or levels_chosen or cohort or further):
         return None
     steps = [{"step": step.code, **step.parameters} for step in _steps_of(cohort)] if cohort else []
-    by_variable: dict[str, list] = {}
+    by_variable = {}
     for level in levels_chosen:
         variable, _colon, code = level.rpartition("=")
         by_variable.setdefault(variable, []).append(code)

@@ -99,7 +99,7 @@ def _of_ticked(ticked, variables, given):
         "pairs": "1" if "pairs" in ticked else "",
     }
     kinds = {name: one.kind for name, one in plan_builder.compared(given).items()}
-    of_kind: dict[str, list] = {}
+    of_kind = {}
     for row in _between(ticked):
         of_kind.setdefault(kinds[row["variable"]], []).append(row)
     if "events" in ticked:
@@ -122,7 +122,7 @@ def _between(ticked):
 def _own_rows(given, ticked):
     """The rows of the tables of ticks that have a test of their own."""
     kinds = {name: one.kind for name, one in plan_builder.compared(given).items()}
-    own: dict[tuple, dict] = {}
+    own = {}
     for row in _between(ticked):
         usual = {part: given.get(f"{part}_{kinds[row['variable']]}", "") for part in ("test", "effect")}
         if "pairwise" in row or any(row.get(part, "") != usual[part] for part in usual):
@@ -164,7 +164,7 @@ def _by_tables(plan):
     given, told = _of_all(plan)
     given |= {"cells": [], "events": [], "repeats": []}
     given |= _entries(design_fields.VARIABLES, told.pop("variables", []))
-    rows: list[dict] = []
+    rows = []
     given |= _tables(told.pop("comparisons", []), rows)
     return _rest(given, told, rows)
 

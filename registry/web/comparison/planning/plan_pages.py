@@ -6,6 +6,7 @@ For those who may compare; to everyone else none of these addresses exists.
 import hashlib
 import json
 import re
+from dataclasses import replace
 from uuid import UUID
 
 from django.contrib import messages
@@ -181,7 +182,7 @@ def _as_saved(plan):
         except ValueError:  # of what is no longer collected
             continue
         if plan_choices.same(plan, kept):
-            return kept
+            return replace(kept, note=plan.note)
     return plan
 
 
