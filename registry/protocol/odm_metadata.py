@@ -140,7 +140,7 @@ class _Forms:
         cells = dict.fromkeys(redcap.COLUMNS, "") | {"name": variable, "form": form, "label": _label(item)}
         cells |= {column: _own(item, name) for column, name in ATTRIBUTES.items()}
         kind = _own(item, "FieldType")
-        listed = self.lists.get(next((own.get("CodeListOID") for own in item.iter("{*}CodeListRef")), None))
+        listed = self.lists.get(next((own.get("CodeListOID") for own in item.iter("{*}CodeListRef")), ""))
         if kind:
             cells["type"] = TYPES.get(kind, kind)
             cells["validation"] = VALIDATIONS.get(cells["validation"], cells["validation"])

@@ -216,7 +216,8 @@ PROJECT = """<?xml version="1.0" encoding="UTF-8"?>
 <TranslatedText>Pain</TranslatedText></Question></ItemDef>
 <ItemDef OID="visit_complete" redcap:Variable="visit_complete" redcap:FieldType="select"/>
 <CodeList OID="margin.choices"><CodeListItem CodedValue="0"><Decode><TranslatedText>R0, clear</TranslatedText></Decode>
-</CodeListItem><CodeListItem CodedValue="1"><Decode><TranslatedText>R1</TranslatedText></Decode></CodeListItem></CodeList>
+</CodeListItem>
+<CodeListItem CodedValue="1"><Decode><TranslatedText>R1</TranslatedText></Decode></CodeListItem></CodeList>
 <CodeList OID="bones.choices" redcap:CheckboxChoices="1, Rib | 2, Pelvis"/></MetaDataVersion></Study>
 <ClinicalData><SubjectData SubjectKey="1"/><SubjectData SubjectKey="2"/></ClinicalData></ODM>
 """
