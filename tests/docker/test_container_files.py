@@ -127,7 +127,8 @@ print(__version__, "registry.embedded" in sys.modules, "psutil" in sys.modules)
 
 def files_of_the_image():
     """The project's files that `COPY . .` takes, as Dockerfile.dockerignore has it."""
-    kept = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split("\n")
+    command = ["git", "ls-files"]
+    kept = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.splitlines()
     taken, left_out = [], []
     for line in (DOCKER / "Dockerfile.dockerignore").read_text().split():
         (taken if line.startswith("!") else left_out).append(line.lstrip("!") + "/")
