@@ -72,6 +72,7 @@ def import_files(
     tell=lambda share, stage: None,
     look=lambda cursor, file: None,
     places=None,
+    leave_out=False,
 ):
     """Import the registry's files (`file_formats.files`) of `folder` (a Path, or name of a file → `reading.Rows`), as
     many as there are.
@@ -86,6 +87,7 @@ def import_files(
     seen          `Report.seen` of the dry run that somebody looked at: refused if what would change is not the same
     tell          called with the share done (0 to 1) and the name of the stage that begins
     look          called with each file before its rows are stored: `touched(file)` is filled
+    leave_out     answers that other answers hide are left out and told; otherwise they are refused
     places        name of a repeating form's file → line → which of the patient's records a row without a number is
     Returns a Report. Unless `report.stored`, nothing was written. The caller has checked that the
     person may import.
@@ -104,7 +106,7 @@ def import_files(
             work = _Work(given, files, report, reason, dry_run, create_sites, today or timezone.localdate())
             work.within = within
             work.partial, work.seen, work.tell, work.look = partial, seen, tell, look
-            work.identifies, work.places = identifies, places or {}
+            work.identifies, work.places, work.leave_out = identifies, places or {}, leave_out
             work.run()
             if dry_run or not report.acceptable:
                 transaction.set_rollback(True)
@@ -260,7 +262,12 @@ class _Work:
 
     def _store(self, cursor, staged):
         report = self.report
+        patients = next((file for file in self.files if file == file_formats.PATIENTS), None)
         for file in self.files:
+            if self.leave_out:
+                stage = staged[file.name]
+                gone = comparing.leave_out_not_asked(cursor, file, stage.absent, patients, report.warnings)
+                staged[file.name] = replace(stage, rows=stage.rows - gone)
             self._compare(cursor, file, staged[file.name])
         if not self._is_as_seen():
             report.errors.add(Finding("", None, "", "", CHANGED_SINCE))

@@ -366,10 +366,8 @@ class _Conversion:
             if self.from_1904 and kind == "n" and item.kind == "date" and text.isdigit():
                 text = str(int(text) + DAYS_TO_1904)
             understood = self._of_item(target, item, text, kind)
-            if item.kind in ("integer", "decimal") and typed.shows_another(cell):
-                note = notations.SHOWN_OTHERWISE.format(v=understood.text)
-                return _Understood(understood.text, note=note)
-            return understood
+            note = typed.otherwise_of(item, cell)
+            return _Understood(understood.text, note=note) if note else understood
         except InvalidValue as error:
             return _Understood(fault=error.reason)
 

@@ -17,7 +17,7 @@ from registry.services.review.soft_checks import answer_of, form_of_repeat, kind
 
 def _checks_of(file):
     """The soft checks that speak about a row of `file`, alone or with its patient."""
-    every = [*checks.SOFT_CHECKS, checks.outside_window(schedule.plans())]
+    every = [*checks.SOFT_CHECKS, *checks.of_visits(schedule.plans())]
     lacking = catalogue.current().extra_names.difference(file.columns)  # extras that the file does not bring
     every = [check for check in every if not lacking.intersection(check.items)]
     every = [check for check in every if check.name not in BIRTH_WARNINGS and _file_of(check) == file]

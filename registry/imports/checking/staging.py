@@ -62,7 +62,7 @@ class Cleaned(dict):
         self.item, self.today = item, today
         self.full_width = {}  # text typed in full width → the value that it was taken for
         self.without_time = {}  # what a sheet shows of a day with a time → the day
-        self.otherwise = {}  # what a sheet shows of a number → another number, which the cell holds
+        self.otherwise = {}  # what a sheet shows of a number that is another → what is told of it
 
     def __missing__(self, text):
         raw = file_formats.unguarded(text) if self.item.kind == "text" else text
@@ -74,8 +74,8 @@ class Cleaned(dict):
                 if had_time:
                     self.without_time[typed.shown(text)] = raw
         value = self.item.clean(raw, today=self.today)
-        if is_typed and self.item.kind in ("integer", "decimal") and typed.shows_another(text):
-            self.otherwise[typed.shown(text)] = value
+        if is_typed and (note := typed.otherwise_of(self.item, text)):
+            self.otherwise[typed.shown(text)] = note
         if self.item.kind != "text" and not (is_typed or text.isascii()):
             self.full_width[text] = value
         if len(self) < REMEMBERED:
@@ -375,13 +375,13 @@ class _Reader:
                 None,
                 memory.item.name,
                 HIDDEN if memory.item.identifying else text[:80],
-                label.format(v=HIDDEN if memory.item.identifying else shown(value)),
+                label.format(v=HIDDEN if memory.item.identifying else shown(value)) if label else value,
             )
             for memory, _ in self.cleaned
             for label, rewritten in (
                 (FULL_WIDTH, memory.full_width),
                 (notations.TIME_DROPPED, memory.without_time),
-                (notations.SHOWN_OTHERWISE, memory.otherwise),
+                (None, memory.otherwise),
             )
             for text, value in rewritten.items()
         )

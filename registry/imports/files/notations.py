@@ -341,10 +341,6 @@ OTHER_DAY = Label(
     "is a moment: {a} where it was written, {b} in the study's time zone. Write the day alone",
     "時刻付きの日時です（記録元では{a}、研究の時間帯では{b}）。日付だけを入力してください",
 )
-SHOWN_OTHERWISE = Label(
-    "is what the sheet shows; was read as {v}, which the cell holds",
-    "シートの表示です。セルの値{v}として読み取りました",
-)
 TIME_DROPPED = Label("was read as {v}: the time is not kept", "{v}として読み取りました。時刻は保存しません")
 _PARTIAL = re.compile(
     r"\d{4}([-/.年] ?(\d{1,2}|[?x]+|不明) ?月?)?年?|\d{4}[-/.年] ?(\d{1,2}|[?x]+|不明)[-/.月] "
