@@ -204,12 +204,15 @@ def cohort_of(alone):
 
 
 @pytest.fixture(autouse=True)
-def no_protocol(monkeypatch):
+def no_protocol(monkeypatch, request):
     """A protocol that a test publishes goes with the test: its columns are rolled back, and so the fields are.
 
-    Time alone makes no process ask for a newer one, or statements could not be counted on a slow machine.
+    Time alone makes no process ask for a newer one, or statements could not be counted on a slow machine. A test without
+    the database has the product's own, whatever the one before it published or read.
     """
     monkeypatch.setattr(protocol, "FRESH", float("inf"))
+    if "django_db_setup" not in request.fixturenames and not request.node.get_closest_marker("django_db"):
+        monkeypatch.setitem(protocol._known, "at", 1.0)
     yield
     if protocol.is_known():
         protocol.forget_all()
