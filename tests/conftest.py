@@ -207,8 +207,8 @@ def cohort_of(alone):
 def no_protocol(monkeypatch, request):
     """A protocol that a test publishes goes with the test: its columns are rolled back, and so the fields are.
 
-    Time alone makes no process ask for a newer one, or statements could not be counted on a slow machine. A test without
-    the database has the product's own, whatever the one before it published or read.
+    Time alone makes no process ask for a newer one, or statements could not be counted on a slow machine. Without the
+    database a test has the product's own, whatever the one before it published or read.
     """
     monkeypatch.setattr(protocol, "FRESH", float("inf"))
     if "django_db_setup" not in request.fixturenames and not request.node.get_closest_marker("django_db"):
