@@ -1,7 +1,7 @@
 """Readiness: whether this process can serve, and whether what works in the background does.
 
-`readiness()` asks the database two questions on the connection of the request, and the broker to store a word. It tells words
-only: whoever may ask it need not sign in.
+`readiness()` asks the database two questions on the connection of the request, and the broker to store a word. It
+tells words only: whoever may ask it need not sign in.
 """
 
 import time

@@ -169,7 +169,9 @@ def test_a_database_that_takes_no_changes_is_away_to_whoever_saves(committed):
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
     try:
-        eligible = dict.fromkeys(re.findall(r'name="(eligible_\w+)"', client.get("/patients/new/").content.decode()), "on")
+        eligible = dict.fromkeys(
+            re.findall(r'name="(eligible_\w+)"', client.get("/patients/new/").content.decode()), "on"
+        )
         typed = {"sex": "female", "birth_date": "1950-02-01", "consent_date": "2026-01-10"} | eligible
         answer = client.post("/patients/new/", typed)
         ready, finding = client.get("/health/ready"), answers(Looking())
