@@ -67,6 +67,10 @@ class Rows:
             cursor.execute(sql, parameters)
             return [self.instance(row) for row in cursor.fetchall()]
 
+    def where(self, condition: str, parameters: Any) -> list[Any]:
+        """Instances of the rows that `condition` (SQL, with their order and limit) finds."""
+        return self.read(f"SELECT {self.sql} FROM {self.model._meta.db_table} WHERE {condition}", parameters)
+
 
 _known: dict[Any, tuple[Any, Rows]] = {}
 

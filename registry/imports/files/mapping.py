@@ -166,6 +166,7 @@ class Mapping:
     separators  what stands before decimals (notations.POINT, COMMA); "" where nobody has said so
     numbers   numbers of a sheet name patients, as the sheet shows them
     repeats   what becomes of the rows of REDCap's repeated forms: UNSCHEDULED visits, or PASS_OVER
+    hidden    answers that other answers hide are left out and told; otherwise they are errors
     """
 
     columns: dict = field(default_factory=dict)
@@ -176,6 +177,7 @@ class Mapping:
     separators: str = ""
     numbers: bool = False
     repeats: str = ""
+    hidden: bool = False
 
     to_json = asdict
 

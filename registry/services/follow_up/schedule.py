@@ -79,10 +79,9 @@ def _plans(rows: Any) -> Plans:
 
 def labels() -> dict[Any, Label]:
     """Code to `Label` of every timepoint there is, planned or not."""
-    return {
-        code: Label(label, label_ja)
-        for code, label, label_ja in StoredTimepoint.objects.values_list("code", "label", "label_ja")
-    }
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT code, label, label_ja FROM registry_timepoint ORDER BY position, code")
+        return {code: Label(label, label_ja) for code, label, label_ja in cursor.fetchall()}
 
 
 def next_unscheduled(recorded: Any) -> int | str:

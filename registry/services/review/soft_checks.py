@@ -102,8 +102,8 @@ class Finding:
 
 
 def every_check(plan: Any) -> Any:
-    """The soft checks, that of the visits' windows by one plan or by the registry's `Plans`."""
-    return (*checks.SOFT_CHECKS, checks.outside_window(plan))
+    """The soft checks, those of the visits' dates by one plan or by the registry's `Plans`."""
+    return (*checks.SOFT_CHECKS, *checks.of_visits(plan))
 
 
 def soft_checks() -> Any:
@@ -135,7 +135,7 @@ def _unlikely(check: Any) -> Callable[..., bool]:
 
 def checks_asked(plan: Any) -> Any:
     """Those of `every_check` that speak now."""
-    return (*soft_checks(), checks.outside_window(plan))
+    return (*soft_checks(), *checks.of_visits(plan))
 
 
 @cache
