@@ -24,6 +24,7 @@ from django.utils import translation
 from registry import tasks
 from registry.demo import DEFAULT_SEED, make_cohort
 from registry.services import current_protocol as protocol
+from registry.services import standing
 from registry.services.entry import patients
 from registry.services.protocol import wording
 from sites.models import Membership, Site, User
@@ -216,6 +217,12 @@ def no_protocol(monkeypatch, request):
     yield
     if protocol.is_known():
         protocol.forget_all()
+
+
+@pytest.fixture(autouse=True)
+def schedule_read_anew(monkeypatch):
+    """Tests write visits and switches by hand, and take them back."""
+    monkeypatch.setattr(standing, "FRESH", -1)
 
 
 @pytest.fixture(autouse=True)
