@@ -35,6 +35,11 @@ def with_services():
     os.execve(sys.executable, [*services, *sys.orig_argv], os.environ | {"PYTHONPATH": str(PROJECT)})  # noqa: S606 - ours
 
 
+def pytest_xdist_auto_num_workers():
+    """One worker (`-n auto`) more than there are cores: a quarter of the time a test waits for what it started."""
+    return (os.cpu_count() or 1) + 1
+
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     own(os.environ["PYTEST_XDIST_WORKER"])
 elif "DATABASE_URL" not in os.environ:

@@ -227,8 +227,7 @@ def test_a_plans_sections_are_built_with_the_keyboard(opened):
     """Without a mouse a model is told what it is and asked only what that needs, another is added, and one removed."""
     page = opened("bob")
     page.goto("/comparison/plans/new/", timeout=60_000)  # the first time it counts everything that is collected
-    page.focus("#model summary")
-    page.keyboard.press("Enter")
+    _open(page, "model")
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
     assert page.input_value("[name=model_what_1]") == "ancova"
@@ -242,6 +241,38 @@ def test_a_plans_sections_are_built_with_the_keyboard(opened):
     _press(page, "#model button[value=model_1]")
     assert page.evaluate("document.activeElement.value") == "model"
     assert page.input_value("[name=model_what_1]") == "" and page.input_value("[name=model_what_2]") == "repeated"
+    # A visit by a rule, and the days between two dates: each is asked what it needs, and says what is known of it.
+    _open(page, "visit")
+    _typed(page, "ArrowDown", "ArrowDown", "ArrowDown", "Tab", "365", "Tab", "60")
+    _press(page, "#visit button[name=more]")
+    assert page.input_value("[name=visit_what_1]") == "nearest" and page.input_value("[name=visit_within_1]") == "60"
+    _open(page, "var")
+    _typed(page, "ArrowDown", "ArrowDown")
+    assert page.is_visible("[name=var_first_1]") and page.is_hidden("[name=var_item_1]")
+    page.wait_for_selector("[name=var_last_1] option[value=surgery_date]", state="attached")
+    for place, value in (("first", "consent_date"), ("last", "surgery_date")):
+        page.select_option(f"[name=var_{place}_1]", value)
+    page.wait_for_function("document.getElementById('told_var_last_1').textContent.includes('known')")
+    _press(page, "#var button[name=more]")
+    assert page.locator("input[name=cells][value=var_1]").count() == 1
+    page.focus("details.plan-instrument[hx-post*=Frankel] summary")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("input[name=cells][value='frankel@visit_1']")
+    assert_fits(page)
+
+
+def _open(page, section):
+    """Open a part of the plan's page, which is fetched then, by its line."""
+    page.focus(f"#{section} summary")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"[name={section}_what_1]")
+
+
+def _typed(page, *keys):
+    """From the line of a part, press keys in its first field and on."""
+    page.keyboard.press("Tab")
+    for key in keys:
+        page.keyboard.type(key) if key.isdigit() else page.keyboard.press(key)
 
 
 def _press(page, button):
