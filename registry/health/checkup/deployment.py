@@ -89,7 +89,7 @@ def mail(looking):
 
 def shared_files(looking):
     """What a worker wrote into the shared store is there for this process too, and may be added to."""
-    state, folder = shared_folder.compared(), shared_store.words()
+    state, folder = shared_folder.compared(looking.mark), shared_store.words()
     if state == shared_folder.SAME:
         return Finding(OK, _("Workers and this process see the same %(folder)s.") % {"folder": folder})
     if state == shared_folder.UNKNOWN:

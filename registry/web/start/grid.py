@@ -11,7 +11,7 @@ from django.db import connection
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -24,7 +24,7 @@ from registry.services.follow_up import schedule, visits
 from registry.services.review import form_states
 from registry.web.shared import tags, wording
 from registry.web.shared.filters import Filter, codes
-from registry.web.shared.lookup import COUNTED, form_state
+from registry.web.shared.lookup import COUNTED, TELLING_OF_FORMS, form_state
 from sites.models import Site
 from sites.tenancy.access import Can
 
@@ -61,7 +61,7 @@ def grid(request):
     if form := chosen.get("form"):
         columns = [column for column in columns if column.code == form]
     shown = {
-        "rows": _rows(ids, plans, columns, today, len(sites) > 1),
+        "rows": _rows(ids, plans, columns, today, {site.pk: site.code for site in sites} if len(sites) > 1 else {}),
         "more": f"?{urlencode(parameters | {'after': ids[-1]})}" if more else "",
         "columns": columns,
         "several_sites": len(sites) > 1,
@@ -156,13 +156,13 @@ class _Search:
             f"AND {visits.when(state)} AND {of_form} AND {visits.OPEN} AND {visits.NOT_RECORDED})"
         )
 
-    def _sql(self, what, rest, **parameters):
+    def _sql(self, what, rest, *, counted=False, **parameters):
+        """The first column of the rows; how many rows there are where they are only to be `counted`."""
         ends = visits.ENDS if any("e.end_date" in condition for condition in self.conditions) else ""
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT {what} FROM registry_patient AS p {ends} WHERE {' AND '.join(self.conditions)} {rest}",
-                self.parameters | parameters,
-            )
+            sql = f"SELECT {what} FROM registry_patient AS p {ends} WHERE {' AND '.join(self.conditions)} {rest}"
+            sql = f"SELECT count(*) FROM ({sql}) AS counted" if counted else sql
+            cursor.execute(sql, self.parameters | parameters)
             return [patient_id for (patient_id,) in cursor.fetchall()]
 
     def page(self, after):
@@ -173,7 +173,7 @@ class _Search:
 
     def count(self):
         """How many there are, counted to one more than COUNTED."""
-        return len(self._sql("1", f"LIMIT {COUNTED + 1}"))
+        return self._sql("", f"LIMIT {COUNTED + 1}", counted=True)[0]
 
 
 def _unmeant(query):
@@ -194,26 +194,32 @@ def _own_in_state(form):
 # -- What is in the cells ------------------------------------------------------------------------------------------
 
 
-def _rows(ids, plans, columns, today, several_sites):
-    """The rows of the table: (patient, its address, cells as HTML), in the order of `ids`. Four queries."""
-    patients = {patient.pk: patient for patient in Patient.objects.select_related("site").filter(pk__in=ids)}
+def _rows(ids, plans, columns, today, codes):
+    """The rows of the table as HTML, in the order of `ids`. Four queries.
+
+    codes  site's id to its code, where rows say of which site they are
+    """
+    own_columns = Patient.objects.only("site_id", "surgery_date", "vital_status", "death_date", *TELLING_OF_FORMS)
+    patients = {patient.pk: patient for patient in own_columns.filter(pk__in=ids).order_by()}
     ends, queries = follow_up.ends_of(ids), form_states.open_queries(ids)
-    recorded = {}
-    for assessment in Assessment.objects.filter(patient_id__in=ids).only("id", "patient_id", "timepoint_id", "state"):
+    recorded, rows, pages = {}, [], reverse("patients")
+    of_visits = Assessment.objects.filter(patient_id__in=ids).order_by()
+    for assessment in of_visits.values_list("patient_id", "timepoint_id", "state", named=True):
         recorded.setdefault(assessment.patient_id, {})[assessment.timepoint_id] = assessment
-    rows = []
     for pk in ids:
         patient = patients[pk]
         own, assessments = plans.of(patient, today), recorded.get(pk, {})
         planned = {visit.code: visit for visit in visits.visits(patient, own, assessments, today, ends.get(pk))}
-        address = reverse("patient", args=[pk])
+        address = f"{pages}{escape(pk)}/"
         queried = {_column_of(form) for number, form in queries if number == pk} if queries else ()
         cells = [
             _cell(_Form(patient, column, planned, assessments, address, today), column.code in queried)
             for column in columns
         ]
-        rows.append({"patient": patient, "address": address, "cells": mark_safe("".join(cells))})  # noqa: S308
-    return rows
+        site = f'<td class="cell-site" tabindex="-1">{escape(codes[patient.site_id])}</td>' if codes else ""
+        head = f'<th scope="row" class="pinned"><a href="{address}">{escape(pk)}</a></th>{site}'
+        rows.append(f"<tr>{head}{''.join(cells)}</tr>")
+    return mark_safe("\n".join(rows))  # noqa: S308 - what is no cell is escaped
 
 
 def _column_of(form):
@@ -246,7 +252,8 @@ class _Form:
         return None
 
     def _unscheduled(self):
-        unscheduled = [assessment for code, assessment in self.recorded.items() if schedule.unscheduled_number(code)]
+        numbered = {schedule.unscheduled_number(code): assessment for code, assessment in self.recorded.items()}
+        unscheduled = [numbered[number] for number in sorted(filter(None, numbered))]
         if not unscheduled:
             return None
         drafts = [assessment for assessment in unscheduled if assessment.state == State.DRAFT]

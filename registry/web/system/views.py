@@ -44,7 +44,7 @@ def system_page(request):
     request.access.require(Can.ADMINISTER)
     examined = examine(CHECKS, request)
     with everything(user_id=current().user_id), transaction.atomic():
-        waiting, failed = background_jobs.waiting(), background_jobs.failed()
+        waiting, failed = background_jobs.lately()
         backups = list(BackupRecord.objects.order_by("-began_at")[:10])
     context = {
         "lines": [(check, finding, WORDS[finding.state], SHAPES[finding.state]) for check, finding, _took in examined],
