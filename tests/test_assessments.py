@@ -3,10 +3,11 @@
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from registry.models import Assessment
+from registry.models import Assessment, Patient
 from registry.services.entry.assessments import ITEMS, save_assessment
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
+from sites.models import AuditEvent
 from sites.tenancy.access import access_of
 from tests.conftest import TODAY
 
@@ -111,3 +112,20 @@ def test_only_the_sites_own_people_enter(save, request, who):
         save_assessment(
             access=access_of(request.getfixturevalue(who)), patient=save.patient, timepoint="preop", raw=DATED
         )  # fmt: skip
+
+
+def test_a_reason_is_of_its_correction_alone(save, as_person, alice):
+    """It is taken back before the transaction's next statement, or goes with the transaction."""
+    done = save(DATED | {"frankel": "C"}, missing=reasons("frankel"), complete=True)
+    with as_person(alice) as access:
+        correction = {"version": done.version, "reason": "misread", "missing": reasons("frankel"), "today": TODAY}
+        save_assessment(
+            access=access, patient=save.patient, timepoint="preop", raw=DATED | {"frankel": "D"}, **correction
+        )
+        Patient.objects.update(sex="female")
+    with as_person(alice):
+        events = AuditEvent.objects.filter(action="update").order_by("pk")
+        assert [(event.table_name, event.reason) for event in events][-2:] == [
+            ("registry_assessment", "misread"),
+            ("registry_patient", ""),
+        ]

@@ -280,7 +280,9 @@ ASSESSMENT_EXTRAS = build.stored_items(catalogue.ASSESSMENT_EXTRAS)
 class Assessment(Record):
     """What was assessed at one timepoint: one row a patient and timepoint, one column an item."""
 
-    may_leave_queries: bool  # of a row that was just saved: whether a query of a rule is open about it
+    # Of a row that was just saved: whether a query of a rule is open about it, whether who saved it has a draft of it.
+    may_leave_queries: bool
+    may_leave_draft: bool
 
     patient = of_patient("assessments")
     site = site_of_patient()
