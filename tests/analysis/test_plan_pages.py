@@ -1,5 +1,6 @@
 """The plan's page: choices become a plan and come back, what fits is seen at once, plans are saved, locked and run."""
 
+import copy
 import json
 
 import pytest
@@ -11,7 +12,8 @@ from registry.management.demonstration import PLANS
 from registry.models import ComparisonRun, SavedPlan
 from registry.web.comparison.planning import plan_builder
 from registry.web.comparison.planning.plan_choices import choices_of, same
-from tests.analysis.sections import test_in_a_run
+from tests.analysis import test_plan_comparisons
+from tests.analysis.sections import test_in_a_run, test_verification
 from tests.analysis.test_plan_comparisons import GROUPS
 from tests.analysis.test_plan_verification import random_plan
 
@@ -79,6 +81,9 @@ def test_what_fits_and_how_many_are_seen_at_once(opened):
     content = answer.content.decode()
     assert answer.status_code == 200
     assert "Patients in each group" in content and '<th scope="row">Lung</th><td>60</td>' in content
+    known = {(name, visit): n for name, _kind, visit, n in answer.context["checked"]["known"]}
+    assert 60 < known["Sex", ""] < 200 and known["Pain (VAS)", "1 month"] < known["Sex", ""]
+    assert 0 < known["EQ-5D-5L value (HSUV)", "Last visit"] < known["Sex", ""]
     wrong = CHOICES | {"levels_2": ["primary_tumour=lung"], "act": "check"}
     answer = opened.post(reverse("comparison_plan_new"), wrong)
     assert answer.status_code == 422 and "groups must not share patients" in answer.content.decode()
@@ -280,20 +285,20 @@ WRITTEN = {
                      "arms": {"variable": "procedure", "a": ["psf", "pps"], "b": ["bkp"]}},
     "of regions": {"name": "r", "grouping": "region",
                    "comparisons": [{"code": "a", "rows": ["sex", "age_at_surgery"]}]},
-    "ticks": plan_builder.compiled,
+    "three": test_verification.of_three(), "weights": test_verification.of_weights(),
+    "comparisons": test_plan_comparisons.PLAN,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", WRITTEN)
-def test_every_plan_opens_in_fields_and_is_saved_unchanged(opened, name):
+def test_every_plan_opens_in_fields_and_is_saved_unchanged(opened):
     """What a browser sends back of a plan's page, untouched, is the plan: no new version is kept."""
-    plan = WRITTEN[name] if isinstance(WRITTEN[name], dict) else plan_builder.compiled(SECTIONED)
-    page = saved_and_opened(opened, plan)
-    assert page.context["as_json"] == "" and page.context["given"]["name"]
-    answer = opened.post(reverse("comparison_plan_new"), sent_back(page) | {"act": "save"})
-    assert answer.status_code == 302, answer.context["error"]
-    (saved,) = SavedPlan.objects.all()
-    assert same(plans.from_json(plan_builder.compiled(page.context["given"])), plans.from_json(saved.plan))
+    for name, written in (WRITTEN | {"ticks": plan_builder.compiled(SECTIONED)}).items():
+        page = saved_and_opened(opened, copy.deepcopy(written) | {"name": name})
+        assert page.context["as_json"] == "", name
+        answer = opened.post(reverse("comparison_plan_new"), sent_back(page) | {"act": "save"})
+        assert answer.status_code == 302, (name, answer.context["error"])
+        (saved,) = SavedPlan.objects.filter(name=name)
+        assert same(plans.from_json(plan_builder.compiled(page.context["given"])), plans.from_json(saved.plan)), name
 
 
 def test_a_plan_of_another_study_is_told_and_left_as_json(opened):

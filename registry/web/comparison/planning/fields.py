@@ -202,6 +202,12 @@ class Kind:
             by_itself = Label(title["ja"], title["ja"])
         return {"en": title["en"] or by_itself.en, "ja": title["ja"] or title["en"] or by_itself.ja}
 
+    def used(self, entry):
+        """An entry of the plan's JSON without the parts that its kind has no use for."""
+        kind = entry.get(self.chosen.part, self.chosen.options[0][0])
+        idle = {field.part for field in self.fields if field.of and kind not in field.of}
+        return {name: part for name, part in entry.items() if name not in idle}
+
     def choices(self, entries):
         """The fields that make these entries. KeyError for one that has more than the page asks."""
         given = {}
