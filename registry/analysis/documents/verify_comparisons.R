@@ -116,7 +116,7 @@ of_section$comparisons <- function(b, line, claim, text) {
     died <- b$data[[paste0(column(when), ".why")]] %in% "died_before"
     day <- as.numeric(b$data[["plan.death_day"]])
     scored <- if (text("higher_is") == "better") x else -x
-    lowest <- min(scored, na.rm = TRUE)
+    lowest <- if (all(is.na(scored))) 0 else min(scored, na.rm = TRUE)
     worst <- if (anyNA(day[died])) rep(lowest - 1, length(x)) else lowest - 1 - (max(c(0, day[died])) - day)
     y <- ifelse(died, worst, scored)
     counted <- function(z) vapply(b$groups, function(code) sum(z[b$members[[code]]]), 0)
@@ -348,7 +348,7 @@ section_shift <- function(x, y, confidence) {
     limits <- wilcox.test(x, y, conf.int = TRUE, conf.level = confidence, exact = TRUE)$conf.int
     return(c(estimate = middle(every), low = limits[1], high = limits[2]))
   }
-  n <- length(both); ties <- as.numeric(table(both))
+  n <- length(both); ties <- as.numeric(c(table(x), table(y)))  # beside a shift the groups tie within themselves alone
   variance <- length(x) * as.numeric(length(y)) / 12 * ((n + 1) - sum(ties^3 - ties) / (n * (n - 1)))
   c(estimate = middle(every), passed(every, variance, confidence))
 }

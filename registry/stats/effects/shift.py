@@ -79,9 +79,9 @@ def pseudomedian(differences: Any, confidence: float = 0.95, decimals: int = 9) 
 
 
 def pairs_of(values: Any, weight: Any) -> Any:
-    """Values ascending and distinct (to nine places), and how often each occurs."""
-    values, place = np.unique(np.round(values, 9).ravel() + 0.0, return_inverse=True)
-    return values, np.bincount(place.ravel(), weight.ravel())
+    """Values ascending and distinct (to nine places), one of each at full precision, and how often each occurs."""
+    _, first, place = np.unique(np.round(values, 9).ravel() + 0.0, return_index=True, return_inverse=True)
+    return values.ravel()[first] + 0.0, np.bincount(place.ravel(), weight.ravel())
 
 
 def weighted_median(values: Any, weight: Any) -> float:
