@@ -337,6 +337,7 @@ passed <- function(values, variance, confidence) {
   values <- sort(round(values, 9)); at <- unique(values); total <- length(values)
   above <- total - findInterval(at, values); away <- above - total / 2
   z <- (away - 0.5 * sign(away)) / sqrt(variance); q <- qnorm((1 + confidence) / 2)
+  if (!(variance > 0) || (total - 1) / 2 / sqrt(variance) < q) return(c(low = NA, high = NA))  # so few have no such interval
   end <- function(limit) { below <- which(z < limit); if (length(below)) at[below[1]] else at[length(at)] }
   c(low = end(q), high = end(-q))
 }
@@ -346,6 +347,7 @@ section_shift <- function(x, y, confidence) {
   every <- outer(x, y, "-"); both <- c(x, y)
   if (max(length(x), length(y)) < SMALL && !anyDuplicated(both)) {
     limits <- wilcox.test(x, y, conf.int = TRUE, conf.level = confidence, exact = TRUE)$conf.int
+    if (pwilcox(0, length(x), length(y)) > 0.75 * (1 - confidence)) limits <- c(NA, NA)
     return(c(estimate = middle(every), low = limits[1], high = limits[2]))
   }
   n <- length(both); ties <- as.numeric(c(table(x), table(y)))  # beside a shift the groups tie within themselves alone
@@ -358,9 +360,10 @@ section_pseudomedian <- function(change, confidence) {
   sums <- outer(moved, moved, "+") / 2; every <- sums[lower.tri(sums, diag = TRUE)]; n <- length(moved)
   if (n < SMALL && n == length(change) && !anyDuplicated(abs(moved))) {
     limits <- wilcox.test(moved, conf.int = TRUE, conf.level = confidence, exact = TRUE)$conf.int
+    if (psignrank(0, n) > 0.75 * (1 - confidence)) limits <- c(NA, NA)
     return(c(estimate = middle(every), low = limits[1], high = limits[2]))
   }
-  ties <- as.numeric(table(abs(moved)))
+  ties <- as.numeric(table(moved))  # beside a shift, values of two signs tie no more
   c(estimate = middle(every), passed(every, n * (n + 1) * (2 * n + 1) / 24 - sum(ties^3 - ties) / 48, confidence))
 }
 section_effect <- function(x, y, measure, confidence, test) {
