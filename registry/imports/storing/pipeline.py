@@ -22,7 +22,7 @@ from registry.services.files import file_formats
 MANY = 20_000  # rows; of fewer a second connection saves nothing
 MANY_BYTES = 50 * MANY
 LEAST, MOST = 10, 50  # blocks of a thousand rows in a statement: each looks for the patients, and keeps what it adds
-AHEAD = 100  # blocks that may wait, so that the checks of the whole set begin long before the last is stored
+AHEAD = 200  # blocks that may wait, so that the checks of the whole set begin long before the last is stored
 PAUSE = 0.2  # seconds between looks whether the other side has given up
 
 
