@@ -381,7 +381,7 @@ def seal_audit():
 
     Guards that were dropped since the servers started are told of within these five minutes.
     """
-    if differing := checking.differences():
+    if differing := checking.looked():
         _alarm("guards_changed", checking.listed(differing))
     try:
         for seal in sealing.seal():

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from django.apps import apps
 from django.conf import settings
+from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.utils import timezone
 
 from registry.guards import catalogue, declared
 
@@ -73,6 +75,27 @@ def differences(using=DEFAULT_DB_ALIAS):
             return ["what `migrate` wrote down of the guards is not signed with a key of METASPINE_FIELD_KEYS"]
         now = catalogue.held(cursor)
     return _changed(stored.objects, now) + lacking(now)
+
+
+LATELY = 600  # seconds for which it is told what a look at the guards found, where it found nothing
+
+
+def looked():
+    """What `differences` finds now, which is noted for `lately`."""
+    found = differences()
+    cache.set(_key(), timezone.now(), LATELY) if not found else cache.delete(_key())
+    return found
+
+
+def lately():
+    """(what is wrong with the guards, when that was found): lately by the worker, if it found nothing, or now."""
+    if at := cache.get(_key()):
+        return [], at
+    return looked(), timezone.now()
+
+
+def _key():
+    return f"guards-as-declared:{connections[DEFAULT_DB_ALIAS].settings_dict['NAME']}:{declared.digest()}"
 
 
 def altered_schema(cursor):

@@ -1,11 +1,14 @@
 """Background jobs as operators see them: comparisons, exports and imports that wait or failed; no plan, no patient."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import connection
 from django.utils import timezone
 
 from registry.models import ComparisonRun, Export, Import
+from sites.models import User
 
 DAYS = 7
 KINDS = {"comparison": ComparisonRun, "export": Export, "import": Import}
@@ -24,24 +27,30 @@ class Job:
     status: str
 
 
-def failed(days=DAYS):
-    """Jobs that failed in the last days, the newest first."""
-    return _jobs("finished_at", status="failed", finished_at__gt=timezone.now() - timedelta(days=days))
+# Of all kinds at once: those that are under way, and those that failed lately.
+_LATELY = " UNION ALL ".join(
+    f"""SELECT '{kind}', j.id::text, u.name, u.email, j.requested_at, j.finished_at, to_jsonb(j.error)::text, j.status
+    FROM {model._meta.db_table} AS j LEFT JOIN {User._meta.db_table} AS u ON u.id = j.requested_by_id
+    WHERE j.status = ANY (%(under_way)s) OR j.status = 'failed' AND j.finished_at > %(since)s"""
+    for kind, model in KINDS.items()
+)
 
 
-def waiting():
-    """Jobs that wait or are being carried out, the oldest first."""
-    return _jobs("requested_at", status__in=UNDER_WAY)[::-1]
+def lately(days=DAYS):
+    """(jobs that wait or run, the oldest first; jobs that failed in the last days, the newest first)"""
+    since = timezone.now() - timedelta(days=days)
+    with connection.cursor() as cursor:
+        cursor.execute(_LATELY, {"under_way": list(UNDER_WAY), "since": since})
+        rows = cursor.fetchall()
+    waiting, failed = [], []
+    for kind, key, name, email, asked, ended, error, status in rows:
+        at, into = (asked, waiting) if status in UNDER_WAY else (ended, failed)
+        into.append(Job(kind, key, name or email or "–", at, _words(json.loads(error or "null")), status))
+    return sorted(waiting, key=_at), sorted(failed, key=_at, reverse=True)
 
 
-def _jobs(at, **conditions):
-    found = []
-    for kind, model in KINDS.items():
-        rows = model.objects.filter(**conditions).select_related("requested_by")
-        for one in rows.only("error", "status", at, "requested_by"):
-            person = str(one.requested_by or "–")
-            found.append(Job(kind, str(one.pk), person, getattr(one, at), _words(one.error), one.status))
-    return sorted(found, key=lambda one: one.at, reverse=True)
+def _at(job):
+    return job.at
 
 
 def _words(error):

@@ -7,6 +7,7 @@ in files of PROMETHEUS_MULTIPROC_DIR, which settings.py makes before this module
 import os
 import shutil
 from functools import cache as once
+from itertools import chain
 
 from django.conf import settings
 from django.core.cache import cache
@@ -117,7 +118,7 @@ def _work():
     )
     yield _gauge("metaspine_postponed_messages", "Messages kept while Redis is away", {(): Postponed.objects.count()})
     counted = {}
-    for job in [*background_jobs.waiting(), *background_jobs.failed(days=1)]:
+    for job in chain(*background_jobs.lately(days=1)):
         pairs = (("kind", job.kind), ("status", job.status))
         counted[pairs] = counted.get(pairs, 0) + 1
     yield _gauge("metaspine_jobs", "Jobs that wait, run, or failed within a day", counted)

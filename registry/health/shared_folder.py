@@ -13,6 +13,7 @@ from registry.services.files import shared_store
 
 NAME = "store"  # of the row in the database
 MARK = ".shared"
+NOT_ASKED = object()
 SAME, OTHER, CLOSED, UNKNOWN = "same", "other", "closed", "unknown"
 
 
@@ -25,9 +26,13 @@ def mark():
     heartbeats.hold(NAME, text)
 
 
-def compared():
-    """SAME, OTHER, CLOSED (nothing can be written there) or UNKNOWN (no worker has been there yet)."""
-    noted = heartbeats.holder(NAME)
+def compared(noted=NOT_ASKED):
+    """SAME, OTHER, CLOSED (nothing can be written there) or UNKNOWN (no worker has been there yet).
+
+    noted  the mark that a worker left last, None for none, where the caller has asked the database for it
+    """
+    if noted is NOT_ASKED:
+        noted = heartbeats.holder(NAME)
     if noted is None:
         return UNKNOWN
     here = (shared_store.read(MARK) or b"").decode()

@@ -558,6 +558,7 @@ def _run(job, pages, **options):
             tell=_teller(job),
             look=look,
             places=places,
+            leave_out=job.mapping is not None and mapping_of(job).hidden,
             **options,
         )
         _without_consequences(report.errors, faults, origins)

@@ -433,6 +433,12 @@ SOFT_CHECKS = (
         unlikely=lambda assessed, died: assessed > died,
         message=Label("The assessment is dated after the death", "評価日が死亡日より後です"),
     ),
+    SoftCheck(  # before the birth too, which whoever may not see the date of birth learns nothing of
+        name="assessed_long_before_consent",
+        items=("assessment_date", "consent_date"),
+        unlikely=lambda assessed, consented: (consented - assessed).days > 366,
+        message=Label("The assessment is dated more than a year before the consent", "評価日が同意日より1年以上前です"),
+    ),
     SoftCheck(
         name="event_before_surgery",
         items=("onset_date", "surgery_date"),
@@ -448,18 +454,41 @@ SOFT_CHECKS = (
 )
 
 
-def outside_window(schedule: tuple[Timepoint, ...] | Plans) -> SoftCheck:
-    """The check that an assessment falls in the window of its timepoint, for one plan or a registry's own `Plans`."""
+def of_visits(schedule: tuple[Timepoint, ...] | Plans) -> tuple[SoftCheck, ...]:
+    """The checks of an assessment's date by its timepoint, for one plan or a registry's own `Plans`: that a visit after
+    surgery is not before it, and that the date is in the visit's window.
+
+    They ask and do not refuse, as all checks between records do: the other one may be wrong, and signed.
+    """
+
+    def visits(code: Any, surgery: Any) -> list[Timepoint]:
+        plan = schedule.on(surgery) if isinstance(schedule, Plans) else schedule
+        return [visit for visit in plan if visit.code == code]
+
+    def is_before(code: Any, day: Any, surgery: Any) -> bool:
+        return day < surgery and any(visit.first_day >= 0 and visit.day > 0 for visit in visits(code, surgery))
 
     def is_outside(code: Any, day: Any, surgery: Any) -> bool:
-        plan = schedule.on(surgery) if isinstance(schedule, Plans) else schedule
-        return any(visit.code == code and not visit.is_in_window(day, surgery) for visit in plan)
+        outside = any(not visit.is_in_window(day, surgery) for visit in visits(code, surgery))
+        return outside and not is_before(code, day, surgery)
 
-    return SoftCheck(
-        name="outside_visit_window",
-        items=("timepoint", "assessment_date", "surgery_date"),
-        unlikely=is_outside,
-        message=Label("The assessment is outside the window of its visit", "評価日が来院の許容期間の外です"),
+    items = ("timepoint", "assessment_date", "surgery_date")
+    return (
+        SoftCheck(
+            name="follow_up_before_surgery",
+            items=items,
+            unlikely=is_before,
+            message=Label(
+                "The visit is one after surgery, and the assessment is dated before the surgery",
+                "術後の来院ですが、評価日が手術日より前です",
+            ),
+        ),
+        SoftCheck(
+            name="outside_visit_window",
+            items=items,
+            unlikely=is_outside,
+            message=Label("The assessment is outside the window of its visit", "評価日が来院の許容期間の外です"),
+        ),
     )
 
 
@@ -469,4 +498,4 @@ def warnings(answers: Mapping[str, Any], *, schedule: tuple[Timepoint, ...] = SC
     `answers` is item name to clean value. Derived values are computed here where they are not given.
     """
     known = catalogue.derive(answers) | dict(answers)
-    return tuple(check for check in (*SOFT_CHECKS, outside_window(schedule)) if check.applies(known))
+    return tuple(check for check in (*SOFT_CHECKS, *of_visits(schedule)) if check.applies(known))

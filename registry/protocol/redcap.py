@@ -54,6 +54,11 @@ def read(content: bytes, record: str = "assessment", taken: Any = ()) -> Carried
     return _Reader(record, taken).read(content)
 
 
+def read_fields(rows: list[tuple[int, dict[str, str]]], record: str, taken: Any = ()) -> Carried:
+    """The documents of fields that another file holds: (its row, cells by the keys of COLUMNS)."""
+    return _Reader(record, taken).read_fields(rows)
+
+
 def decoded(content: bytes) -> tuple[str, str]:
     """(text, encoding) of a file: UTF-16 by its mark, UTF-8, Shift-JIS, or else Western European."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -96,11 +101,14 @@ class _Reader:
         self.rows_of: dict[str, list[int]] = {}  # code of a document to the file's row of each of its items
         self.named: dict[str, str] = {}  # REDCap's name to the item's
         self.twice: set[int] = set()  # rows whose name an earlier one has
+        self.header = {key: known[0] for key, known in COLUMNS.items()}
 
     def read(self, content: Any) -> Carried:
         rows = self._rows(content)
-        if rows is None:
-            return self.result
+        return self.result if rows is None else self.read_fields(rows)
+
+    def read_fields(self, rows: list[tuple[int, dict[str, str]]]) -> Carried:
+        self.result.seen = len(rows)
         self._name_all(rows)
         for row, cells in rows:
             self._field(row, cells)
@@ -163,7 +171,6 @@ class _Reader:
         self._tell_of_others(head, {*places.values()}, numbered[1:])
         if not rows:
             self._fault(1, "", "", "has no field", "項目がありません")
-        self.result.seen = len(rows)
         return rows
 
     def _tell_of_others(self, head: list[str], known: set[int | None], rows: Any) -> None:

@@ -10,6 +10,7 @@ from tests.conftest import PASSWORD
 pytestmark = pytest.mark.long
 
 AXE = (Path(__file__).parent.parent / "vendor" / "axe" / "axe.min.js").read_text()
+EXAMINE = "rules => axe.run(document, {resultTypes: ['violations'], rules})"
 PAGES = {
     "start": ("alice", "/"),
     "start of a statistician": ("bob", "/"),
@@ -92,26 +93,35 @@ PAGES = {
 }
 
 
-# What is seen of each element: whether at all, in which colours, and whether it scrolls.
-LOOKS = """() => [...document.querySelectorAll('body *')].map(one => {
-    if (!one.checkVisibility({visibilityProperty: true, opacityProperty: true})) return '';
-    const style = getComputedStyle(one);
-    const scrolls = one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight;
-    return [style.color, style.backgroundColor, style.fontSize, scrolls].join();
-}).join(';')"""
+# What is seen of the elements, each kind once: where it is, in which colours, and whether it scrolls.
+LOOKS = """() => {
+    const behind = new Map(), looks = new Set();
+    const kind = (one) => one ? `${one.localName}.${one.getAttribute('class') || ''}` : '';
+    for (const one of document.querySelectorAll('body, body *')) {
+        const style = getComputedStyle(one), own = style.backgroundColor;
+        const back = own === 'rgba(0, 0, 0, 0)' ? behind.get(one.parentElement) : own;
+        behind.set(one, back);
+        if (!one.checkVisibility({visibilityProperty: true, opacityProperty: true})) continue;
+        const scrolls = one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight;
+        const where = [one.parentElement?.parentElement, one.parentElement, one].map(kind).join(' ');
+        looks.add([where, style.color, back, style.fontSize, scrolls].join());
+    }
+    return [...looks];
+}"""
+EXAMINED = {width: set() for width, _height in SIZES.values()}  # what axe has looked at, by the width of the screen
 
 
-def faults(page, attempts=3):
+def faults(page, rules=None, attempts=3):
     """What axe finds on the page that stays: one that a click is still leaving goes away under the examination."""
     page.wait_for_load_state()
     try:
         if not page.evaluate("'axe' in window"):
             page.evaluate(AXE)
-        violations = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        violations = page.evaluate(EXAMINE, rules or {})["violations"]
     except playwright.Error:
         if attempts == 1:
             raise
-        return faults(page, attempts - 1)
+        return faults(page, rules, attempts - 1)
     return [
         f"{violation['id']}: {violation['help']} — {node['html'][:160]} {node.get('failureSummary', '')[:300]}"
         for violation in violations
@@ -162,14 +172,17 @@ def test_a_page_in_japanese_is_accessible(opened, cast):
 def assert_fits(page):
     """No accessibility fault and no sideways scrolling on any screen.
 
-    axe looks again only where a narrower screen shows something else: the examination takes most of the time here.
+    axe looks at each page once, and again only where a narrower screen shows something in a way in which neither this
+    page nor another one on that screen showed it: the examination takes most of the time here.
     """
     seen = set()
     for width, height in SIZES.values():
         page.set_viewport_size({"width": width, "height": height})
-        if (looks := page.evaluate(LOOKS)) not in seen:
+        looks = set(page.evaluate(LOOKS))
+        if not seen or looks - seen - EXAMINED[width]:
             assert faults(page) == [], (page.url, width)
-            seen.add(looks)
+        seen |= looks
+        EXAMINED[width] |= looks
         assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
 
 
@@ -227,8 +240,7 @@ def test_a_plans_sections_are_built_with_the_keyboard(opened):
     """Without a mouse a model is told what it is and asked only what that needs, another is added, and one removed."""
     page = opened("bob")
     page.goto("/comparison/plans/new/", timeout=60_000)  # the first time it counts everything that is collected
-    page.focus("#model summary")
-    page.keyboard.press("Enter")
+    _open(page, "model")
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
     assert page.input_value("[name=model_what_1]") == "ancova"
@@ -242,6 +254,38 @@ def test_a_plans_sections_are_built_with_the_keyboard(opened):
     _press(page, "#model button[value=model_1]")
     assert page.evaluate("document.activeElement.value") == "model"
     assert page.input_value("[name=model_what_1]") == "" and page.input_value("[name=model_what_2]") == "repeated"
+    # A visit by a rule, and the days between two dates: each is asked what it needs, and says what is known of it.
+    _open(page, "visit")
+    _typed(page, "ArrowDown", "ArrowDown", "ArrowDown", "Tab", "365", "Tab", "60")
+    _press(page, "#visit button[name=more]")
+    assert page.input_value("[name=visit_what_1]") == "nearest" and page.input_value("[name=visit_within_1]") == "60"
+    _open(page, "var")
+    _typed(page, "ArrowDown", "ArrowDown")
+    assert page.is_visible("[name=var_first_1]") and page.is_hidden("[name=var_item_1]")
+    page.wait_for_selector("[name=var_last_1] option[value=surgery_date]", state="attached")
+    for place, value in (("first", "consent_date"), ("last", "surgery_date")):
+        page.select_option(f"[name=var_{place}_1]", value)
+    page.wait_for_function("document.getElementById('told_var_last_1').textContent.includes('known')")
+    _press(page, "#var button[name=more]")
+    assert page.locator("input[name=cells][value=var_1]").count() == 1
+    page.focus("details.plan-instrument[hx-post*=Frankel] summary")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("input[name=cells][value='frankel@visit_1']")
+    assert_fits(page)
+
+
+def _open(page, section):
+    """Open a part of the plan's page, which is fetched then, by its line."""
+    page.focus(f"#{section} summary")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"[name={section}_what_1]")
+
+
+def _typed(page, *keys):
+    """From the line of a part, press keys in its first field and on."""
+    page.keyboard.press("Tab")
+    for key in keys:
+        page.keyboard.type(key) if key.isdigit() else page.keyboard.press(key)
 
 
 def _press(page, button):

@@ -245,7 +245,7 @@ def follow(page, number, arm, born, visits):
 
 
 def compare(page):
-    page.goto("/comparison/plans/new/")
+    page.goto("/comparison/plans/new/?whole=1")
     given = {
         "name": "Pain by arm",
         "grouping": "named",

@@ -570,6 +570,7 @@ RULES = {
     "comparison_published": page(CENTRAL, refused=404, opened=404),  # of a published study's registry alone
     "comparison_plans": page(CENTRAL, refused=404),
     "comparison_plan_new": Rule(CENTRAL, CENTRAL, acted=(200, 302, 422), refused=404),
+    "comparison_plan_lists": page(CENTRAL, refused=404),
     "comparison_plan": page(CENTRAL, refused=404),
     "comparison_plan_run": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
     "comparison_run": page(CENTRAL, refused=404),

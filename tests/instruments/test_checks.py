@@ -68,7 +68,7 @@ def test_a_hard_check_says_what_would_be_right():
     assert str(only.message) == "Date of death is only for vital status “dead”"
 
 
-ALL_CHECKS = (*checks.PATIENT_CHECKS, *checks.SOFT_CHECKS, checks.outside_window(checks.SCHEDULE))
+ALL_CHECKS = (*checks.PATIENT_CHECKS, *checks.SOFT_CHECKS, *checks.of_visits(checks.SCHEDULE))
 
 
 def test_names_are_unique_and_items_exist():
@@ -178,6 +178,16 @@ SUSPICIOUS = [
         {"birth_date": date(2006, 5, 10)},
     ),
     ("assessed_after_death", {"assessment_date": SURGERY + DAY, "death_date": SURGERY}, {"death_date": SURGERY + DAY}),
+    (
+        "assessed_long_before_consent",
+        {"assessment_date": date(1962, 3, 4), "consent_date": SURGERY},
+        {"assessment_date": SURGERY - 366 * DAY},
+    ),
+    (
+        "follow_up_before_surgery",
+        {"timepoint": "1m", "assessment_date": SURGERY - DAY, "surgery_date": SURGERY},
+        {"assessment_date": SURGERY + 30 * DAY},
+    ),
     ("event_before_surgery", {"onset_date": SURGERY - DAY, "surgery_date": SURGERY}, {"onset_date": SURGERY}),
     ("event_after_death", {"onset_date": SURGERY + DAY, "death_date": SURGERY}, {"onset_date": SURGERY}),
     (

@@ -2,10 +2,11 @@
 
 import csv
 import io
+import re
 
 import pytest
 
-from registry.protocol import definitions, redcap
+from registry.protocol import definitions, odm_metadata, redcap
 from registry.protocol.redcap import COLUMNS
 
 HEADER = [names[0] for names in COLUMNS.values()]
@@ -178,3 +179,83 @@ def test_round_trip():
     again = redcap.read(written)
     assert again.documents == found.documents
     assert notes == []
+
+
+PROJECT = """<?xml version="1.0" encoding="UTF-8"?>
+<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" xmlns:redcap="https://projectredcap.org" ODMVersion="1.3.1"
+ FileType="Snapshot" SourceSystem="REDCap"><Study OID="s"><GlobalVariables><redcap:RepeatingInstruments>
+<redcap:RepeatingInstrument redcap:UniqueEventName="event_1_arm_1" redcap:RepeatInstrument="visit"/>
+</redcap:RepeatingInstruments><redcap:SurveysGroup><redcap:Surveys form_name="visit"/></redcap:SurveysGroup>
+</GlobalVariables><MetaDataVersion OID="m" Name="m">
+<FormDef OID="Form.visit" Name="Visit" redcap:FormName="visit"><ItemGroupRef ItemGroupOID="g"/></FormDef>
+<ItemGroupDef OID="g"><ItemRef ItemOID="record_id"/><ItemRef ItemOID="redcap_data_access_group"/>
+<ItemRef ItemOID="margin"/><ItemRef ItemOID="bones___1"/><ItemRef ItemOID="bones___2"/><ItemRef ItemOID="dose"/>
+<ItemRef ItemOID="more"/><ItemRef ItemOID="twice"/><ItemRef ItemOID="pain"/><ItemRef ItemOID="visit_complete"/>
+</ItemGroupDef>
+<ItemDef OID="record_id" redcap:Variable="record_id" redcap:FieldType="text"><Question><TranslatedText>Study ID
+</TranslatedText></Question></ItemDef>
+<ItemDef OID="redcap_data_access_group" redcap:Variable="redcap_data_access_group"/>
+<ItemDef OID="margin" redcap:Variable="margin" redcap:FieldType="select" redcap:RequiredField="y"><Question>
+<TranslatedText>Margin</TranslatedText></Question><CodeListRef CodeListOID="margin.choices"/></ItemDef>
+<ItemDef OID="bones___1" redcap:Variable="bones" redcap:FieldType="checkbox"><Question><TranslatedText>Bones
+</TranslatedText></Question><CodeListRef CodeListOID="bones.choices"/></ItemDef>
+<ItemDef OID="bones___2" redcap:Variable="bones" redcap:FieldType="checkbox"><Question><TranslatedText>Bones
+</TranslatedText></Question><CodeListRef CodeListOID="bones.choices"/></ItemDef>
+<ItemDef OID="dose" redcap:Variable="dose" redcap:FieldType="text" redcap:TextValidationType="float"
+ redcap:BranchingLogic="[bones(2)] = '1'" redcap:FieldNote="Gy">
+<Question><TranslatedText>Dose</TranslatedText></Question>
+<RangeCheck Comparator="GE" SoftHard="Soft"><CheckValue>0</CheckValue><ErrorMessage><TranslatedText>Odd
+</TranslatedText></ErrorMessage></RangeCheck></ItemDef>
+<ItemDef OID="more" redcap:Variable="more" redcap:FieldType="textarea"><Question>
+<TranslatedText>Say 5 more
+</TranslatedText><redcap:FormattedTranslatedText>Say &lt;b&gt;more&lt;/b&gt;</redcap:FormattedTranslatedText>
+</Question></ItemDef>
+<ItemDef OID="twice" redcap:Variable="twice" redcap:FieldType="calc" redcap:Calculation="[dose]*2"><Question>
+<TranslatedText>Twice</TranslatedText></Question></ItemDef>
+<ItemDef OID="pain" redcap:Variable="pain" redcap:FieldType="slider" redcap:SliderLabels="none | | worst"><Question>
+<TranslatedText>Pain</TranslatedText></Question></ItemDef>
+<ItemDef OID="visit_complete" redcap:Variable="visit_complete" redcap:FieldType="select"/>
+<CodeList OID="margin.choices"><CodeListItem CodedValue="0"><Decode><TranslatedText>R0, clear</TranslatedText></Decode>
+</CodeListItem>
+<CodeListItem CodedValue="1"><Decode><TranslatedText>R1</TranslatedText></Decode></CodeListItem></CodeList>
+<CodeList OID="bones.choices" redcap:CheckboxChoices="1, Rib | 2, Pelvis"/></MetaDataVersion></Study>
+<ClinicalData><SubjectData SubjectKey="1"/><SubjectData SubjectKey="2"/></ClinicalData></ODM>
+"""
+
+
+def test_a_project_as_xml_has_the_forms_of_its_dictionary():
+    read = odm_metadata.read(PROJECT.encode(), "assessment", ())
+    margin = {"name": "margin", "type": "dropdown", "label": "Margin", "choices": "0, R0, clear | 1, R1"}
+    dose = {"name": "dose", "validation": "number", "label": "Dose", "minimum": "0", "note": "Gy"}
+    of_csv = redcap.read(
+        dictionary(
+            margin | {"required": "y"},
+            {"name": "bones", "type": "checkbox", "label": "Bones", "choices": "1, Rib | 2, Pelvis"},
+            dose | {"branching": "[bones(2)] = '1'"},
+            {"name": "more", "type": "notes", "label": "Say <b>more</b>"},
+            {"name": "twice", "type": "calc", "label": "Twice", "choices": "[dose]*2"},
+            {"name": "pain", "type": "slider", "label": "Pain", "choices": "none | | worst"},
+        )
+    )
+    assert (read.faults, read.documents) == ([], of_csv.documents)
+    beside = [note.reason.en for note in read.notes if not note.name]
+    assert [reason.partition(":")[0] for reason in beside] == [
+        "the data of 2 subjects", "that 1 instruments repeat", "1 Surveys",
+    ]  # fmt: skip
+    assert any(note.name == "pain" and "0 to 100" in note.reason.en for note in read.notes)
+    standard = re.sub(r'redcap:\w+="[^"]*"', "", PROJECT).replace('SourceSystem="REDCap"', "")
+    standard = standard.replace('OID="dose" ', 'OID="dose" Name="dose" DataType="integer"')
+    items = odm_metadata.read(standard.encode(), "assessment", ()).documents["visit"]["items"]
+    kinds = {item["name"]: item["kind"] for item in items}
+    assert (kinds["margin"], kinds["dose"], kinds["more"]) == ("code", "whole", "text")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("<ODM>", "cannot be read as XML"), ("<a/>", "no ODM file with forms"),
+     ("<!DOCTYPE ODM [<!ENTITY a 'b'>]><ODM>&a;</ODM>", "declares a document type")],
+)  # fmt: skip
+def test_what_is_no_odm_is_refused_with_its_reason(content, said):
+    read = odm_metadata.read(content.encode(), "assessment", ())
+    assert read.documents == {}
+    assert said in read.faults[0].reason.en

@@ -6,7 +6,7 @@ from django.urls import reverse
 from registry.services.entry.assessments import save_assessment
 from registry.services.review import queries, signing
 from registry.services.review.soft_checks import Form
-from registry.services.review.to_sign import Unsigned
+from registry.services.review.to_sign import Unsigned, first_signable
 from sites.tenancy.access import Role
 from tests.conftest import TODAY, person
 
@@ -20,10 +20,13 @@ def test_the_list_says_what_the_page_of_signatures_says(finished, enrolled, alic
     enrolled(alice)  # with nothing to sign
     with as_person(ivo):
         ready = signing.ready(finished)
+        assert first_signable([finished.site_id], limit=5) == [finished.pk]
     assert ready.is_ready
     assert listed().lines == [Unsigned(finished.pk, len(ready.forms), (), 0)]
     with as_person(mona) as access:
         queries.raise_query(access=access, patient=finished, form=Form("baseline"), text="Which hospital?")
+    with as_person(ivo):
+        assert first_signable([finished.site_id], limit=5) == []  # whoever has a query comes behind
     with as_person(alice) as access:
         raw = {"assessment_date": "2026-03-01"}
         save_assessment(access=access, patient=finished, timepoint="u1", raw=raw, today=TODAY)

@@ -1,5 +1,6 @@
 """CDISC ODM in: our own comes back unchanged, a foreign one is matched by its questions; what is no data is told."""
 
+import csv
 import io
 import zipfile
 
@@ -7,6 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from registry.imports import jobs
+from registry.imports.files import odm
 from registry.models import Import, Patient
 from tests.transfer.conftest import ASSESSMENT, EVENT, write_csv
 from tests.transfer.test_cases import matched
@@ -139,7 +141,16 @@ VENDOR = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def test_extensions_of_vendors_are_offered_or_told_and_repeats_stay_apart(browser, good, bring_in):
+def rows_of(content, folder):
+    """Of the table that is made of an ODM file: the day of the visit, pain, and the kind and day of an event."""
+    (folder / "in.xml").write_text(content)
+    odm.read(folder / "in.xml", folder, lambda name: True)
+    with (folder / "sheet-0.csv").open(newline="") as stream:
+        rows = csv.DictReader(stream)
+        return sorted(tuple(row[name] for name in ("StartDate", "pain_vas_mm", "kind", "onset_date")) for row in rows)
+
+
+def test_extensions_of_vendors_are_offered_or_told_and_repeats_stay_apart(browser, good, bring_in, tmp_path):
     assert bring_in(good).stored
     address = send(browser, clinica__xml=VENDOR.encode())
     page = follow(browser, address)
@@ -152,6 +163,12 @@ def test_extensions_of_vendors_are_offered_or_told_and_repeats_stay_apart(browse
     # Each of the two repeated groups lacks what the other has: they are two events, and neither is whole.
     assert sorted((column, reason) for _, column, _, reason in errors(page)) == [
         ("kind", "must not be empty"), ("onset_date", "must not be empty"),
+    ]  # fmt: skip
+    # Repeats that stand before the visit's own form keep apart from it: its day and its answers are one row.
+    start, end = VENDOR.index('<FormData FormOID="F_1"'), VENDOR.index("</FormData>") + len("</FormData>")
+    turned = VENDOR[:start] + VENDOR[end:].replace("</StudyEventData>", VENDOR[start:end] + "</StudyEventData>")
+    assert rows_of(turned, tmp_path) == rows_of(VENDOR, tmp_path) == [
+        ("", "", "", "2024-01-20"), ("", "", "hematoma", ""), ("2024-02-09", "20", "", ""),
     ]  # fmt: skip
     told = " ".join(reason for *_, reason in warnings(page))
     assert "1 files of the ODM file are not imported" in told

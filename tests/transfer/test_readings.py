@@ -204,7 +204,8 @@ def test_what_a_sheet_shows_otherwise_is_told_and_percentages_are_refused(browse
     names = "".join(map(text, ("patient_id", "出血量")))
     values = ((7000, 1), (250, 2), (31, 3), (1, 4), (1500, 5))
     rows = [text(f"S01-000{n}") + number(value, style) for n, (value, style) in enumerate(values, 1)]
-    content = book(sheet(names, *rows), styles=styles("0,", ";;;", "&quot;withheld&quot;", "0%", "#,##0"))
+    shapes = styles("0,", ";;;", "&quot;withheld&quot;", "0%", "#,##0")
+    content = book(sheet(names, *rows), styles=shapes)
     address = upload(browser, "shown.xlsx", content)
     page = matched(browser, address, **{"code-blood_loss_ml-0": "="})
     assert [(row, value) for row, _, value, _ in errors(page)] == [(5, "100%")]
@@ -214,6 +215,15 @@ def test_what_a_sheet_shows_otherwise_is_told_and_percentages_are_refused(browse
         (3, ""),
         (4, "withheld"),
     ]
+    # A text takes what the sheet shows, and the number itself where its format hides it: no value becomes none.
+    names = "".join(map(text, ("patient_id", "kind", "onset_date", "ae_comment")))
+    rows = [
+        text(f"S01-000{n}") + text("hematoma") + text("2018-11-20") + number(value, style)
+        for n, (value, style) in enumerate(values[:3], 1)
+    ]
+    address = upload(browser, "events.xlsx", book(sheet(names, *rows), styles=shapes))
+    page = matched(browser, address)
+    assert errors(page) == []
 
 
 def test_a_bare_number_of_days_counts_from_where_the_workbook_does(browser, s01, stored_values):  # noqa: F811

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from registry.exports.choices import Choices, InvalidChoices
 from registry.models import AdverseEvent, Patient
 from registry.protocol import redcap
-from registry.services.protocol import bringing
+from registry.services.protocol import bringing, setup
 from tests.protocol.conftest import publish  # noqa: F401
 from tests.transfer.conftest import ASSESSMENT, EVENT, PATIENT, findings, write_csv
 from tests.transfer.test_cases import matched
@@ -40,15 +40,63 @@ N01-1,Baseline (Arm 1: Drug A),Adverse event,2,North,,,,,,,,,,,,,,Wound problem 
 """
 
 
+def as_project(export):
+    """The same project as XML, of the shape that REDCap writes: repeats stand before what comes once."""
+    columns = [name for name in export.split("\n", 1)[0].split(",") if not name.startswith("re")]
+    listed = '<CodeListRef CodeListOID="sex.choices"/>'
+    kinds = {"sex": "radio", "lesion_levels___c7": "checkbox", "lesion_levels___t1": "checkbox"}
+    items = "".join(
+        f'<ItemDef OID="{name}" Name="{name}" DataType="text" redcap:FieldType="{kinds.get(name, "text")}">'
+        f"<Question><TranslatedText>Answer</TranslatedText></Question>"
+        f"{listed if name == 'sex' else ''}</ItemDef>"
+        for name in columns
+    )
+    events = "".join(
+        f'<StudyEventDef OID="Event.{unique}" Name="{name}" redcap:EventName="{name}" '
+        f'redcap:UniqueEventName="{unique}" '
+        f'redcap:ArmNum="1" redcap:ArmName="Drug A"/>'
+        for unique, name in (("baseline_arm_1", "Baseline"), ("1_month_arm_1", "1 month"))
+    )
+    data = {}
+    for row in rows(export):
+        own = "".join(
+            f'<ItemData ItemOID="{name}" Value="{value}"/>'
+            for name, value in row.items()
+            if value and (name in columns or name.endswith(("_group", "_identifier")))
+        )
+        form, key = row["redcap_repeat_instrument"] or "visit", row["redcap_repeat_instance"] or "1"
+        data.setdefault(row["redcap_event_name"], []).insert(
+            0, f'<FormData FormOID="Form.{form}" FormRepeatKey="{key}"><ItemGroupData ItemGroupOID="g" '
+            f'ItemGroupRepeatKey="1"><ItemData ItemOID="record_id" Value="N01-1"/>{own}</ItemGroupData></FormData>'
+        )  # fmt: skip
+    clinical = "".join(
+        f'<StudyEventData StudyEventOID="Event.{unique}" StudyEventRepeatKey="1" redcap:UniqueEventName="{unique}">'
+        f"{''.join(forms)}</StudyEventData>"
+        for unique, forms in data.items()
+    )
+    return (
+        '<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" xmlns:redcap="https://projectredcap.org" FileType="Snapshot" '
+        'SourceSystem="REDCap"><Study OID="s"><GlobalVariables><redcap:RepeatingInstrumentsAndEvents>'
+        '<redcap:RepeatingInstruments><redcap:RepeatingInstrument redcap:UniqueEventName="baseline_arm_1" '
+        'redcap:RepeatInstrument="adverse_event"/></redcap:RepeatingInstruments></redcap:RepeatingInstrumentsAndEvents>'
+        f'</GlobalVariables><MetaDataVersion OID="m" Name="m">{events}{items}<CodeList OID="sex.choices">'
+        '<CodeListItem CodedValue="male"><Decode><TranslatedText>Male</TranslatedText></Decode></CodeListItem>'
+        '</CodeList></MetaDataVersion></Study><ClinicalData StudyOID="s" MetaDataVersionOID="m">'
+        f'<SubjectData SubjectKey="N01-1" redcap:RecordIdField="record_id">{clinical}</SubjectData>'
+        "</ClinicalData></ODM>"
+    )
+
+
 @pytest.fixture
 def browser(client, dana):
     client.force_login(dana)
     return client
 
 
-@pytest.mark.parametrize("export", [RAW, LABELS])
-def test_a_project_comes_in_raw_and_as_labels(browser, north, as_system, export):
-    address = send(browser, redcap__csv=export.encode())
+@pytest.mark.parametrize("shape", ["raw", "labels", "xml"])
+def test_a_project_comes_in_raw_and_as_labels(browser, north, as_system, shape):
+    export = {"raw": RAW, "labels": LABELS, "xml": as_project(RAW)}[shape]
+    address = send(browser, **{"redcap__xml" if shape == "xml" else "redcap__csv": export.encode()})
     said = {"repeats": "pass_over", "code-site_code-0": "N01"}
     page = matched(browser, address, **said)
     assert errors(page) == []
@@ -178,7 +226,7 @@ intake_complete,mood,drugs___1,drugs___3,drugs____3,protein,twice,why,visit_form
 then",2,,,
 {1},before_surgery_arm_1,labs,1,n01,,,,,,,,,,,,,,,2024-01-03,"1,5",2
 {1},before_surgery_arm_1,labs,2,n01,,,,,,,,,,,,,,,2024-01-04,"2,25",2
-{2},before_surgery_arm_1,,,n01,,,,,,0,,0,0,0,,,,0,,,
+{2},before_surgery_arm_2,,,n01,,,,,,0,,0,0,0,,,"told before",0,,,
 """
 
 
@@ -209,6 +257,9 @@ def test_a_project_comes_in_with_forms_of_its_own_and_goes_out_again(
         (11, "sign"),
         (12, "seen_at"),
     }
+    arms = [{"code": code, "label": {"en": code}} for code in ("HT", "TES")]
+    with as_person(ada) as access:
+        setup.save_about(access=access, about={"arms": arms}, note="as approved")
     for code, record in (("intake", "baseline"), ("visit_form", "assessment"), ("labs", "repeat")):
         publish(carried.documents[code] | {"record": record})
     # A file of before, without the own forms: what they require is not there yet, so the form is a draft.
@@ -219,13 +270,20 @@ def test_a_project_comes_in_with_forms_of_its_own_and_goes_out_again(
     assert (findings(report), report.stored) == ([], True)
     sent = EVENTS.replace("{1}", "N01-0001").replace("{2}", "N01-0009").encode()
     address = send(browser, data__csv=sent)
-    page = matched(browser, address, **{"repeats": "pass_over", "separators": "comma", "code-timepoint-0": "preop"})
+    said = {"repeats": "pass_over", "separators": "comma", "code-timepoint-0": "preop"}
+    said |= {"code-study_arm-0": "HT", "code-study_arm-1": "TES"}
+    page = matched(browser, address, **said)
+    # REDCap keeps what was typed before a field was hidden: an error, or left out where somebody says so.
+    assert [(row, column, value) for row, column, value, _ in errors(page)] == [(8, "why", "told before")]
+    address = send(browser, data__csv=sent)
+    page = matched(browser, address, hidden="on", **said)
     assert errors(page) == []
+    assert [(row, column) for row, column, _, reason in warnings(page) if "left out as" in reason] == [(8, "why")]
     said = {column: reason for _, column, _, reason in warnings(page)}
     assert "is calculated by the registry" in said["twice"]
     assert all("stands for nothing here" in said[column] for column in ("mail", "scan"))
     assert {name: (count["new"], count["changed"]) for name, count in counts(address).items()} == {
-        "patients": (0, 1), "assessments": (0, 2), "own_labs": (2, 0),
+        "patients": (0, 2), "assessments": (0, 2), "own_labs": (2, 0),
     }  # fmt: skip
     assert store(browser, address, update="on").status_code == 302
     path = tmp_path / "whole.zip"
@@ -243,4 +301,6 @@ def test_a_project_comes_in_with_forms_of_its_own_and_goes_out_again(
     ]  # fmt: skip
     with as_system():
         states = dict(Patient.objects.values_list("pk", "baseline_state"))
+        arms = dict(Patient.objects.exclude(study_arm=None).values_list("pk", "study_arm"))
+        assert arms == {"N01-0001": "HT", "N01-0009": "TES"}
     assert (states["N01-0001"], states["N01-0009"]) == ("complete", "draft")

@@ -13,6 +13,7 @@ from registry.guards import checking
 from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, Finding
 from registry.health.waiting import known
 from sites.database import replica
+from sites.moments import minute_of
 from sites.tenancy import checks
 
 SUPPORTED = range(checks.OLDEST, 19)  # major versions of PostgreSQL
@@ -23,7 +24,14 @@ CROWDED = 0.8  # of the connections that the server allows
 def answers(looking):
     if looking.away:
         return Finding(FAILED, looking.away)
-    (size,) = looking.ask("SELECT pg_database_size(current_database())")
+    size, read_only = looking.ask(
+        "SELECT pg_database_size(current_database()), current_setting('transaction_read_only')::bool"
+    )
+    if read_only:
+        return Finding(
+            FAILED,
+            _("It takes no changes: it is a standby, or was made one. DATABASE_URL is to name the primary."),
+        )
     return Finding(OK, _("It answers, and holds %(size)s GB.") % {"size": f"{size / 1e9:.1f}"})
 
 
@@ -54,9 +62,12 @@ def migrations(looking):
 
 
 def guards(looking):
-    if found := checking.differences():
+    """Compared now for the command; on the page as the worker compared them in the last minutes, unless asked anew."""
+    found, at = checking.lately() if looking.takes_what_is_kept else (checking.looked(), None)
+    if found:
         return Finding(FAILED, checking.sentence(found), tuple(found))
-    return Finding(OK, _("Policies, triggers, functions and rights are as declared."))
+    words = _("Policies, triggers, functions and rights are as declared.")
+    return Finding(OK, f"{words} {_('Compared %(at)s.') % {'at': minute_of(at)}}" if at else words)
 
 
 def roles(looking):

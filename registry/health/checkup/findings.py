@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.db import Error, connection, transaction
@@ -14,7 +15,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from registry.health import heartbeats
+from registry.health import heartbeats, shared_folder
 from sites.logs.redaction import redacted
 from sites.tenancy.scope import current, everything
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 OK, NOTE, WARNING, FAILED, OFF = "ok", "note", "warning", "failed", "off"
 WORST_FIRST = (FAILED, WARNING, NOTE, OK, OFF)
+ANEW = "anew"  # in the address of a page that is to look at everything now
 PATIENCE = 1.2  # seconds that servers beside the database may take to answer, names included
 
 
@@ -59,7 +61,13 @@ class Looking:
 
     request: HttpRequest | None = None
     beats: dict = field(default_factory=dict)  # name: (seconds since, seconds it took, error)
+    mark: object = shared_folder.NOT_ASKED  # that a worker left last in the shared store, None for none
     away: str = ""  # why the database does not answer
+
+    @property
+    def takes_what_is_kept(self):
+        """Whether a check may tell what a worker found some minutes ago: on a page that was not asked to look anew."""
+        return self.request is not None and ANEW not in self.request.GET
 
     def ask(self, sql, *values):
         """The first row of a query."""
@@ -79,7 +87,7 @@ def examine(checks, request=None):
     _ask_the_database(looking)
     answers = {check.name: _begun(check, looking) for check in checks if check.elsewhere}
     until = time.monotonic() + PATIENCE
-    examined = {check.name: _examined(check, looking) for check in checks if not check.elsewhere}
+    examined = _one_by_one([check for check in checks if not check.elsewhere], looking)
     late = Finding(WARNING, _("No answer within %(seconds)s s.") % {"seconds": PATIENCE})
     for check in checks:
         if check.elsewhere:
@@ -87,11 +95,45 @@ def examine(checks, request=None):
     return [examined[check.name] for check in checks]
 
 
+def _one_by_one(checks, looking):
+    """{name: (Check, Finding, seconds)}: in one scope and transaction, and in another after a check that broke it."""
+    if looking.away:
+        return {check.name: _examined(check, looking) for check in checks}
+    left, examined = list(checks), {}
+    while left:
+        began = time.monotonic()
+        try:
+            with _scope():
+                while left:
+                    began, check = time.monotonic(), left[0]
+                    examined[check.name] = check, check.look(looking), time.monotonic() - began
+                    left.pop(0)
+        except Exception as error:
+            finding = _broken(error)
+            if left:
+                check = left.pop(0)
+                examined[check.name] = check, finding, time.monotonic() - began
+    return examined
+
+
+@contextmanager
+def _scope():
+    with everything(user_id=current().user_id, reason="check-up"), transaction.atomic():
+        yield
+
+
+def _broken(error):
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+    return Finding(FAILED, _words(error))
+
+
 def _ask_the_database(looking):
     """Signs of life; where the database does not answer, that is found out, and waited for, once."""
     try:
         with transaction.atomic():
             looking.beats = heartbeats.all_of_them()
+            looking.mark = heartbeats.holder(shared_folder.NAME)
     except Error as error:  # the check of the migrations tells of a table that is not there
         log.warning("signs of life cannot be read: %s", _words(error))
         if connection.connection is None or connection.connection.closed:
@@ -131,13 +173,13 @@ def _finding(check, looking):
         return _look(check, looking)
     if looking.away:
         return Finding(NOTE, _("Not looked at: the database does not answer."))
+    if check.elsewhere:  # in a thread each connection to the database is a new one: it makes one where it needs it
+        return _look(check, looking)
     try:
-        with everything(user_id=current().user_id, reason="check-up"), transaction.atomic():
+        with _scope():
             return check.look(looking)
     except Exception as error:
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
-        return Finding(FAILED, _words(error))
+        return _broken(error)
 
 
 def _look(check, looking):

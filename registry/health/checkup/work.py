@@ -79,7 +79,7 @@ def tasks(looking):
 
 
 def jobs(looking):
-    found = background_jobs.failed()
+    _waiting, found = background_jobs.lately()
     if not found:
         return Finding(OK, _("None failed in the last %(n)s days.") % {"n": background_jobs.DAYS})
     lines = tuple(f"{one.kind} {one.key} · {minute_of(one.at)} · {one.error}" for one in found[:20])

@@ -216,6 +216,10 @@ def find_spelt_otherwise(cursor, warnings):
     warnings.extend(found, total)
 
 
+LEFT_OUT = Label(
+    "is hidden by other answers of the patient, and was left out as the mapping says",
+    "他の回答により尋ねない項目のため、対応表の指定どおり取り込みませんでした",
+)
 ALIKE = Label(
     "may be the same person as row {n}: the same sex, day of birth and day of consent or surgery",
     "{n}行目と同一人物の可能性があります（性別・生年月日・同意日または手術日が同じ）",
@@ -492,9 +496,11 @@ def _answered_if_asked(item, answered, alias, file):
     return "true"
 
 
-def condition_sql(tree, alias, file):
+def condition_sql(tree, alias, file, patients=None):
     """SQL of a condition over the staged rows of `file`, over the patients that they are of, and over what is stored
     of them beside what the file brings.
+
+    patients  the file of the patients, where these are staged and not stored yet
     """
     of_patient = {item.name for item in catalogue.items(catalogue.current().of_patient)}
 
@@ -502,18 +508,62 @@ def condition_sql(tree, alias, file):
         if name in file.columns:
             return f"{alias}.{column_of(name)}"
         if name in of_patient:
-            return f"(SELECT p.{column_of(name)} FROM registry_patient AS p WHERE p.patient_id = {alias}.patient_id)"
+            own = f"(SELECT p.{column_of(name)} FROM %s AS p WHERE p.patient_id = {alias}.patient_id)"
+            stored = own % file_formats.PATIENTS.table
+            if patients is None or name not in patients.columns:
+                return stored
+            staged = f"EXISTS (SELECT FROM {stage(patients)} AS p WHERE p.patient_id = {alias}.patient_id)"
+            return f"CASE WHEN {staged} THEN {own % stage(patients)} ELSE {stored} END"
         return f"(SELECT r.{column_of(name)} FROM {file.table} AS r WHERE {same_key(file, alias, 'r')})"
 
     return sql.expression(tree, column)
 
 
+def _asked_if(file):
+    """(item, tree of its condition) of the items of own forms that a file brings and that others may hide."""
+    trees = [(item, catalogue.current().conditions.get(item.name, {})) for item in catalogue.items(file.brought)]
+    return [(item, tree["show_if"]) for item, tree in trees if "show_if" in tree]
+
+
+def leave_out_not_asked(cursor, file, absent, patients, warnings):
+    """Empty the cells of `file` that other answers rule out, as REDCap keeps them, and tell each by row and column.
+    Returns how many rows of a visit or record said nothing else, and are taken away.
+
+    absent    columns that the file has not: what is stored of them stays
+    patients  the file of the patients where they come too, else None
+    """
+    if patients is not None:
+        cursor.execute(f"CREATE INDEX IF NOT EXISTS staged_patients ON {stage(patients)} (patient_id)")
+    items, lines = [(item, tree) for item, tree in _asked_if(file) if item.name not in absent], []
+    while emptied := [line for item, tree in items for line in _left_out(cursor, file, item, tree, patients, warnings)]:
+        lines += emptied  # and once more: an answer that is left out may hide another
+    if not lines or file == file_formats.PATIENTS:
+        return 0
+    answers = ", ".join(f"s.{column_of(item.name)}" for item in file.stored if item.name not in file.key)
+    cursor.execute(
+        f"DELETE FROM {stage(file)} AS s WHERE line = ANY (%s) AND num_nonnulls({answers}) = 0 AND s.missing = '{{}}'",
+        [lines],
+    )
+    return cursor.rowcount
+
+
+def _left_out(cursor, file, item, tree, patients, warnings):
+    column = column_of(item.name)
+    hidden = f"s.{column} IS NOT NULL AND NOT ({condition_sql(tree, 's', file, patients)})"
+    rows, total = first_rows(
+        cursor,
+        f"SELECT count(*) OVER (), s.line, s.{column}::text FROM {stage(file)} AS s WHERE {hidden} ORDER BY line",
+    )
+    warnings.extend([Finding(file.filename, line, item.name, value, LEFT_OUT) for line, value in rows], total)
+    if not total:
+        return []
+    cursor.execute(f"UPDATE {stage(file)} AS s SET {column} = NULL WHERE {hidden} RETURNING line")
+    return [line for (line,) in cursor.fetchall()]
+
+
 def find_not_asked(cursor, file, errors):
     """Answers of own items that other answers of their row rule out."""
-    for item in catalogue.items(file.brought):
-        tree = catalogue.current().conditions.get(item.name, {}).get("show_if")
-        if tree is None:
-            continue
+    for item, tree in _asked_if(file):
         rows, total = first_rows(
             cursor,
             f"""

@@ -17,7 +17,7 @@ from registry.services.review.soft_checks import answer_of, form_of_repeat, kind
 
 def _checks_of(file):
     """The soft checks that speak about a row of `file`, alone or with its patient."""
-    every = [*checks.SOFT_CHECKS, checks.outside_window(schedule.plans())]
+    every = [*checks.SOFT_CHECKS, *checks.of_visits(schedule.plans())]
     lacking = catalogue.current().extra_names.difference(file.columns)  # extras that the file does not bring
     every = [check for check in every if not lacking.intersection(check.items)]
     every = [check for check in every if check.name not in BIRTH_WARNINGS and _file_of(check) == file]
@@ -100,7 +100,7 @@ def _look_at(cursor, file, names):
     if "p" in of.values():
         joins += " JOIN registry_patient AS p ON p.patient_id = s.patient_id"
     if "t" in of.values():
-        joins += f" JOIN {file.table} AS t ON {same_key(file, 's', 't')}"
+        joins += f" LEFT JOIN {file.table} AS t ON {same_key(file, 's', 't')}"
     cursor.execute("DROP TABLE IF EXISTS looked_at")
     cursor.execute(
         f"CREATE TEMP TABLE looked_at ON COMMIT DROP AS SELECT line, {', '.join(columns)} "

@@ -62,7 +62,7 @@ class Cleaned(dict):
         self.item, self.today = item, today
         self.full_width = {}  # text typed in full width → the value that it was taken for
         self.without_time = {}  # what a sheet shows of a day with a time → the day
-        self.otherwise = {}  # what a sheet shows of a number → another number, which the cell holds
+        self.otherwise = {}  # what a sheet shows of a number that is another → what is told of it
 
     def __missing__(self, text):
         raw = file_formats.unguarded(text) if self.item.kind == "text" else text
@@ -74,8 +74,8 @@ class Cleaned(dict):
                 if had_time:
                     self.without_time[typed.shown(text)] = raw
         value = self.item.clean(raw, today=self.today)
-        if is_typed and self.item.kind in ("integer", "decimal") and typed.shows_another(text):
-            self.otherwise[typed.shown(text)] = value
+        if is_typed and (note := typed.otherwise_of(self.item, text)):
+            self.otherwise[typed.shown(text)] = note
         if self.item.kind != "text" and not (is_typed or text.isascii()):
             self.full_width[text] = value
         if len(self) < REMEMBERED:
@@ -126,8 +126,11 @@ def stage(file):
     return f"stage_{file.name}"
 
 
-def create_stage(cursor, file):
-    """An empty temporary table for the rows of `file`, with the types of its own table."""
+def create_stage(cursor, file, *, derived=True):
+    """An empty temporary table for the rows of `file`, with the types of its own table.
+
+    derived  with the generated columns too, which the soft checks read
+    """
     columns = [f"t.{file_formats.column_of(item.name)}" for item in file.stored]
     if file == file_formats.PATIENTS:
         columns += [
@@ -143,7 +146,8 @@ def create_stage(cursor, file):
         f"CREATE TEMP TABLE {stage(file)} ON COMMIT DROP AS "
         f"SELECT 0 AS line, {', '.join(columns)}, {file.missing_of('t')} AS missing FROM {file.table} AS t WITH NO DATA"
     )
-    _add_derived(cursor, file)
+    if derived:
+        _add_derived(cursor, file)
 
 
 def _add_derived(cursor, file):
@@ -173,22 +177,29 @@ class Staged:
     rewritten: tuple[Finding, ...] = ()  # what was typed in full width, and what it was taken for
 
 
-def read_into_stage(cursor, file, path, errors, today, *, partial=False):
+def copy_sql(file):
+    """The COPY that takes the records of `_Reader` into the stage of `file`."""
+    extra = PATIENT_COLUMNS if file == file_formats.PATIENTS else ()
+    names = [file_formats.column_of(item.name) for item in file.stored] + [*extra, "missing"]
+    return f"COPY {stage(file)} (line, {', '.join(names)}) FROM STDIN"
+
+
+def read_into_stage(cursor, file, path, errors, today, *, partial=False, pass_on=lambda records: None):
     """Bring `path` into the stage of `file`, adding to `errors` (Findings); a faulty cell is staged empty.
 
     partial  the file need not have every column: what it has not stays as it is stored (`keep_stored`)
+    pass_on  called with the records of each block once they are in the stage
     """
     reader = _Reader(file, errors, today, partial)
-    names = [file_formats.column_of(item.name) for item in file.stored] + [*reader.extra_columns, "missing"]
-    copy_into = f"COPY {stage(file)} (line, {', '.join(names)}) FROM STDIN"
     try:
         with reading.table(path) as rows:
             _, header = next(rows, (1, []))
             if not reader.accepts_header([name.strip() for name in header]):
                 return Staged(is_complete=False)
-            with cursor.copy(copy_into) as copy:
+            with cursor.copy(copy_sql(file)) as copy:
                 for records in reader.records(rows):
                     copy.write(records)
+                    pass_on(records)
     except reading.Unreadable as fault:
         reader.stop(fault)
     keys = ", ".join(file_formats.column_of(name) for name in file.key)
@@ -312,7 +323,6 @@ class _Reader:
         self.cleaned = []
         self.reported = ()
         self.is_complete = True
-        self.extra_columns = PATIENT_COLUMNS if self._of_patients else ()
 
     @property
     def _of_patients(self):
@@ -365,13 +375,13 @@ class _Reader:
                 None,
                 memory.item.name,
                 HIDDEN if memory.item.identifying else text[:80],
-                label.format(v=HIDDEN if memory.item.identifying else shown(value)),
+                label.format(v=HIDDEN if memory.item.identifying else shown(value)) if label else value,
             )
             for memory, _ in self.cleaned
             for label, rewritten in (
                 (FULL_WIDTH, memory.full_width),
                 (notations.TIME_DROPPED, memory.without_time),
-                (notations.SHOWN_OTHERWISE, memory.otherwise),
+                (None, memory.otherwise),
             )
             for text, value in rewritten.items()
         )

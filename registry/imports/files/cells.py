@@ -23,6 +23,13 @@ IS_NUMBER = Label(
     "take what the sheet shows",
     "シートでは数値のため、先頭の0が失われます。列を文字列にするか、シートの表示どおりに読むよう選んでください",
 )
+SHOWN_OTHERWISE = Label(
+    "is what the sheet shows; was read as {v}, which the cell holds",
+    "シートの表示です。セルの値{v}として読み取りました",
+)
+SHOWN_TAKEN = Label(
+    "was taken as the sheet shows it; the cell holds {v}", "シートの表示どおりに読み取りました（セルの値は{v}です）"
+)
 HOLDS = Label("the cell holds {v}", "セルの値は{v}です")
 
 
@@ -57,7 +64,7 @@ def text_for(item, cell, *, numbers=False):
     if kind == "n":
         if names_patient and not numbers:
             raise InvalidValue(_told(IS_NUMBER, shows, text))
-        return shows if item is not None and item.kind == "text" else text
+        return shows if item is not None and item.kind == "text" and shows.strip() else text
     if kind == "d" and (item is None or item.kind != "date"):
         if names_patient or item is None or item.kind != "text":
             raise InvalidValue(_told(IS_DATE, shows, text))
@@ -71,14 +78,20 @@ def text_for(item, cell, *, numbers=False):
     return text
 
 
-def shows_another(cell):
-    """Whether the sheet shows another number than the cell holds, or none: 31 as “not told”, 7000 as 7."""
+def otherwise_of(item, cell):
+    """What must be told of a number that the sheet shows otherwise, for `item`: 31 as “not told”, 7000 as 7. None where
+    it shows that number.
+    """
     kind, text, shows = parts(cell)
-    if kind.lower() != "n" or shows == text:
-        return False
+    if kind.lower() != "n" or item.kind not in ("integer", "decimal", "text") or not _is_another(text, shows):
+        return None
+    return (SHOWN_TAKEN if item.kind == "text" and shows.strip() else SHOWN_OTHERWISE).format(v=text)
+
+
+def _is_another(text, shows):
     digits = re.sub(r"[^\d.-]", "", shows)
     try:
-        return float(digits) != float(text)
+        return shows != text and float(digits) != float(text)
     except ValueError:
         return True
 

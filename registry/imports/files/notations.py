@@ -314,6 +314,7 @@ _CLOCK_BEHIND = re.compile(
     r"?(am|pm)?(?:Z| ?UTC| ?[+-]\d{2}:?\d{2})?$",
     re.IGNORECASE,
 )
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)  # most dates of a file: nothing stands behind them
 _WEEKDAY = re.compile(r"[(（][月火水木金土日a-z]{1,3}[)）]", re.IGNORECASE)
 # Name and letter of an era → its first and last day.
 _ERAS = {
@@ -340,10 +341,6 @@ OTHER_DAY = Label(
     "is a moment: {a} where it was written, {b} in the study's time zone. Write the day alone",
     "時刻付きの日時です（記録元では{a}、研究の時間帯では{b}）。日付だけを入力してください",
 )
-SHOWN_OTHERWISE = Label(
-    "is what the sheet shows; was read as {v}, which the cell holds",
-    "シートの表示です。セルの値{v}として読み取りました",
-)
 TIME_DROPPED = Label("was read as {v}: the time is not kept", "{v}として読み取りました。時刻は保存しません")
 _PARTIAL = re.compile(
     r"\d{4}([-/.年] ?(\d{1,2}|[?x]+|不明) ?月?)?年?|\d{4}[-/.年] ?(\d{1,2}|[?x]+|不明)[-/.月] "
@@ -358,9 +355,7 @@ def read_date(text, formats, *, today=None, adult=0):
 
     adult  years that lie between a birth and today at least, for years of two digits
     """
-    plain = _WEEKDAY.sub("", tidy(text)).strip()
-    _refuse_other_day(plain)
-    plain, clock = without_time(plain)
+    plain, clock = (text, False) if _ISO_DAY.fullmatch(text) else _day_alone(text)
     readings, fault = {}, None
     for key in ("iso", *formats):
         try:
@@ -380,6 +375,13 @@ def read_date(text, formats, *, today=None, adult=0):
         raise InvalidValue(PARTIAL)
     shown = [DATE_FORMATS[key] for key in formats or ("iso",)]
     raise InvalidValue(_no_date(shown))
+
+
+def _day_alone(text):
+    """A date without what may stand behind it, and whether that is a time other than midnight."""
+    plain = _WEEKDAY.sub("", tidy(text)).strip()
+    _refuse_other_day(plain)
+    return without_time(plain)
 
 
 def _no_date(shown):

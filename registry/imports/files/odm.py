@@ -6,6 +6,7 @@ hence any entity of the file's own, is refused. What is no data of a form (comme
 """
 
 import csv
+import re
 from pathlib import Path
 from xml.parsers import expat
 
@@ -59,7 +60,7 @@ def read(path, folder, knows):
 
     knows  whether a name is a column's that the registry knows
     """
-    reader = _Reader()
+    reader = _OfRedcap() if _is_of_redcap(path) else _Reader()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
@@ -79,7 +80,14 @@ def _refuse_doctype(*_):
     raise reading.Unreadable(DOCTYPE)
 
 
+def _is_of_redcap(path):
+    with path.open("rb") as stream:
+        return re.search(rb"""SourceSystem\s*=\s*["']REDCap["']""", stream.read(4096)) is not None
+
+
 class _Reader:
+    NAMING = {name: name for name in (SUBJECT, PLACE, EVENT, REPEAT)}  # what names a row → its column
+
     def __init__(self):
         self.depth, self.ours, self.texts = 0, False, None
         self.items, self.units, self.lists, self.places = {}, {}, {}, {}  # by OID
@@ -95,7 +103,7 @@ class _Reader:
         space, _, tag = tag.rpartition(" ")
         self.depth += 1
         if self.depth > 1 and space and not space.startswith(STANDARD):
-            self._pass_extension(space, tag)
+            self._pass_extension(space, tag, attributes)
             return
         if (self.depth == 1 and tag != "ODM") or self.depth > DEEPEST:
             raise reading.Unreadable(NO_ODM)
@@ -109,7 +117,7 @@ class _Reader:
         elif tag.startswith("ItemData") and tag not in FILES:
             self._start_data(tag, attributes)
 
-    def _pass_extension(self, space, tag):
+    def _pass_extension(self, space, tag, attributes):
         """An element of a vendor's own: told where it stands among the data, whatever it holds."""
         if self.depth > DEEPEST:
             raise reading.Unreadable(NO_ODM)
@@ -193,11 +201,13 @@ class _Reader:
 
     # The data
 
-    data = row = subject = None
-    place = event = repeat = form = ""
+    data = subject = None
+    place = event = repeat = ""
+    form = group = ("", "")
 
     def _start_subjectdata(self, attributes):
-        self.subject, self.place, self.repeats = attributes[SUBJECT], "", {}
+        self.subject, self.values, self.keys = attributes[SUBJECT], [], {}
+        self.place = self.event = self.repeat = ""
         self.of_subject, self.of_event = self._extensions(attributes), {}
 
     def _extensions(self, attributes):
@@ -211,7 +221,8 @@ class _Reader:
         return found
 
     def _end_subjectdata(self):
-        self.subject = self.row = None
+        self._end_studyeventdata()  # of what stands in no event
+        self.subject = None
 
     def _start_siteref(self, attributes):
         oid = attributes["LocationOID"]
@@ -224,22 +235,41 @@ class _Reader:
             code = oid.removeprefix("SE.")
             self.event = "" if code in NO_VISIT or code.startswith(OWN) else code
         self.repeat = attributes.get(REPEAT, "")
-        self.row, self.repeats, self.of_event = None, {}, self._extensions(attributes)
+        self.values, self.keys, self.of_event = [], {}, self._extensions(attributes)
 
     def _start_formdata(self, attributes):
         self.form = attributes.get("FormOID", ""), attributes.get("FormRepeatKey", "")
-        self._repeated(*self.form)
+        self.group = ("", "")
 
     def _start_itemgroupdata(self, attributes):
-        self._repeated((*self.form, attributes.get("ItemGroupOID", "")), attributes.get("ItemGroupRepeatKey", ""))
-
-    def _repeated(self, what, key):
-        """A form or group that comes once more is a row of its own, whatever it lacks."""
-        if self.repeats.setdefault(what, key) != key:
-            self.repeats[what], self.row = key, None
+        self.group = attributes.get("ItemGroupOID", ""), attributes.get("ItemGroupRepeatKey", "")
 
     def _end_studyeventdata(self):
-        self.row = None
+        """The rows of an event: one of all that comes once, and one of each repeat of a form or group, wherever it
+        stands. What is said of the event itself (its day) is said of the first alone: no repeat is a visit of its own.
+        """
+        rows, first, latest = [], {}, {}  # (line, {column: text}), and of each repeat
+        for place, column, text, line in self.values:
+            row = latest.get(of := self._repeat_of(place))
+            if row is None or column in row[1]:  # a column that has its value begins another row
+                row = latest[of] = (max(line, 2), self._naming(of) | self.of_subject)
+                first.setdefault(of, row)
+                rows.append(row)
+            row[1][column] = text
+        if rows:
+            first.get((), rows[0])[1].update(self.of_event)
+        self.rows += rows
+        self.values = []
+
+    def _naming(self, of):
+        """What names a row, of which repeat of the event it may be."""
+        return {SUBJECT: self.subject, PLACE: self.place, EVENT: self.event, REPEAT: self.repeat}
+
+    def _repeat_of(self, place):
+        """Which repeat within its event a (form, group) is of, each with its key; () of what comes once."""
+        form, group = place
+        of = form if len(self.keys[form[0]]) > 1 else ()
+        return (*of, *group) if len(self.keys[*form, group[0]]) > 1 else of
 
     def _start_data(self, tag, attributes):
         if self.subject is None:
@@ -277,14 +307,10 @@ class _Reader:
     def _put(self, column, text):
         if MARK in text or SHOWN in text:
             raise reading.Unreadable(STRANGE, self.line())
-        # A column that has its value already begins a row: the next of a repeating form or group.
-        if self.row is None or column in self.row:
-            self.row = {SUBJECT: self.subject, PLACE: self.place, EVENT: self.event, REPEAT: self.repeat}
-            self.row |= self.of_subject | self.of_event
-            self.of_event = {}  # the day of a visit is said once: repeated groups are no further visits
-            self.rows.append((max(self.line(), 2), self.row))
+        self.keys.setdefault(self.form[0], set()).add(self.form[1])
+        self.keys.setdefault((*self.form, self.group[0]), set()).add(self.group[1])
+        self.values.append(((self.form, self.group), column, text, self.line()))
         self.columns[column] = None
-        self.row[column] = text
 
     def _shown(self, data):
         value, item = data["value"] or "", self.items.get(data["oid"], {})
@@ -301,8 +327,7 @@ class _Reader:
     def write(self, path, knows):
         if not self.rows:
             raise reading.Unreadable(NOTHING)
-        columns = {name: name for name in (SUBJECT, PLACE, EVENT, REPEAT)}
-        columns = {name: name for name in columns if any(row[name] for _, row in self.rows)}
+        columns = {name: called for name, called in self.NAMING.items() if any(row[name] for _, row in self.rows)}
         columns = {name: name for name in self.extensions} | columns  # a number that people know before the key
         columns |= {column: self._called(column, knows) for column in self.columns}
         sheet = Sheet("ODM")
@@ -322,4 +347,72 @@ class _Reader:
         oid = column.removesuffix(MISSING_SUFFIX) if column not in self.items else column
         item = self.items.get(oid, {"names": [oid], "question": ""})
         known = next((name for name in item["names"] if name and knows(name)), "")
-        return (known or item["question"] or item["names"][0] or oid) + (MISSING_SUFFIX if oid != column else "")
+        return (known or self._unknown(item) or oid) + (MISSING_SUFFIX if oid != column else "")
+
+    def _unknown(self, item):
+        return item["question"] or item["names"][0]
+
+
+class _OfRedcap(_Reader):
+    """A project of REDCap (`project.xml`), whose ODM says less than the extensions beside it: the table is that of the
+    project's export as CSV, with the label beside each code.
+
+    A form repeats where the project says so, never a group. Ticks are columns, as in the CSV.
+    """
+
+    SPACE = "https://projectredcap.org"
+    INSTRUMENT, INSTANCE = "Repeat Instrument", "Repeat Instance"
+    NAMING = {SUBJECT: SUBJECT, EVENT: "Event Name", INSTRUMENT: INSTRUMENT, INSTANCE: INSTANCE}
+    CLASSIC = "event_1_arm_1"  # the event of a project without any
+
+    def __init__(self):
+        super().__init__()
+        self.repeating = set()  # (unique name of an event, form or "" where the event itself repeats)
+
+    def _own(self, attributes, name):
+        return attributes.get(f"{self.SPACE} {name}", "")
+
+    def _pass_extension(self, space, tag, attributes):
+        if tag in ("RepeatingInstrument", "RepeatingEvent"):
+            self.repeating.add((self._own(attributes, "UniqueEventName"), self._own(attributes, "RepeatInstrument")))
+        super()._pass_extension(space, tag, attributes)
+
+    def _start_studyeventdef(self, attributes):
+        super()._start_studyeventdef(attributes)
+        if arm := self._own(attributes, "ArmNum"):  # as an export of labels has it
+            name = self._own(attributes, "EventName") or attributes.get("Name", "")
+            self.events[attributes["OID"]] = f"{name} (Arm {arm}: {self._own(attributes, 'ArmName')})"
+
+    def _start_itemdef(self, attributes):
+        super()._start_itemdef(attributes)
+        self.item["is_tick"] = self._own(attributes, "FieldType") == "checkbox"
+
+    def _start_subjectdata(self, attributes):
+        super()._start_subjectdata(attributes)
+        self.record, self.unique = self._own(attributes, "RecordIdField"), self.CLASSIC
+
+    def _start_studyeventdata(self, attributes):
+        super()._start_studyeventdata(attributes)
+        self.unique = self._own(attributes, "UniqueEventName")
+
+    def _repeat_of(self, place):
+        form, key = place[0]
+        repeats = (self.unique, form.removeprefix("Form.")) in self.repeating or len(self.keys[form]) > 1
+        return (form, key) if repeats else ()
+
+    def _naming(self, of):
+        form, key = of or ("", self.repeat if (self.unique, "") in self.repeating else "")
+        instrument = form.removeprefix("Form.")
+        return {SUBJECT: self.subject, EVENT: self.event, self.INSTRUMENT: instrument, self.INSTANCE: key}
+
+    def _end_data(self):
+        if self.data is not None and self.data["oid"] == self.record:  # the subject's key once more
+            self.data = self.texts = None
+        super()._end_data()
+
+    def _shown(self, data):
+        is_tick = self.items.get(data["oid"], {}).get("is_tick")
+        return data["value"] or "" if is_tick else super()._shown(data)
+
+    def _unknown(self, item):
+        return item["names"][0]

@@ -15,10 +15,12 @@ from registry.imports.files.mapping import (
     base_of,
     catalogue_item,
     choices_of,
+    item_name,
     plain,
     suggested_code,
 )
 from registry.imports.files.notations import DATE_FORMATS
+from registry.instruments import catalogue
 from registry.instruments.base import MISSING_REASONS, InvalidValue
 from registry.services.current_protocol import minimum_age
 from registry.services.files import file_formats
@@ -68,19 +70,22 @@ class Column:
 
 @dataclass
 class Questions:
-    """`columns` as Column; whether it must be said what stands before decimals, whether numbers name patients, and
-    what becomes
-    of REDCap's repeated rows."""
+    """`columns` as Column; whether it must be said what stands before decimals, whether numbers name patients, and what
+    becomes of REDCap's repeated rows; whether it may be said what becomes of answers that others hide.
+    """
 
     columns: list = field(default_factory=list)
     separators: bool = False
     numbers: bool = False
     repeats: bool = False
+    hidden: bool = False
 
 
 def questions(mapping, counts):
     """The Questions about a file with these values: column → {cell: rows}."""
     asked, by_target = Questions(), {}
+    conditions = catalogue.current().conditions
+    asked.hidden = any("show_if" in conditions.get(item_name(target), {}) for target in mapping.targets)
     for column, values in counts.items():  # in the order of the file
         if plain(column) in redcap.INSTANCE:
             # Rows of events and of repeating forms are records of theirs; of other forms it must be said.

@@ -13,6 +13,7 @@ EVENT = ("redcapeventname", "eventname")
 GROUP = ("redcapdataaccessgroup", "dataaccessgroup", "dag")
 INSTANCE = ("redcaprepeatinstance", "repeatinstance")
 INSTRUMENT = ("redcaprepeatinstrument", "repeatinstrument")
+ARM = "Study arm"  # the column that events of several arms give, called as the item is
 IDENTIFIER = ("redcapsurveyidentifier", "surveyidentifier")
 
 STATUS = Label(
@@ -43,6 +44,20 @@ def tick_of(column):
 def event_of(text):
     """An event's name without its arm: `1_month_arm_1`, `1 month (Arm 1: Drug A)`."""
     return re.sub(r"_arm_\d+[a-z]?$|\s*\(arm \d+: .*\)$", "", str(text).strip(), flags=re.IGNORECASE)
+
+
+def arm_of(text):
+    """The arm that an event's name names: 2 of `visit_arm_2b`, `Drug A` of `Visit (Arm 1: Drug A)`; "" of others."""
+    match = re.search(r"_arm_(\d+)[a-z]?$|\(arm \d+: (.*)\)$", str(text).strip(), re.IGNORECASE)
+    return (match[1] or match[2]).strip() if match else ""
+
+
+def column_of_arms(header, knows):
+    """The place of the column whose events name arms; None where the study has none, or the file says them itself."""
+    arm = knows(ARM)
+    if not arm or any(knows(name) == arm for name in header):
+        return None
+    return next((place for place, name in enumerate(header) if plain(name) in EVENT), None)
 
 
 def own_column(column, header):

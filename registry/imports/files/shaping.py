@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from registry.imports.files import cells as typed
-from registry.imports.files import notations, reading
+from registry.imports.files import notations, reading, redcap
 from registry.imports.files.workbook import column_letters
 from registry.imports.report import LISTED
 from registry.instruments.base import Label
@@ -223,8 +223,32 @@ def shape(open_rows, target, *, knows, visit_of, header=None, ragged=False):
         return layout
     if layout.certain and any(number < layout.header[0] for number, _ in head):
         layout.notes.append([layout.header[0], "", "", TITLE_PASSED.format(n=layout.header[0])])
+    if (place := redcap.column_of_arms(joined_names(rows), knows)) is not None:
+        rows, open_rows = _with_arms(rows, open_rows, layout.header, place)
     _Writer(layout, rows, ragged, knows).write(open_rows(), target)
     return layout
+
+
+def _with_arms(rows, open_rows, header, place):
+    """The rows that name the columns, and what opens all rows, with the arms that REDCap's events name beside them;
+    as they were where they name one alone.
+    """
+    arms = {redcap.arm_of(typed.plain(cells[place])) for _, cells in open_rows() if len(cells) > place}
+    if len(arms - {""}) < 2:
+        return rows, open_rows
+
+    def arm(number, cells):
+        if number in header:
+            return redcap.ARM if number == header[0] else ""
+        return redcap.arm_of(typed.plain(cells[place]))
+
+    def with_arm(number, cells):
+        return [*cells[: place + 1], arm(number, cells), *cells[place + 1 :]] if len(cells) > place else cells
+
+    def open_with_arms():
+        return ((number, with_arm(number, cells)) for number, cells in open_rows())
+
+    return [*map(with_arm, header, rows)], open_with_arms
 
 
 def _filled(cells):

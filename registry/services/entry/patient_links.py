@@ -23,6 +23,7 @@ from registry.services.protocol import wording
 from registry.services.records import drafts, extras
 from registry.services.records.storing import Locked, as_json, locked_for_update, require
 from registry.services.study import consents
+from sites.database.fast_rows import rows_of
 from sites.moments import day_of
 from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import Scope, current
@@ -208,10 +209,10 @@ def send(link: Any) -> None:
 # The site
 
 
-def arrived(site_ids: Iterable[int]) -> Any:
-    """Answers that wait for somebody at these sites, the oldest first."""
-    rows = PatientLink.objects.filter(site_id__in=site_ids, settled_at=None, submitted_at__isnull=False)
-    return rows.order_by("submitted_at")
+def arrived(site_ids: Iterable[int], limit: int) -> list[PatientLink]:
+    """Answers that wait for somebody at these sites, the oldest first; at most `limit`."""
+    waiting = "site_id = ANY (%s) AND settled_at IS NULL AND submitted_at IS NOT NULL ORDER BY submitted_at LIMIT %s"
+    return rows_of(PatientLink).where(waiting, [list(site_ids), limit])
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from registry.models import FollowUpEnd, Patient, PatientLink
 from registry.models.records.clinical import records_of
 from registry.services.records.cleaning import REQUIRED, cleaned_and_checked
 from registry.services.records.storing import Conflict, ReasonRequired, require, store_update
+from sites.database.fast_rows import rows_of
 from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import because
 
@@ -28,7 +29,8 @@ def end_of(patient: Patient) -> Any:
 
 def ends_of(patient_ids: Any) -> dict[Any, FollowUpEnd]:
     """Patient id to FollowUpEnd, for those of some patients that have one."""
-    return {end.patient_id: end for end in FollowUpEnd.objects.filter(pk__in=patient_ids)}
+    ends = rows_of(FollowUpEnd).where("patient_id = ANY (%s)", [list(patient_ids)])
+    return {end.patient_id: end for end in ends}
 
 
 @transaction.atomic

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import mail
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -186,12 +186,28 @@ def acknowledge(*, access: Access, notice_id: int) -> SafetyNotice:
     return notice
 
 
+_NUMBER = """
+    SELECT count(*) FROM registry_safetynotice AS n JOIN registry_adverseevent AS e ON e.id = n.event_id
+    WHERE n.person_id = %s AND n.acknowledged_at IS NULL AND n.site_id = ANY (%s) AND e.in_error IS NULL
+"""
+
+
 def to_acknowledge(access: Access) -> list[SafetyNotice]:
     """The person's own notices that wait for them."""
-    mine = SafetyNotice.objects.filter(
+    return list(_own_waiting(access).select_related("event", "site").order_by("pk"))
+
+
+def number_to_acknowledge(access: Access) -> int:
+    """How many notices wait for the person. Written out: it is asked on every start page."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NUMBER, [access.user_id, list(access.sites_for(Can.READ))])
+        return cursor.fetchone()[0]
+
+
+def _own_waiting(access: Access) -> QuerySet:
+    return SafetyNotice.objects.filter(
         person_id=access.user_id, acknowledged_at=None, site_id__in=access.sites_for(Can.READ), event__in_error=None
     )
-    return list(mine.select_related("event", "site").order_by("pk"))
 
 
 # -- Line listing ------------------------------------------------------------------------------------------------------

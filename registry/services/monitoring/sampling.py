@@ -196,6 +196,19 @@ def parameters(declared: Plan, sites: Iterable[Site]) -> dict[str, Any]:
     }
 
 
+def first_of_each_site(parts: Iterable[str], condition: str, order: str) -> str:
+    """SQL of the rows `f`: of each of the %(sites)s and each of some parts of LEFT the first %(until)s forms.
+
+    order  begins with `f.patient_id`: forms are then read by the indexes of site and patient, and no further than they
+           are wanted, however many a site has
+    """
+    every = " UNION ALL ".join(
+        f"(SELECT f.* FROM ({part} AND site_id = s.id) AS {F} WHERE {condition} ORDER BY {order} LIMIT %(until)s)"
+        for part in parts
+    )
+    return f"unnest(%(sites)s::int[]) AS s (id) CROSS JOIN LATERAL ({every}) AS {F}"
+
+
 def forms_left(declared: Plan, sites: Iterable[Site]) -> dict[int, tuple[int, int]]:
     """Site id to (forms that the plan still asks about, forms that are complete and not verified)."""
     sites = list(sites)
@@ -213,14 +226,13 @@ def next_form(declared: Plan, sites: Iterable[Site], after: tuple[str, str] | No
     last comes the first, and None where nothing is left. `after`: the form that one comes from.
     """
     sites = list(sites)
-    every = " UNION ALL ".join(f"{part} AND site_id = ANY (%(sites)s)" for part in LEFT.values())
-    wanted = parameters(declared, sites) | {"sites": [site.pk for site in sites]}
+    wanted = parameters(declared, sites) | {"sites": [site.pk for site in sites], "until": 1}
     wanted |= dict(zip(("patient", "form"), after or ("", ""), strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""SELECT patient_id, form FROM ({every}) AS {F} WHERE {STILL_ASKED}
-            AND (patient_id, form) <> (%(patient)s, %(form)s)
-            ORDER BY (patient_id, form) < (%(patient)s, %(form)s), patient_id, form LIMIT 1""",
-            wanted,
-        )
-        return cursor.fetchone()
+    behind = "f.patient_id >= %(patient)s AND (f.patient_id, f.form) > (%(patient)s, %(form)s)"
+    for condition in (behind, "(f.patient_id, f.form) <> (%(patient)s, %(form)s)"):
+        with connection.cursor() as cursor:
+            left = first_of_each_site(LEFT.values(), f"{STILL_ASKED} AND {condition}", "f.patient_id, f.form")
+            cursor.execute(f"SELECT f.patient_id, f.form FROM {left} ORDER BY f.patient_id, f.form LIMIT 1", wanted)
+            if row := cursor.fetchone():
+                return row
+    return None

@@ -27,7 +27,7 @@ from sites.database.replica import on_replica
 from sites.models import Site
 from sites.tenancy.scope import current
 
-LARGE = 20_000  # patients from which on counts are kept
+LARGE = 5_000  # patients from which on counts are kept
 KEPT = 24 * 3600  # seconds
 READ = tuple(  # what the counts are counted from
     f"registry_{table}"
@@ -98,17 +98,29 @@ class Counted:
 
 def counts(kind: Any, site_ids: Iterable[int], plans: Any, today: Any) -> Counted:
     """The `Counted` of one of KINDS, for some sites."""
-    site_ids = list(site_ids)
+    return several((kind,), site_ids, plans, today)[kind]
+
+
+def several(kinds: Iterable[str], site_ids: Iterable[int], plans: Any, today: Any) -> dict[str, Counted]:
+    """The `Counted` of some of KINDS, for some sites: what is kept of them in one question to Redis."""
+    kinds, site_ids = list(kinds), list(site_ids)
     if not is_large():
-        return Counted(KINDS[kind](site_ids, plans, today))
-    keys = {_key(kind, site_id, today): site_id for site_id in site_ids}
-    stored = cache.get_many((*keys, _UNCHANGED))
-    lacking = [site_id for key, site_id in keys.items() if key not in stored]
-    if lacking:
-        stored |= _store(kind, lacking, plans, today)
+        return {kind: Counted(KINDS[kind](site_ids, plans, today)) for kind in kinds}
+    keys = {(kind, site_id): _key(kind, site_id, today) for kind in kinds for site_id in site_ids}
+    stored = cache.get_many((*keys.values(), _UNCHANGED))
     unchanged = stored.pop(_UNCHANGED, None)
-    values = {keys[key]: value for key, (_at, value) in stored.items() if value is not None}
+    for kind in kinds:
+        if lacking := [site_id for site_id in site_ids if keys[kind, site_id] not in stored]:
+            stored |= _store(kind, lacking, plans, today)
+    return {
+        kind: _counted_of({site_id: stored[keys[kind, site_id]] for site_id in site_ids}, unchanged) for kind in kinds
+    }
+
+
+def _counted_of(stored: dict[int, Any], unchanged: datetime | None) -> Counted:
+    """The `Counted` of {site id: (when it was counted, what, None for nothing)}."""
     at = min((at for at, _value in stored.values()), default=None)
+    values = {site_id: value for site_id, (_at, value) in stored.items() if value is not None}
     return Counted(values, max(at, unchanged) if at and unchanged else at)
 
 

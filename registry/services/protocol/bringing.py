@@ -1,11 +1,13 @@
-"""Declarations that a study brings along: a REDCap dictionary, a FHIR Questionnaire or our own JSON, kept as drafts."""
+"""Declarations that a study brings along: a REDCap dictionary or project, CDISC ODM, a FHIR Questionnaire or our own
+JSON, kept as drafts.
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from registry.instruments.base import Label
-from registry.protocol import definitions, questionnaires, redcap
+from registry.protocol import definitions, odm_metadata, questionnaires, redcap
 from registry.protocol.definitions import Fault
 from registry.protocol.notes import Carried
 from registry.services import current_protocol as current
@@ -17,11 +19,13 @@ LIBRARY = Path(definitions.__file__).parent / "library"
 
 
 def read(content: bytes, record: str) -> Carried:
-    """What is in a file, whatever of the three it is; `record` is what its forms are to be asked with."""
+    """What is in a file, whichever of these it is; `record` is what its forms are to be asked with."""
     if len(content) > LARGEST:
         return _refused(Label(f"is larger than {LARGEST // 10**6} MB", f"{LARGEST // 10**6} MBを超えています"))
     taken = publishing.taken()
     text, _encoding = redcap.decoded(content)
+    if text.lstrip("\ufeff \r\n\t")[:1] == "<":
+        return odm_metadata.read(content, record, taken)
     if text.lstrip("\ufeff \r\n\t")[:1] not in ("{", "["):
         return redcap.read(content, record, taken)
     try:

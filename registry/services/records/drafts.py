@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from registry.models import Draft, Patient
 from registry.services.records.storing import require
+from sites.database.fast_rows import rows_of
 from sites.tenancy.access import Access, Can
 
 NEW_EVENT = "event-new"
@@ -110,8 +111,8 @@ def draft_of(access: Access, patient: Patient, form: Any) -> Draft | None:
 
 def drafts_of(access: Access, most: Any) -> list[Draft]:
     """The person's drafts at the sites where they may enter, the last typed first."""
-    own = Draft.objects.filter(person_id=access.user_id, site_id__in=access.sites_for(Can.ENTER), discarded_at=None)
-    return list(own[:most])
+    own = "person_id = %s AND site_id = ANY (%s) AND discarded_at IS NULL ORDER BY updated_at DESC LIMIT %s"
+    return rows_of(Draft).where(own, [access.user_id, list(access.sites_for(Can.ENTER)), most])
 
 
 def codes_of(access: Access, patient: Patient) -> frozenset | frozenset[Any]:
@@ -131,6 +132,13 @@ def bring_back(access: Access, patient: Patient, form: Any) -> None:
     _own(access, patient, form).update(discarded_at=None)
 
 
+# For the statement that stores an assessment (`fast_rows.Asked`): whether its author has a draft of it. Most have none.
+OF_ASSESSMENT = (
+    "may_leave_draft",
+    """EXISTS (SELECT FROM registry_draft AS d
+        WHERE d.person_id = nullif(current_setting('app.user_id', true), '')::bigint
+        AND d.patient_id = registry_assessment.patient_id AND d.form = registry_assessment.timepoint_id)""",
+)
 FORGET = """
 DELETE FROM registry_draft WHERE person_id = %s AND patient_id = %s AND form = %s
 RETURNING typed::text, based_on, updated_at, discarded_at

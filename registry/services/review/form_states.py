@@ -11,6 +11,7 @@ from django.db.models import Count, F
 from django.db.models.functions import Coalesce
 
 from registry.models import Query, QueryState
+from sites.database.fast_rows import rows_of
 
 UNSCHEDULED = "u"
 OF_FORM = Coalesce(F("timepoint_id"), F("form"))
@@ -44,5 +45,5 @@ def open_queries_by_site(site_ids: Iterable[int]) -> dict[Any, Any]:
 
 def queries_to_answer(site_ids: Iterable[int], limit: Any) -> Any:
     """The oldest open queries that wait for a site's answer."""
-    queries = Query.objects.filter(site_id__in=site_ids, state=QueryState.OPEN)
-    return queries.order_by("raised_at", "pk")[:limit]
+    asked = "site_id = ANY (%s) AND state = %s ORDER BY raised_at, id LIMIT %s"
+    return rows_of(Query).where(asked, [list(site_ids), str(QueryState.OPEN), limit])

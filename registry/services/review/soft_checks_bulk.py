@@ -63,7 +63,7 @@ def sweep(patients: Any = None) -> Any:
     """
     plans = schedule.plans()
     soft = soft_checks()
-    rules = [check.name for check in (*soft, checks.outside_window(plans))]
+    rules = [check.name for check in (*soft, *checks.of_visits(plans))]
     some = None if patients is None else list(patients)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sweep queries'))")
@@ -75,7 +75,8 @@ def sweep(patients: Any = None) -> Any:
         for check in soft:
             _find(cursor, check, patients=some)
         for start, end, plan in plans.spans():
-            _find(cursor, checks.outside_window(plan), start, end, some)
+            for check in checks.of_visits(plan):
+                _find(cursor, check, start, end, some)
     query = """
         SELECT site_id, patient_id, form, timepoint_id, event_id, own_record_id, field, rule, seen FROM swept AS f
         WHERE NOT is_draft OR EXISTS (SELECT FROM registry_query AS q WHERE q.patient_id = f.patient_id

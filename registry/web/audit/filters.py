@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import capfirst
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from registry.models import Change, Heartbeat, Patient, Postponed, Utility, Watermark
@@ -91,12 +92,23 @@ def table_in_words(name):
 
 
 def table_choices():
-    return sorted(((name, capfirst(words)) for name, words in tables().items()), key=lambda table: table[1])
+    return _table_choices(get_language())
+
+
+@cache
+def _table_choices(_language):
+    return sorted(((name, str(capfirst(words))) for name, words in tables().items()), key=lambda table: table[1])
 
 
 def action_choices():
     """Changes of rows, then acts: any of them, or one."""
-    return [*ROW_ACTIONS.items(), (ACTS, _("Other acts"))], sorted(history.ACTS.items(), key=lambda act: str(act[1]))
+    return _action_choices(get_language())
+
+
+@cache
+def _action_choices(_language):
+    of_rows = [*((name, str(words)) for name, words in ROW_ACTIONS.items()), (ACTS, _("Other acts"))]
+    return of_rows, sorted(((name, str(words)) for name, words in history.ACTS.items()), key=lambda act: act[1])
 
 
 def sites_of(access):

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 from django.apps import apps
 from django.db.models import DateField, DateTimeField, Q
@@ -259,27 +259,34 @@ def unseen_columns(event):
 
 def lines_of(event, identifies):
     """The fields that an event touched; values of identifying ones only if `identifies`, of encrypted ones never."""
+    return [Line(label, *told()) for label, told in fields_of(event, identifies)]
+
+
+def fields_of(event, identifies):
+    """(label, function that tells before and after in words) of each field that an event touched: a list that only
+    says how many there are words none of them.
+    """
     if event.action not in ("insert", "update", "delete"):
         return []
     old, new = event.old or {}, event.new or {}
     if event.table_name == "registry_identity":
         return [
-            Line(wording.words(_label(event.table_name, name)), "", _("changed, not shown here"))
+            (wording.words(_label(event.table_name, name)), lambda: ("", _("changed, not shown here")))
             for name in (*new, *(field for field in old if field not in new))
             if name not in KEYS
         ]
-    lines = []
-    for name in sorted({*old, *new} - KEYS - unseen_columns(event), key=_place):
+    fields, unnamed = [], 0
+    for name in sorted({*old, *new} - KEYS - unseen_columns(event), key=_places()):
         if name == "missing":
-            lines += _reason_lines(old.get(name) or {}, new.get(name) or {})
+            fields += _reason_fields(old.get(name) or {}, new.get(name) or {})
         elif (before := old.get(name)) != (after := new.get(name)):
-            values = _values(event.table_name, name, before, after, identifies)
-            lines.append(Line(_label(event.table_name, name), *values))
-    unnamed = sum(not line.label for line in lines)
-    lines = [line for line in lines if line.label]
+            if label := _label(event.table_name, name):
+                fields.append((label, partial(_values, event.table_name, name, before, after, identifies)))
+            else:
+                unnamed += 1
     if unnamed:
-        lines.append(Line(_("Technical fields"), "", _("%(n)s, in the file") % {"n": unnamed}))
-    return lines
+        fields.append((_("Technical fields"), lambda: ("", _("%(n)s, in the file") % {"n": unnamed})))
+    return fields
 
 
 def _values(table, name, before, after, identifies):
@@ -290,21 +297,23 @@ def _values(table, name, before, after, identifies):
     return _value(name, item, before, column), _value(name, item, after, column)
 
 
-def _reason_lines(old, new):
+def _reason_fields(old, new):
+    none = _("no answer")
     return [
-        Line(
-            f"{_label('', name)} · {_('no answer')}",
-            wording.reason(old.get(name)),
-            wording.reason(new.get(name)),
-        )
+        (f"{_label('', name)} · {none}", partial(_reasons, old.get(name), new.get(name)))
         for name in dict.fromkeys((*old, *new))
         if old.get(name) != new.get(name)
     ]
 
 
-def _place(name):
+def _reasons(old, new):
+    return wording.reason(old), wording.reason(new)
+
+
+def _places():
+    """Where a column stands among others, as a key to sort names by."""
     order = _order(catalogue.current())
-    return order.get(name, len(order) if name != "assessment_date" else -1), name
+    return lambda name: (order.get(name, len(order) if name != "assessment_date" else -1), name)
 
 
 def _item(name):
@@ -356,7 +365,7 @@ def _value(name, item, value, column):
     if name in ("state", *STATE_COLUMNS.values()):
         return str(STATES.get(value) or dict(QueryState.choices).get(value, value))
     if name == "verified":
-        return ", ".join(_label("", code) for code in sorted(value, key=_place)) or "–"
+        return ", ".join(_label("", code) for code in sorted(value, key=_places())) or "–"
     if name in ("segment_group", "segment_adjudicated"):
         return wording.segment(value)
     if name == "in_error":

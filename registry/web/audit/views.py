@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from registry.instruments import catalogue
+from registry.web.audit import trail_rows
 from registry.web.audit.filters import (
     Filters,
     action_choices,
@@ -21,7 +22,7 @@ from registry.web.audit.filters import (
     tables,
     trail,
 )
-from registry.web.audit.history import ROW_ACTIONS, act_in_words, lines_of, unseen_columns
+from registry.web.audit.history import ROW_ACTIONS, Line, act_in_words, fields_of, unseen_columns
 from registry.web.audit.subjects import NOBODY, subjects_of
 from registry.web.shared.lookup import names_of, number_in
 from registry.web.shared.transfers import csv_answer
@@ -63,22 +64,25 @@ def audit_page(request):
     subjects = subjects_of(rows)
     identified = set(request.access.sites_for(Can.IDENTIFY))
     parameters = filters.as_address()
+    lines = [
+        {
+            "event": row,
+            "site": codes.get(row.site_id, ""),
+            "who": names.get(row.user_id, ""),
+            "what": act_in_words(row.action),
+            "table": table_in_words(row.table_name),
+            "subject": subjects.get((row.table_name, row.row_id), NOBODY),
+            **_fields(row, row.site_id in identified, opened=str(row.pk) == request.GET.get("open")),
+        }
+        for row in rows
+    ]
+    here = urlencode(parameters | ({"before": before} if before else {}))
     return render(
         request,
         "audit/trail.html",
         {
-            "rows": [
-                {
-                    "event": row,
-                    "site": codes.get(row.site_id, ""),
-                    "who": names.get(row.user_id, ""),
-                    "what": act_in_words(row.action),
-                    "table": table_in_words(row.table_name),
-                    "subject": subjects.get((row.table_name, row.row_id), NOBODY),
-                    **_fields(row, row.site_id in identified, opened=str(row.pk) == request.GET.get("open")),
-                }
-                for row in rows
-            ],
+            "rows": lines,
+            "written": trail_rows.of(lines, several=len(sites) > 1, here=here),
             "filters": filters,
             "any_filter": bool(parameters),
             "sites": sites if len(sites) > 1 else [],
@@ -87,7 +91,6 @@ def audit_page(request):
             "tables": table_choices(),
             "actions": action_choices(),
             "query": urlencode(parameters),
-            "here": urlencode(parameters | ({"before": before} if before else {})),
             "older": urlencode(parameters | {"before": rows[-1].pk}) if more else "",
             "first_page": not before,
             "may_export": _may_export(request.access),
@@ -97,8 +100,9 @@ def audit_page(request):
 
 def _fields(event, identifies, *, opened):
     """How many fields an event touched, and their lines where these are few or the event is opened."""
-    lines = lines_of(event, identifies) if event.table_name in tables() else []
-    return {"fields": len(lines), "opened": opened, "lines": lines if opened or len(lines) <= FEW else []}
+    fields = fields_of(event, identifies) if event.table_name in tables() else []
+    shown = fields if opened or len(fields) <= FEW else ()
+    return {"fields": len(fields), "opened": opened, "lines": [Line(label, *told()) for label, told in shown]}
 
 
 def _may_export(access):

@@ -10,6 +10,7 @@ urlpatterns = [
     path("comparison/new/", views.new, name="comparison_new"),
     path("comparison/plans/", plan_pages.plan_list, name="comparison_plans"),
     path("comparison/plans/new/", plan_pages.plan_new, name="comparison_plan_new"),
+    path("comparison/plans/lists/", plan_pages.plan_lists, name="comparison_plan_lists"),
     path("comparison/plans/<int:plan_id>/", plan_pages.plan, name="comparison_plan"),
     path("comparison/plans/<int:plan_id>/run/", plan_pages.plan_run, name="comparison_plan_run"),
     path("comparison/compare/", differences.compare, name="comparison_compare"),

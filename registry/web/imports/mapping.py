@@ -76,6 +76,7 @@ def _posted_columns(request, counts, known):
         separators=known.separators,
         numbers=known.numbers,
         repeats=known.repeats,
+        hidden=known.hidden,
     )
 
 
@@ -206,6 +207,7 @@ def _take(post, known, asked):
     elif asked.separators:
         errors["separators"] = True
     known.numbers = post.get("numbers") == "on" if asked.numbers else known.numbers
+    known.hidden = post.get("hidden") == "on" if asked.hidden else known.hidden
     if post.get("repeats") in (mapping.UNSCHEDULED, mapping.PASS_OVER):
         known.repeats = post["repeats"]
     elif asked.repeats:

@@ -9,7 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -20,7 +22,7 @@ from registry.services.files import file_formats
 from registry.services.monitoring import safety
 from registry.services.monitoring.safety import Wanted
 from registry.services.protocol import publishing
-from registry.web.shared import wording
+from registry.web.shared import cells, identified, wording
 from registry.web.shared.lookup import COUNTED, counted, last_page, page_in
 from registry.web.shared.transfers import csv_answer
 from sites import audit
@@ -35,6 +37,8 @@ SHOWN = (
     "kind", "onset_date", "ae_end_date", "ae_seriousness", "ae_relatedness", "ae_expectedness", "ae_outcome",
     "ae_ctcae_grade", "clavien_dindo", "ae_meddra_code",
 )  # fmt: skip
+ON_WIDE_SCREENS = {"ae_end_date", "ae_relatedness", "ae_expectedness", "ae_ctcae_grade", "ae_meddra_code"}
+DAYS = {"onset_date", "ae_end_date"}
 NOTICES = ("people_told", "mails_sent", "acknowledged", "mails_failing")
 
 
@@ -48,17 +52,23 @@ def safety_listing(request):
     last = last_page(count, PAGE)
     number = page_in(request.GET.get("page"), last)
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)).order_by("code"))
+    lines = _lines(safety.with_notices(rows[(number - 1) * PAGE : number * PAGE]))
+    waiting = [(notice, _lines([notice.event])[0]) for notice in safety.to_acknowledge(request.access)]
+    numbers = [line["event"].patient_id for line in lines] + [notice.patient_id for notice, _line in waiting]
+    beside = identified.beside(request, numbers)
     return render(
         request,
         "monitoring/safety.html",
         {
-            "rows": [_line(event) for event in safety.with_notices(rows[(number - 1) * PAGE : number * PAGE])],
-            "heads": [wording.words(catalogue.item(name).label) for name in SHOWN],
+            "rows": lines,
+            "written": cells.joined(_written(lines, beside, several=len(sites) > 1)),
+            "identified": beside,
+            "heads": [(wording.words(catalogue.item(name).label), name in ON_WIDE_SCREENS) for name in SHOWN],
             "filters": [_filter(name, request.GET.get(name, "")) for name in safety.FILTERS],
             "sites": sites if len(sites) > 1 else [],
             "sent": request.GET,
             "query": urlencode(in_address),
-            "waiting": [(notice, _line(notice.event)) for notice in safety.to_acknowledge(request.access)],
+            "waiting": waiting,
             "count": count,
             "many": count > COUNTED,
             "counted": COUNTED,
@@ -99,12 +109,57 @@ def _wanted(sent):
     return Wanted(sent.get("site", "")[:40], tuple(codes), days["first"], days["last"], bool(sent.get("serious"))), kept
 
 
-def _line(event):
-    return {
-        "event": event,
-        "serious": event.ae_seriousness in safety.SERIOUS,
-        "cells": [wording.shown(catalogue.item(name), getattr(event, name)) for name in SHOWN],
-    }
+def _lines(events):
+    """Of each event whether it is serious, and what it says of each of SHOWN; what many say is worded once."""
+    items, words = [catalogue.item(name) for name in SHOWN], {}
+
+    def worded(item, value):
+        key = item.name, value
+        if key not in words:
+            words[key] = wording.shown(item, value)
+        return words[key]
+
+    return [
+        {
+            "event": event,
+            "serious": event.ae_seriousness in safety.SERIOUS,
+            "cells": [worded(item, getattr(event, item.name)) for item in items],
+        }
+        for event in events
+    ]
+
+
+def _written(lines, beside, *, several):
+    """Rows of the listing as HTML; `several` where they say of which site each is."""
+    patients = reverse("patients")
+    kinds = [f' class="{kind}"' if kind else "" for kind in map(_kind_of_cell, SHOWN)]
+    for line in lines:
+        event = line["event"]
+        number = escape(event.patient_id)
+        address = f"{patients}{number}/adverse-events/{event.pk}/"
+        yield (
+            f'<tr data-href="{address}"><th scope="row" class="pinned"><a href="{address}">{number}</a>'
+            f"{cells.beside(beside, event.patient_id)}</th>"
+            + (f"<td>{escape(event.site.code)}</td>" if several else "")
+            + "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, line["cells"], strict=True))
+            + f"<td>{_told(event, line['serious'])}</td></tr>"
+        )
+
+
+def _kind_of_cell(name):
+    return " ".join(filter(None, ("wide-only" if name in ON_WIDE_SCREENS else "", "nowrap" if name in DAYS else "")))
+
+
+def _told(event, serious):
+    """Who was told of an event."""
+    if not event.told:
+        return f'<strong class="answer-query">{escape(_("nobody yet"))}</strong>' if serious else wording.NOTHING
+    counts = {"told": event.told, "mailed": event.mailed, "noted": event.noted}
+    words = escape(_("%(told)s people, %(mailed)s by mail, %(noted)s took note") % counts)
+    if event.failing:
+        failing = escape(_("%(n)s mails failed, tried again") % {"n": event.failing})
+        words += f' <strong class="answer-query">{failing}</strong>'
+    return words
 
 
 @require_POST

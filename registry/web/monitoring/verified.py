@@ -40,7 +40,7 @@ def verified_share(request):
         raise Http404
     plan, plans, today = sampling.plan(), schedule.plans(), timezone.localdate()
     ids = [site.pk for site in every]
-    left, verified = (site_counts.counts(kind, ids, plans, today) for kind in ("left_to_verify", "verified"))
+    left, verified = site_counts.several(("left_to_verify", "verified"), ids, plans, today).values()
     chosen = request.GET.get("site", "")
     columns = [site for site in every if len(every) <= MOST_COLUMNS or site.code == chosen]
     return render(

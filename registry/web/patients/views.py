@@ -22,7 +22,7 @@ from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, Patient, QueryForm, ScreeningEntry, State
 from registry.services.attachments import files as attachments
 from registry.services.current_protocol import minimum_age
-from registry.services.entry import entered_in_error, known_patients, merging, own_records, patients, transfers
+from registry.services.entry import entered_in_error, merging, own_records, patients, transfers
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import erasure
@@ -33,10 +33,10 @@ from registry.services.review import signing
 from registry.services.review.forms import forms_of
 from registry.services.review.queries import unsettled_by_form as queries_by_form
 from registry.services.study import consents, screening
-from registry.web.patients import extra_answers, next_step
+from registry.web.patients import extra_answers, list_rows, next_step
 from registry.web.patients.entered_in_error import titles_of as record_titles
 from registry.web.reading import timeline
-from registry.web.shared import identified, questions, tags, wording
+from registry.web.shared import cells, identified, questions, tags, wording
 from registry.web.shared.filters import Filter, chips, codes
 from registry.web.shared.lookup import (
     COUNTED,
@@ -109,8 +109,7 @@ def patient_list(request):
     query = spelling.as_code(request.GET.get("q", "")).strip().upper()
     filters = _filters(request, sites)
     chosen = codes(filters)
-    identified_on = identified.is_shown(request)
-    by_identifier = known_patients.search(request.access, request.GET.get("q", "").strip()) if identified_on else []
+    by_identifier = identified.search(request, request.GET.get("q", "").strip())
     matching = _narrowed(Patient.objects.visible_to(request.access), chosen, query, by_identifier)
     count = counted(matching)
     if count == 1 and query and ("find" in request.GET or matching.filter(pk__in=[query, *by_identifier]).exists()):
@@ -121,21 +120,23 @@ def patient_list(request):
     last = last_page(count, PAGE)
     number = page_in(request.GET.get("page"), last)
     ordering = [order] if order.lstrip("-") == "patient_id" else [order, "patient_id"]
-    rows = list(matching.select_related("site").order_by(*ordering)[(number - 1) * PAGE : number * PAGE])
+    rows = list(matching.only(*list_rows.COLUMNS).order_by(*ordering)[(number - 1) * PAGE : number * PAGE])
 
     plans, today = schedule.plans(), timezone.localdate()
     ends = follow_up.ends_of([row.pk for row in rows])
     recorded = {}
-    for assessment in Assessment.objects.filter(
-        site_id__in={row.site_id for row in rows}, patient_id__in=[row.pk for row in rows]
-    ).only("id", "patient_id", "timepoint_id", "state"):
+    of_rows = {"site_id__in": {row.site_id for row in rows}, "patient_id__in": [row.pk for row in rows]}
+    of_visits = Assessment.objects.filter(**of_rows).order_by()
+    for assessment in of_visits.values_list("patient_id", "timepoint_id", "state", named=True):
         recorded.setdefault(assessment.patient_id, {})[assessment.timepoint_id] = assessment
     texts = identified.beside(request, [row.pk for row in rows])
+    lines = list_rows.Lines(sites if len(sites) > 1 else (), texts)
+    written = []
     for row in rows:
-        row.identified = texts.get(row.pk, "")
         planned = visits.visits(row, plans.of(row, today), recorded.get(row.pk, {}), today, ends.get(row.pk))
         own = [form_state(row, form) for form in FINISHED_FORMS]
-        row.states = tags.state_cells(own + [visit and visit.state for visit in _in_columns(plans, planned)])
+        states = tags.state_cells(own + [visit and visit.state for visit in _in_columns(plans, planned)])
+        written.append(lines.line(row, states))
 
     parameters = chosen | ({"q": query} if query else {})
     return render(
@@ -143,6 +144,7 @@ def patient_list(request):
         "patients/patient_list.html",
         {
             "rows": rows,
+            "written": cells.joined(written),
             "plan": plans.timepoints,
             "several_sites": len(sites) > 1,
             "query": query,
@@ -159,7 +161,6 @@ def patient_list(request):
             "first_row": (number - 1) * PAGE + 1 if rows else 0,
             "last_row": (number - 1) * PAGE + len(rows),
             "legend": LEGEND,
-            "identified_on": identified_on,
             "in_error": entered_in_error.patient_marked(query) if query and not rows else None,
             "page_query": urlencode(parameters | ({"sort": order} if order != "patient_id" else {})),
         },

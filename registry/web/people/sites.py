@@ -7,7 +7,10 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -16,7 +19,7 @@ from registry.services.protocol import setup
 from registry.web.account.forms import Days, Styled
 from registry.web.people.counts import enrolment
 from registry.web.people.trail import newest
-from registry.web.shared import wording
+from registry.web.shared import cells, wording
 from registry.web.shared.filters import Filter, chips, codes
 from sites.confirming import confirmed
 from sites.models import Invitation, Membership, Site
@@ -61,9 +64,11 @@ def site_list(request):
     people = Count("memberships__user", filter=Q(memberships__in=running), distinct=True)
     listed = _narrowed(Site.objects.annotate(people=people), today, **parameters).order_by("code")
     page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
+    lines = [Line(site, _state(site, today), site.people, n) for site, n in _enrolled(request.access, page)]
     context = {
         "page": page,
-        "rows": [Line(site, _state(site, today), site.people, n) for site, n in _enrolled(request.access, page)],
+        "rows": lines,
+        "written": cells.joined(_written(lines)),
         "query": query,
         "filters": filters,
         "chips": chips(filters, parameters),
@@ -71,6 +76,26 @@ def site_list(request):
         "page_query": urlencode(parameters),
     }
     return render(request, "people/sites.html", context)
+
+
+def _written(lines):
+    """Lines of the list as HTML."""
+    sites, invite = reverse("sites"), reverse("invitation_new")
+    states, nobody, nothing = {}, escape(_("Invite somebody")), wording.NOTHING
+    for line in lines:
+        site = line.site
+        told = line.state, site.activated_on, site.closed_on
+        if told not in states:
+            states[told] = render_to_string("people/site_state.html", {"state": line.state, "site": site}).strip()
+        people = line.people or f'<a href="{invite}?site={site.pk}">{nobody}</a>'
+        target = nothing if site.enrolment_target is None else site.enrolment_target
+        yield (
+            f'<tr data-href="{sites}{site.pk}/"><th scope="row"><a href="{sites}{site.pk}/">{escape(site)}</a></th>'
+            f'<td class="wide">{escape(site.region or nothing)}</td><td>{states[told]}</td>'
+            f'<td class="number">{people}</td>'
+            f'<td class="number">{line.patients}</td><td class="number wide">{target}</td>'
+            f'<td class="wide">{escape(site.contact_name or nothing)}</td></tr>'
+        )
 
 
 def _enrolled(access, sites):

@@ -9,11 +9,13 @@ from django.core.paginator import Paginator
 from django.db.models import Prefetch, Q
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from registry.web.people.charts import bars, chart
+from registry.web.people.charts import HEIGHT, STEP, bars, chart
 from registry.web.people.counts import enrolment, sight
+from registry.web.shared import cells, wording
 from registry.web.shared.filters import Filter, chips, codes
 from sites import audit
 from sites.models import Membership, Site, User
@@ -128,11 +130,38 @@ def site_enrolment(request):
         counted = enrolment(sites)
     context = {
         "enrolment": counted,
-        "rows": [(site, bars(site.months, counted.busiest)) for site in counted.sites],
+        "rows": counted.sites,
         "chart": chart(counted.months, counted.by_month) if len(counted.months) > 1 else None,
         "months": list(zip(counted.months, counted.by_month, _sums(counted.by_month), strict=True)),
+        "written": cells.joined(_written(counted)),
+        "by_month": cells.rows(
+            (f"{month:%Y-%m}", [str(n), str(so_far)])
+            for month, n, so_far in zip(counted.months, counted.by_month, _sums(counted.by_month), strict=True)
+        ),
     }
     return render(request, "people/enrolment.html", context)
+
+
+def _written(counted):
+    """Rows of the table by site as HTML."""
+    box = f"0 0 {STEP * len(counted.months)} {HEIGHT}"
+    for one in counted.sites:
+        site, code, target = one.site, escape(one.site.code), one.site.enrolment_target
+        progress, drawn = wording.NOTHING, ""
+        if target:
+            progress = f'<progress max="{target}" value="{one.n}" aria-label="{code}">{one.n}</progress>'
+        if one.n and len(counted.months) > 1:
+            drawn = (
+                f'<svg class="bars" viewBox="{box}" preserveAspectRatio="none" role="img" '
+                f'aria-label="{code}"><path d="{bars(one.months, counted.busiest)}"/></svg>'
+            )
+        yield (
+            f'<tr><th scope="row"><span class="code">{code}</span> {escape(wording.site_name(site))}</th>'
+            f'<td class="number">{one.n}</td>'
+            f'<td class="number">{wording.NOTHING if target is None else target}</td>'
+            f'<td class="wide">{progress}</td><td class="nowrap">{escape(wording.day(one.first))}</td>'
+            f'<td class="nowrap">{escape(wording.day(one.last))}</td><td>{drawn}</td></tr>'
+        )
 
 
 def _sums(counts):

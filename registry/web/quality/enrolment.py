@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from registry.services.protocol import publishing
 from registry.services.quality import enrolment_plan as plans
-from registry.web.shared import wording
+from registry.web.shared import cells, wording
 from sites.confirming import confirmed
 from sites.tenancy.access import Can
 
@@ -44,6 +44,7 @@ def of(sites, consented, today):
         "rate": forecast and round(forecast.rate, 1),
         "drawing": _drawing(line, plan, target, today),
         "lines": line,
+        "month_rows": cells.months(line),
     }
 
 

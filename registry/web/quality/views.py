@@ -17,9 +17,9 @@ from registry.services.follow_up import schedule
 from registry.services.operations import site_counts
 from registry.services.quality import measured_numbers, visit_states
 from registry.stats.centres import proportion_test, variance_test
-from registry.web.quality import cells, enrolment
+from registry.web.quality import enrolment
 from registry.web.quality.words import state_words
-from registry.web.shared import wording
+from registry.web.shared import cells, wording
 from registry.web.shared.record_words import item_label
 from sites.models import Site
 from sites.tenancy.access import Can
@@ -51,7 +51,7 @@ def quality(request):
     sites = [site for site in every if chosen in ("", site.code)]
     plans, today = schedule.plans(), timezone.localdate()
     ids = [site.pk for site in sites]
-    counted = {kind: site_counts.counts(kind, ids, plans, today) for kind in KINDS}
+    counted = site_counts.several(KINDS, ids, plans, today)
     found = {kind: counts.by_site for kind, counts in counted.items()}
     visits = [(timepoint.code, wording.words(timepoint.label)) for timepoint in plans.timepoints]
     visit_lines = _visits(sites, found["visit_states"], visit)
@@ -66,7 +66,8 @@ def quality(request):
             "states": [(state, state_words()[state]) for state in visit_states.STATES],
             "visit_lines": visit_lines,
             "visit_rows": cells.rows(_visit_rows(visit_lines)),
-            "missing": _missing(found["missing_items"], chosen),
+            "missing": (missing := _missing(found["missing_items"], chosen)),
+            "missing_rows": cells.joined(_missing_rows(missing)),
             "query_rows": cells.rows(
                 _query_rows(sites, found["query_rates"], listed=access.may(Can.ENTER) or access.may(Can.QUERY))
             ),
@@ -158,6 +159,18 @@ def _missing(found, site_code):
     return sorted(lines, key=lambda line: -line["number"].n / line["number"].of)
 
 
+def _missing_rows(lines):
+    for line in lines:
+        number = line["number"]
+        told = ", ".join(f"{escape(words)} {cells.link(reason.n, reason.url)}" for words, reason in line["reasons"])
+        counts = (cells.link(number.n, number.url), number.of, number.percent)
+        yield (
+            f'<tr><th scope="row">{escape(line["label"])}</th>'
+            + "".join(f'<td class="number">{count}</td>' for count in counts)
+            + f'<td class="few-words">{told}</td></tr>'
+        )
+
+
 def _numbers(sites, found):
     """Of each measured number: its label and unit, the unusual sites, and (site, cells) of each that measured it."""
     tables = []
@@ -170,7 +183,7 @@ def _numbers(sites, found):
         if lines:
             unusual = [line["site"].code for line in lines if line["digits_unusual"] or line["variance_unusual"]]
             label = wording.words(catalogue.item(name).label)
-            tables.append((label, catalogue.item(name).unit, unusual, cells.rows(_number_rows(lines))))
+            tables.append((label, wording.unit(catalogue.item(name).unit), unusual, cells.rows(_number_rows(lines))))
     return tables
 
 

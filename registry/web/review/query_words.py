@@ -12,7 +12,7 @@ from registry.web.shared import wording
 from registry.web.shared.lookup import names_of
 from registry.web.shared.record_words import form_label, form_url, item_label, visit_labels
 
-RULES = {check.name: check for check in (*checks.SOFT_CHECKS, checks.outside_window(checks.SCHEDULE))}
+RULES = {check.name: check for check in (*checks.SOFT_CHECKS, *checks.of_visits(checks.SCHEDULE))}
 
 
 def question(query):

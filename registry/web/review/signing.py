@@ -3,11 +3,14 @@
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from registry.models import Query, Signature, State
+from registry.services.follow_up import schedule
+from registry.services.operations import site_counts
 from registry.services.records.storing import ReasonRequired
 from registry.services.review import signing, to_sign
 from registry.services.review.forms import forms_of
@@ -49,13 +52,14 @@ def ready_to_sign(request):
         raise Http404
     number = number_in(request.GET.get("page"), 5) or 1
     whole = "all" in request.GET
-    found = to_sign.unsigned(sites, limit=PAGE, offset=(number - 1) * PAGE, whole=whole)
+    found, counted_at = _unsigned(sites, (number - 1) * PAGE, whole)
     labels = visit_labels()
     return render(
         request,
         "review/to_sign.html",
         {
             "found": found,
+            "counted_at": counted_at,
             "lines": [
                 (line, [_open_form(line.patient_id, code, labels) for code in line.open_forms]) for line in found.lines
             ],
@@ -63,10 +67,24 @@ def ready_to_sign(request):
             "at_most": AT_ONCE,
             "number": number,
             "more": found.total > number * PAGE,
-            "identified_on": identified.is_shown(request),
             "identified": identified.beside(request, [line.patient_id for line in found.lines]),
         },
     )
+
+
+def _unsigned(sites, offset, whole):
+    """(a page of the list, when it was counted or None for now): far from the end of a long list of those who can be
+    signed their number is as the worker keeps it, and nobody else is looked at.
+    """
+    if site_counts.is_large():
+        kept = site_counts.counts("to_sign", sites, schedule.plans(), timezone.localdate())
+        ready = sum(kept.by_site.values())
+        if ready > offset + 2 * PAGE:
+            first = to_sign.first_signable(sites, limit=PAGE, offset=offset)
+            if len(first) == PAGE:
+                lines = to_sign.unsigned(sites, limit=PAGE, patients=first).lines
+                return to_sign.Page(lines, ready, ready), kept.at
+    return to_sign.unsigned(sites, limit=PAGE, offset=offset, whole=whole), None
 
 
 def _open_form(patient_id, code, labels):

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from registry.models import Patient
+from registry.services.operations import site_counts
 from registry.services.review import signing, to_sign
 from registry.services.review.forms import forms_of
 from registry.services.review.signing_many import Asked, sign_each
@@ -67,11 +68,18 @@ def sign_many(request):
 
 def _patients(access, ids, sites):
     """The patients of some numbers at these sites, in that order; the first that can be signed where none is named."""
-    ids = ids[:AT_ONCE] or [
-        line.patient_id for line in to_sign.unsigned(sites, limit=AT_ONCE).lines if line.can_be_signed
-    ]
+    ids = ids[:AT_ONCE] or _first(sites)
     found = Patient.objects.visible_to(access).filter(site_id__in=sites, pk__in=ids).select_related("site")
     return sorted(found, key=lambda patient: ids.index(patient.pk))
+
+
+def _first(sites):
+    """Numbers of the first that can be signed."""
+    if site_counts.is_large():
+        first = to_sign.first_signable(sites, limit=AT_ONCE)
+        if len(first) == AT_ONCE:
+            return first
+    return [line.patient_id for line in to_sign.unsigned(sites, limit=AT_ONCE).lines if line.can_be_signed]
 
 
 def _line(patient):

@@ -7,6 +7,7 @@ from django.db import connection
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -14,8 +15,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue
 from registry.instruments.patient_forms import FINISHED_FORMS
 from registry.models import QueryForm, State
+from registry.services.follow_up import schedule
 from registry.services.monitoring import sampling
 from registry.services.monitoring.sampling import LEFT
+from registry.services.operations import site_counts
 from registry.services.records.storing import Locked
 from registry.services.review import verification
 from registry.services.review.forms import form_row
@@ -40,20 +43,11 @@ def to_verify(request):
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.VERIFY)))
     chosen = {name: request.GET.get(name, "").strip() for name in ("site", "form", "patient", "changed", "plan")}
     plan = sampling.plan()
-    forms_left, parameters = _left(sites, chosen, labels, plan)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT count(*) FROM (SELECT FROM ({forms_left}) AS f LIMIT {COUNTED + 1}) AS counted", parameters
-        )
-        count = cursor.fetchone()[0]
-        last = last_page(count, PAGE)
-        number = page_in(request.GET.get("page"), last)
-        cursor.execute(
-            f"SELECT * FROM ({forms_left}) AS f ORDER BY patient_id, place, form LIMIT {PAGE} "
-            f"OFFSET {(number - 1) * PAGE}",
-            parameters,
-        )
-        rows = cursor.fetchall()
+    wanted = _Wanted(sites, chosen, labels, plan)
+    count, counted_at = wanted.counted()
+    last = last_page(count, PAGE)
+    number = page_in(request.GET.get("page"), last)
+    rows = wanted.page(number)
     codes = {site.pk: site.code for site in sites}
     in_address = {name: value for name, value in chosen.items() if value}
     return render(
@@ -71,7 +65,7 @@ def to_verify(request):
                     "marks": marks,
                     "whole": plan.draws(codes[site], patient, code),
                 }
-                for site, patient, code, at, marks, changed, _place in rows
+                for site, patient, code, at, marks, changed in rows
             ],
             "sites": sites if len(sites) > 1 else [],
             "forms": [
@@ -85,43 +79,65 @@ def to_verify(request):
             "count": count,
             "many": count > COUNTED,
             "counted": COUNTED,
+            "counted_at": counted_at,
             "number": number,
             "last": last,
         },
     )
 
 
-def _left(sites, chosen, labels, plan):
-    """SQL and parameters of the forms left to verify, narrowed by the filters."""
-    form = chosen["form"]
-    kinds = [QueryForm.ASSESSMENT.value] if form in labels else [kind for kind in LEFT if kind == form] or list(LEFT)
-    by_plan = plan.is_declared and chosen["plan"] != "all"
-    parameters = {
-        "sites": [site.pk for site in sites if chosen["site"] in ("", site.code)],
-        "patient": chosen["patient"].upper()[:40],
-        "timepoint": form,
-        "order": [*FINISHED_FORMS, *labels],
-    }
-    parts = [LEFT[kind] + " AND site_id = ANY (%(sites)s)" for kind in kinds]
-    if form in labels:
-        parts = [f"{part} AND timepoint_id = %(timepoint)s" for part in parts]
-    if parameters["patient"]:
-        parts = [f"{part} AND starts_with(patient_id, %(patient)s)" for part in parts]
-    if chosen["changed"]:
-        parts = [f"{part} AND jsonb_path_exists(verified, '$.*.changed_at')" for part in parts]
-    used = (
-        {"sites", "order"}
-        | ({"timepoint"} if form in labels else set())
-        | ({"patient"} if parameters["patient"] else set())
-    )
-    of_plan = sampling.parameters(plan, sites) if by_plan else {}
-    sql = f"""
-        SELECT site_id, patient_id, form, updated_at,
-               (SELECT count(*) FROM jsonb_each(verified)) AS marks,
-               (SELECT count(*) FROM jsonb_each(verified) WHERE value ? 'changed_at') AS changed,
-               array_position(%(order)s::text[], form) AS place
-        FROM ({" UNION ALL ".join(parts)}) AS {sampling.F} WHERE {sampling.STILL_ASKED if by_plan else "true"}"""
-    return sql, {name: parameters[name] for name in used} | of_plan
+class _Wanted:
+    """The forms left to verify, narrowed by the filters."""
+
+    def __init__(self, sites, chosen, labels, plan):
+        form = chosen["form"]
+        self.by_plan = plan.is_declared and chosen["plan"] != "all"
+        self.is_narrowed = any(chosen[name] for name in ("form", "patient", "changed"))
+        kinds = [QueryForm.ASSESSMENT.value] if form in labels else [kind for kind in LEFT if kind == form]
+        self.parts = [LEFT[kind] for kind in kinds or LEFT]
+        self.parameters = {
+            "sites": [site.pk for site in sites if chosen["site"] in ("", site.code)],
+            "order": [*FINISHED_FORMS, *labels],
+        }
+        self.conditions = [sampling.STILL_ASKED if self.by_plan else "true"]
+        if self.by_plan:
+            self.parameters |= sampling.parameters(plan, sites)
+        if form in labels:
+            self._narrow("f.form = %(timepoint)s", timepoint=form)
+        if chosen["patient"]:
+            self._narrow("starts_with(f.patient_id, %(patient)s)", patient=chosen["patient"].upper()[:40])
+        if chosen["changed"]:
+            self._narrow("jsonb_path_exists(f.verified, '$.*.changed_at')")
+
+    def _narrow(self, condition, **parameters):
+        self.conditions.append(condition)
+        self.parameters |= parameters
+
+    def counted(self):
+        """(how many, to one more than COUNTED; when that was, None for now): as the worker keeps it where it can."""
+        if site_counts.is_large() and not self.is_narrowed:
+            plans, today = schedule.plans(), timezone.localdate()
+            kept = site_counts.counts("left_to_verify", self.parameters["sites"], plans, today)
+            return sum(asked if self.by_plan else left for asked, left in kept.by_site.values()), kept.at
+        every = " UNION ALL ".join(f"{part} AND site_id = ANY (%(sites)s)" for part in self.parts)
+        forms = f"SELECT FROM ({every}) AS {sampling.F} WHERE {' AND '.join(self.conditions)} LIMIT {COUNTED + 1}"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM ({forms}) AS counted", self.parameters)
+            return cursor.fetchone()[0], None
+
+    def page(self, number):
+        """(site, patient, form, when it changed last, marks, of them before a change) of the forms of a page."""
+        order = "f.patient_id, array_position(%(order)s::text[], f.form), f.form"
+        left = sampling.first_of_each_site(self.parts, " AND ".join(self.conditions), order)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""SELECT f.site_id, f.patient_id, f.form, f.updated_at,
+                (SELECT count(*) FROM jsonb_each(f.verified)),
+                (SELECT count(*) FROM jsonb_each(f.verified) WHERE value ? 'changed_at')
+                FROM {left} ORDER BY {order} LIMIT {PAGE} OFFSET %(offset)s""",
+                self.parameters | {"offset": (number - 1) * PAGE, "until": number * PAGE},
+            )
+            return cursor.fetchall()
 
 
 @require_safe

@@ -2,7 +2,7 @@
 
 from django.http import Http404
 
-from registry.instruments.patient_forms import PATIENT_FORMS
+from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
 from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import Assessment, Patient, State
 from registry.models.records.clinical import records_of
@@ -69,6 +69,14 @@ def visit_label(patient, timepoint, plan):
 def names_of(user_ids):
     """Person's id to name, for the ids that are not None."""
     return dict(User.objects.filter(pk__in={user_id for user_id in user_ids if user_id}).values_list("pk", "name"))
+
+
+# Of a patient's hundred columns those by which `form_state` knows the state of what is finished and signed.
+TELLING_OF_FORMS = (
+    "missing",
+    *dict.fromkeys(form.state_column for form in FINISHED_FORMS.values()),
+    *dict.fromkeys(item.name for form in FINISHED_FORMS.values() for item in form.first_items),
+)
 
 
 def form_state(patient, form):

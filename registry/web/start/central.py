@@ -60,7 +60,7 @@ def _panels(access):
 def _waits(access, panels):
     """(words, address) of each kind of thing that waits for this person."""
     waits = [*_to_sign(access), *_to_verify(access)]
-    if noted := len(safety.to_acknowledge(access)):
+    if noted := safety.number_to_acknowledge(access):
         told = ngettext("%(n)s serious event to take note of", "%(n)s serious events to take note of", noted)
         waits.append((told % {"n": noted}, reverse("safety")))
     if access.may(Can.QUERY):

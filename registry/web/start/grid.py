@@ -11,7 +11,7 @@ from django.db import connection
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -22,9 +22,10 @@ from registry.models import Assessment, Patient, QueryForm, State
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.review import form_states
-from registry.web.shared import tags, wording
+from registry.web.shared import cells as shown_cells
+from registry.web.shared import identified, tags, wording
 from registry.web.shared.filters import Filter, codes
-from registry.web.shared.lookup import COUNTED, form_state
+from registry.web.shared.lookup import COUNTED, TELLING_OF_FORMS, form_state
 from sites.models import Site
 from sites.tenancy.access import Can
 
@@ -56,12 +57,13 @@ def grid(request):
     due = request.GET.get("due") == "1"
     parameters = chosen | ({"q": query} if query else {}) | ({"due": "1"} if due else {})
     after = request.GET.get("after", "")[:40]
-    search = _Search(sites, plans, today, query, chosen, due)
+    search = _Search(sites, plans, today, query, chosen, due, identified.search(request, query))
     ids, more = search.page(after)
     if form := chosen.get("form"):
         columns = [column for column in columns if column.code == form]
+    site_codes = {site.pk: site.code for site in sites} if len(sites) > 1 else {}
     shown = {
-        "rows": _rows(ids, plans, columns, today, len(sites) > 1),
+        "rows": _rows(ids, plans, columns, today, site_codes, identified.beside(request, ids)),
         "more": f"?{urlencode(parameters | {'after': ids[-1]})}" if more else "",
         "columns": columns,
         "several_sites": len(sites) > 1,
@@ -89,7 +91,10 @@ def grid(request):
 
 def _columns(plans):
     own = [Column(code, *[str(QueryForm(code).label)] * 2) for code in FINISHED_FORMS]
-    planned = [Column(timepoint.code, wording.words(timepoint.label), timepoint.code) for timepoint in plans.timepoints]
+    planned = [
+        Column(timepoint.code, wording.words(timepoint.label), wording.short_visit(timepoint.code))
+        for timepoint in plans.timepoints
+    ]
     return [*own, *planned, Column(UNSCHEDULED, _("Unscheduled"), _("Unsch."))]
 
 
@@ -110,14 +115,15 @@ def _filters(request, sites, columns):
 class _Search:
     """Numbers of the patients that the filters let through, in order. Everything typed goes in as a parameter."""
 
-    def __init__(self, sites, plans, today, query, chosen, due):
+    def __init__(self, sites, plans, today, query, chosen, due, by_identifier):
         wanted = [site.pk for site in sites if chosen.get("site") in (None, site.code)]
         self.parameters = {"sites": wanted, "site": wanted[0] if wanted else 0}
         # Of one site the rows come in order from the index; of several, from the primary key's.
         self.conditions = ["p.site_id = %(site)s" if len(wanted) == 1 else "p.site_id = ANY (%(sites)s)"]
         self.plans, self.today = plans, today
         if query:
-            self._add("p.patient_id ILIKE %(like)s", like=f"%{_unmeant(query)}%")
+            alike = {"like": f"%{_unmeant(query)}%", "by_identifier": by_identifier}
+            self._add("p.patient_id ILIKE %(like)s OR p.patient_id = ANY (%(by_identifier)s)", **alike)
         form, state = chosen.get("form", ""), chosen.get("state", "")
         if state:
             self._add(self._in_state(state, form), form=form, state=state)
@@ -156,13 +162,13 @@ class _Search:
             f"AND {visits.when(state)} AND {of_form} AND {visits.OPEN} AND {visits.NOT_RECORDED})"
         )
 
-    def _sql(self, what, rest, **parameters):
+    def _sql(self, what, rest, *, counted=False, **parameters):
+        """The first column of the rows; how many rows there are where they are only to be `counted`."""
         ends = visits.ENDS if any("e.end_date" in condition for condition in self.conditions) else ""
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT {what} FROM registry_patient AS p {ends} WHERE {' AND '.join(self.conditions)} {rest}",
-                self.parameters | parameters,
-            )
+            sql = f"SELECT {what} FROM registry_patient AS p {ends} WHERE {' AND '.join(self.conditions)} {rest}"
+            sql = f"SELECT count(*) FROM ({sql}) AS counted" if counted else sql
+            cursor.execute(sql, self.parameters | parameters)
             return [patient_id for (patient_id,) in cursor.fetchall()]
 
     def page(self, after):
@@ -173,7 +179,7 @@ class _Search:
 
     def count(self):
         """How many there are, counted to one more than COUNTED."""
-        return len(self._sql("1", f"LIMIT {COUNTED + 1}"))
+        return self._sql("", f"LIMIT {COUNTED + 1}", counted=True)[0]
 
 
 def _unmeant(query):
@@ -194,26 +200,34 @@ def _own_in_state(form):
 # -- What is in the cells ------------------------------------------------------------------------------------------
 
 
-def _rows(ids, plans, columns, today, several_sites):
-    """The rows of the table: (patient, its address, cells as HTML), in the order of `ids`. Four queries."""
-    patients = {patient.pk: patient for patient in Patient.objects.select_related("site").filter(pk__in=ids)}
+def _rows(ids, plans, columns, today, codes, beside):
+    """The rows of the table as HTML, in the order of `ids`. Four queries.
+
+    codes   site's id to its code, where rows say of which site they are
+    beside  patient's number to hospital number and initials, where they are shown
+    """
+    own_columns = Patient.objects.only("site_id", "surgery_date", "vital_status", "death_date", *TELLING_OF_FORMS)
+    patients = {patient.pk: patient for patient in own_columns.filter(pk__in=ids).order_by()}
     ends, queries = follow_up.ends_of(ids), form_states.open_queries(ids)
-    recorded = {}
-    for assessment in Assessment.objects.filter(patient_id__in=ids).only("id", "patient_id", "timepoint_id", "state"):
+    recorded, rows, pages = {}, [], reverse("patients")
+    of_visits = Assessment.objects.filter(patient_id__in=ids).order_by()
+    for assessment in of_visits.values_list("patient_id", "timepoint_id", "state", named=True):
         recorded.setdefault(assessment.patient_id, {})[assessment.timepoint_id] = assessment
-    rows = []
     for pk in ids:
         patient = patients[pk]
         own, assessments = plans.of(patient, today), recorded.get(pk, {})
         planned = {visit.code: visit for visit in visits.visits(patient, own, assessments, today, ends.get(pk))}
-        address = reverse("patient", args=[pk])
+        address = f"{pages}{escape(pk)}/"
         queried = {_column_of(form) for number, form in queries if number == pk} if queries else ()
         cells = [
             _cell(_Form(patient, column, planned, assessments, address, today), column.code in queried)
             for column in columns
         ]
-        rows.append({"patient": patient, "address": address, "cells": mark_safe("".join(cells))})  # noqa: S308
-    return rows
+        site = f'<td class="cell-site" tabindex="-1">{escape(codes[patient.site_id])}</td>' if codes else ""
+        number = f'<a href="{address}">{escape(pk)}</a>{shown_cells.beside(beside, pk)}'
+        head = f'<th scope="row" class="pinned">{number}</th>{site}'
+        rows.append(f"<tr>{head}{''.join(cells)}</tr>")
+    return mark_safe("\n".join(rows))  # noqa: S308 - what is no cell is escaped
 
 
 def _column_of(form):
@@ -246,7 +260,8 @@ class _Form:
         return None
 
     def _unscheduled(self):
-        unscheduled = [assessment for code, assessment in self.recorded.items() if schedule.unscheduled_number(code)]
+        numbered = {schedule.unscheduled_number(code): assessment for code, assessment in self.recorded.items()}
+        unscheduled = [numbered[number] for number in sorted(filter(None, numbered))]
         if not unscheduled:
             return None
         drafts = [assessment for assessment in unscheduled if assessment.state == State.DRAFT]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 from django.db.models import Q
 from django.shortcuts import redirect, render
@@ -24,15 +25,16 @@ from registry.services.study import consents
 from registry.web.entry import drafts as typed_drafts
 from registry.web.review import query_words
 from registry.web.shared import identified, wording
-from registry.web.shared.lookup import form_state
+from registry.web.shared.lookup import TELLING_OF_FORMS, form_state
 from registry.web.shared.record_words import form_url
-from registry.web.start import central
+from registry.web.start import central, day_rows
 from sites.audit import alerts
 from sites.models import Membership, Site, User
 from sites.tenancy.access import Can
 
 SHOWN = 30  # lines of each list; beyond that the grid is the better place
 CLOSING = 30  # days left
+BEHIND, KEPT_BEHIND = "visits_behind", 100  # in the session: who stood behind whom `next_visit` led to
 
 
 @require_safe
@@ -54,9 +56,12 @@ def home(request):
             "consents": _consents(enters, today),
             "typed": typed_drafts.lines(access, SHOWN),
             "drafting": typed_drafts.script_settings(request),
-            "identified_on": identified.is_shown(request),
         }
-        context["identified"] = identified.beside(request, _named(context))
+        beside = context["identified"] = identified.beside(request, _named(context))
+        context["work_rows"] = day_rows.work(context["work"]["lines"], beside)
+        context["draft_rows"] = day_rows.drafts(context["drafts"]["lines"], beside)
+    if by_site:
+        context["site_rows"] = day_rows.by_site(context["sites"]["lines"])
     return render(request, "start/home.html", context)
 
 
@@ -81,7 +86,7 @@ class Line:
     unknown: visits.Unknown | None
     today: date
 
-    @property
+    @cached_property
     def address(self):
         return reverse("assessment", args=[self.visit.patient_id, self.visit.code])
 
@@ -172,46 +177,44 @@ def _work(sites, plans, today):
 @require_safe
 def next_visit(request):
     """To the first visit of the patient who follows `after` on My day, behind the last one the first again; to My day
-    where nobody else waits. So those who stand first and cannot be seen today keep nobody from the others."""
+    where nobody else waits. So those who stand first and cannot be seen today keep nobody from the others.
+
+    The session keeps who stood behind: once the visit of `after` is done, nothing on My day tells that any more.
+    """
     request.access.require(Can.ENTER)
     lines = _waiting(request.access.sites_for(Can.ENTER), schedule.plans(), timezone.localdate())
     addresses = {line.visit.patient_id: line.address for line in reversed(lines)}  # of each the first line
     order = list(dict.fromkeys(line.visit.patient_id for line in lines))
-    after = request.GET.get("after")
+    after, (led_to, behind) = request.GET.get("after"), request.session.get(BEHIND, (None, ()))
     place = order.index(after) if after in addresses else -1
-    following = order[place + 1 :] + order[: max(place, 0)]
-    return redirect(addresses[following[0]] if following else "home")
+    if place == -1 and after == led_to:
+        place = next((order.index(number) for number in behind if number in addresses), 0) - 1
+    following = order[place + 1 :] + order[: place + 1]
+    following = [number for number in following if number != after]
+    if not following:
+        return redirect("home")
+    request.session[BEHIND] = (following[0], following[1 : KEPT_BEHIND + 1])
+    return redirect(addresses[following[0]])
 
 
 # -- Forms to finish, queries to answer --------------------------------------------------------------------------------
 
 
-# Of a patient's hundred columns those that tell the state of their own forms.
-_TOLD = (
-    "patient_id",
-    "updated_at",
-    "missing",
-    *dict.fromkeys(form.state_column for form in FINISHED_FORMS.values()),
-    *dict.fromkeys(item.name for form in FINISHED_FORMS.values() for item in form.first_items),
-)
-
-
 def _drafts(sites, labels):
     """Forms that were begun and not completed, the last touched first."""
+    of_visits = Assessment.objects.filter(site_id__in=sites, state=State.DRAFT).order_by("-updated_at")
     lines = [
         {
-            "patient_id": assessment.patient_id,
-            "label": labels[assessment.timepoint_id],
-            "address": reverse("assessment", args=[assessment.patient_id, assessment.timepoint_id]),
+            "patient_id": patient_id,
+            "label": labels[timepoint],
+            "address": reverse("assessment", args=[patient_id, timepoint]),
             "state": "draft",
-            "at": assessment.updated_at,
+            "at": at,
         }
-        for assessment in Assessment.objects.filter(site_id__in=sites, state=State.DRAFT)
-        .only("patient_id", "timepoint_id", "updated_at")
-        .order_by("-updated_at")[: SHOWN + 1]
+        for patient_id, timepoint, at in of_visits.values_list("patient_id", "timepoint_id", "updated_at")[: SHOWN + 1]
     ]
     own = Patient.objects.filter(site_id__in=sites).filter(Q(baseline_state=State.DRAFT) | Q(surgery_state=State.DRAFT))
-    for patient in own.only(*_TOLD).order_by("-updated_at")[: SHOWN + 1]:
+    for patient in own.only("updated_at", *TELLING_OF_FORMS).order_by("-updated_at")[: SHOWN + 1]:
         for form in FINISHED_FORMS:
             if (state := form_state(patient, form)) in ("draft", "empty"):
                 lines.append(
@@ -229,7 +232,7 @@ def _drafts(sites, labels):
 
 def _arrived(sites):
     """Answers of patients that wait to be taken over, the oldest first."""
-    links = patient_links.arrived(sites)[:SHOWN]
+    links = patient_links.arrived(sites, SHOWN)
     labels = schedule.labels() if links else {}
     return [
         {
@@ -268,7 +271,7 @@ def _by_site(access, plans, today, *, whole):
     """One line a site: enrolment against target and, if `whole`, what waits there; and the sum of all."""
     ids = access.sites_for(Can.READ)
     kinds = ("enrolled", "waiting", "drafts", "queries") if whole else ("enrolled",)
-    counted = {kind: site_counts.counts(kind, ids, plans, today) for kind in kinds}
+    counted = site_counts.several(kinds, ids, plans, today)
     lines = []
     for site in Site.objects.filter(pk__in=ids):
         of_site = {kind: counted[kind].by_site.get(site.pk) for kind in kinds}

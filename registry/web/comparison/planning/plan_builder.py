@@ -1,24 +1,23 @@
-"""A plan put together on a page: what was chosen becomes the plan's JSON, and back again.
-
-`compiled` is the only way from choices to a plan. `choices_of` finds the choices of a plan that was made so; a plan
-with more in it than the page asks is edited as JSON.
-"""
+"""Plan builder: what was chosen on a plan's page becomes the plan's JSON. `plan_choices` is the way back."""
 
 import re
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext_lazy as _
 
-from registry.analysis.design import cohorts, plans, saved_cohorts
-from registry.analysis.design.groupings import EVERYBODY
+from registry.analysis.design import cohorts, groupings, plans, saved_cohorts
+from registry.analysis.design.errors import refusal
+from registry.analysis.design.groupings import ARMS, EVERYBODY
 from registry.analysis.design.named_groups import NAMED
 from registry.analysis.design.sections import SECTIONS
-from registry.analysis.design.variables import sources
-from registry.instruments import timepoints
+from registry.analysis.design.variables import declared, sources
+from registry.analysis.design.variables import visits as plan_visits
+from registry.analysis.sections.comparing import comparison_tests
+from registry.instruments import levels, timepoints
 from registry.instruments.base import Label
 from registry.instruments.core import adverse_events
 from registry.models import SavedCohort
-from registry.web.comparison.planning import recoding, repeated, section_fields
+from registry.web.comparison.planning import design_fields, fields, repeated, section_fields
 from registry.web.shared.lookup import number_in
 
 MOST_GROUPS = 12
@@ -31,8 +30,26 @@ OUTCOMES = {"code": "outcomes", "title": {"en": "Outcomes", "ja": "転帰"}}
 EVENTS = {"code": "events", "title": {"en": "Complications", "ja": "合併症"}}
 CHANGES = {"code": "changes", "title": {"en": "Before and after, within groups", "ja": "群内の前後比較"}}
 SURVIVAL = {"code": "survival", "title": {"en": "Survival from surgery", "ja": "手術からの生存"}}
-MATCHED = {"code": "matched", "title": {"en": "Matched by propensity", "ja": "傾向スコアマッチング"}}
-PAIRS = {"code": "pairs", "title": {"en": "Between the matched", "ja": "マッチした患者の比較"}, "matched": "matched"}
+PAIRS = {"code": "pairs", "title": {"en": "Between the matched", "ja": "マッチした患者の比較"}}
+TICKED = ("baseline", "outcomes", "events", "repeats", "changes", "pairs")  # tables of what is ticked, in their order
+SECTIONED = (section_fields.MODELS, section_fields.QUALITY, section_fields.TRANSITIONS)
+KINDS = (
+    design_fields.STEPS, design_fields.VISITS, design_fields.VARIABLES, section_fields.ROWS, section_fields.TABLES,
+    section_fields.PROPENSITY, section_fields.ENDPOINTS, section_fields.EVENTS, *SECTIONED,
+)  # fmt: skip
+SEVERAL = {"cells", "events", "repeats", "sensitivity"} | {
+    one.name
+    for one in (*design_fields.OF_PLAN, *design_fields.TABLES_OF_STUDY, *design_fields.ARMS)
+    if one.kind == fields.SEVERAL
+}
+SEVERAL_NUMBERED = re.compile(
+    "|".join(
+        (
+            "levels",
+            *(f"{kind.prefix}_{one.name}" for kind in KINDS for one in kind.fields if one.kind == fields.SEVERAL),
+        )
+    ).join(("(?:", r")_\d+"))
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,7 @@ TEMPLATES = (
              {"grouping": NAMED, "sensitivity": ["complete_cases"]}),
     Template("matched", _("Matched cohorts"),
              _("Two groups matched by a propensity score, with balance and paired tests."),
-             {"grouping": NAMED, "propensity": "1"}),
+             {"grouping": NAMED, "ps_what_1": "matching", "ps_caliper_unit_1": "sd", "ps_ticked_1": "1", "pairs": "1"}),
     Template("before_after", _("Before and after"), _("One group, each patient the own control."),
              {"grouping": EVERYBODY, "within": "1"}),
     Template("survival", _("Survival"), _("Kaplan–Meier curves, rates and hazard ratios of named groups."),
@@ -58,49 +75,219 @@ TEMPLATES = (
 )  # fmt: skip
 
 
-def visits():
-    """(code, Label) of the columns of the grid: every visit of the schedule, then the last one known."""
-    return [(visit.code, visit.label) for visit in timepoints.planned()] + [(LAST["code"], _label(LAST["label"]))]
+def visits(given):
+    """(code, Label) of the columns of the grid: every visit of the schedule, the plan's own, then the last."""
+    own = [(visit.code, visit.label) for visit in own_visits(given)]
+    last = [] if LAST["code"] in dict(own) else [(LAST["code"], _label(LAST["label"]))]
+    return [*((visit.code, visit.label) for visit in timepoints.planned()), *own, *last]
 
 
 def _label(both):
     return Label(both["en"], both["ja"])
 
 
+def own_visits(given):
+    """The Visits that the plan declares, without those that do not fit yet."""
+    return tuple(_readable(design_fields.VISITS, given, plan_visits.from_json))
+
+
+def own_variables(given):
+    """{name: Variable} of those that the plan declares, without those that do not fit yet."""
+    known = (*own_visits(given), plan_visits.from_json(LAST))
+    read = {}
+    for one in _readable(
+        design_fields.VARIABLES, given, lambda data: declared.from_json(data, declared.Variables(read.values(), known))
+    ):
+        read[one.name] = one
+    return read
+
+
+def _readable(kind, given, read):
+    for number in kind.codes(given):
+        alone = {name: value for name, value in given.items() if _is_of(name, kind, number)}
+        try:
+            yield read(kind.numbered(alone)[number] | {kind.code_key: kind.codes(given)[number]})
+        except (ValueError, KeyError, TypeError):  # told above the form
+            continue
+
+
+def _is_of(name, kind, number):
+    return name.startswith(f"{kind.prefix}_") and name.endswith(f"_{number}")
+
+
+def compared(given):
+    """{name: Source or Variable} of what the grid offers, in its order: the plan's own, then by instrument."""
+    by_title = {}
+    for source in sources.offered().values():
+        if source.name != sources.DAY_OF_VISIT.name:
+            by_title.setdefault(source.title.en, {})[source.name] = source
+    return own_variables(given) | {name: one for some in by_title.values() for name, one in some.items()}
+
+
 def compiled(given):
-    """The JSON of the plan that these choices make. `given` has lists under `cells`, `events`, `repeats`,
-    `sensitivity`, `covariates` and `levels_N`, texts otherwise. ValueError where a text is no number."""
-    own = [variable for number in numbers_of(given, "item") if (variable := recoding.variable_of(given, number))]
-    offered = sources.offered() | recoding.kinds(own)
-    cells = [_cell(text) for text in given.get("cells", ())]
+    """The JSON of the plan that these choices make. `given` has lists under the names of SEVERAL and SEVERAL_NUMBERED,
+    texts otherwise. Refused where a text is no number, or a row or an event belongs to nothing."""
     plan = {"name": given.get("name") or "plan", "note": given.get("note", ""), "grouping": given["grouping"]}
-    if given["grouping"] == NAMED:
-        plan["named"] = [group for number in numbers_of(given, "name") if (group := _group(given, number))]
-    entries = {kind.part: kind.entries(given) for kind in section_fields.KINDS}
-    if any(visit == LAST["code"] for _name, visit in cells) or section_fields.asks(entries, LAST["code"]):
-        plan["visits"] = [LAST]
-    comparisons = list(_comparisons(given, cells, offered))
-    if comparisons:
-        plan["comparisons"] = comparisons
-    events = [_event(kind, given.get("within_days")) for kind in given.get("events", ())]
-    if declared := [*own, *events, *map(repeated.variable_of, given.get("repeats", ()))]:
-        plan["variables"] = declared
-    plan |= {part: told for part, told in entries.items() if told}
-    if given.get("survival"):
-        survival = SURVIVAL | {
-            "event": [{"kind": "death"}],
-            "times": section_fields.numbers(given.get("times") or "12"),
-        }
-        plan["endpoints"] = [survival, *plan.get("endpoints", ())]
-    if given.get("propensity"):
-        plan["propensity"] = [_propensity(given, cells, plan.get("named", []))]
-    return plan
+    plan |= _grouped(given)
+    rows = _Rows(given)
+    tables = [*_ticked(given, rows), *_own_tables(given, rows)]
+    variables = [
+        *design_fields.VARIABLES.entries(given),
+        *(_event(kind, given.get("within_days")) for kind in _in_order(given, "events", dict(kinds_of_events(True)))),
+        *map(repeated.variable_of, given.get("repeats", ())),
+    ]
+    sections = {
+        "comparisons": tables,
+        "endpoints": _endpoints(given),
+        **{kind.part: kind.entries(given) for kind in SECTIONED},
+        "propensity": [_propensity(given, number, entry, rows) for number, entry in _scores(given).items()],
+    }
+    rows.require_used()
+    own = design_fields.VISITS.entries(given)
+    if LAST["code"] not in [visit["code"] for visit in own] and section_fields.asks(
+        {"variables": [one["of"] for one in variables], **sections}, LAST["code"]
+    ):
+        own = [LAST, *own]
+    plan |= {name: part for name, part in {"variables": variables, "visits": own, **sections}.items() if part}
+    return plan | _settings(given, is_sectioned=any((variables, own, *sections.values())))
 
 
 def numbers_of(given, part):
     """Numbers of the repeated fields of a part of the page, such as `name_1`, ascending."""
-    found = (re.fullmatch(rf"(?:{part})_(\d{{1,3}})", name) for name in given)
-    return sorted(int(match[1]) for match in found if match)
+    matches = (re.fullmatch(rf"(?:{part})_(\d{{1,3}})", name) for name in given)
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def _in_order(given, part, known):
+    """What is ticked of a part, in the order of the page; what the page does not know last."""
+    chosen, places = given.get(part, ()), list(known)
+    return sorted(chosen, key=lambda code: places.index(code) if code in places else len(places))
+
+
+# Groups and settings
+
+
+def _grouped(given):
+    if given["grouping"] == NAMED:
+        return {"named": _named(given)}
+    if given["grouping"] != ARMS:
+        return {}
+    arms = [[level.split(":", 1) for level in given.get(arm.name, ()) if ":" in level] for arm in design_fields.ARMS]
+    names = {variable for arm in arms for variable, _level in arm}
+    if len(names) != 1:
+        raise refusal(
+            "arms: choose the levels of both arms, all of one variable",
+            "治療群：両群の水準を、同じ1つの変数から選んでください",
+        )
+    return {"arms": {"variable": names.pop()} | {
+        letter: [level for _variable, level in arm] for letter, arm in zip("ab", arms, strict=True)
+    }}  # fmt: skip
+
+
+def groups_of(given):
+    """(code, Label) of the plan's groups as they are chosen, where they are known before the data are."""
+    if given.get("grouping", NAMED) == NAMED:
+        return [(group["code"], _label(group["label"])) for group in _named(given)]
+    if given["grouping"] == ARMS:
+        return list(zip(groupings.ARM_CODES, (Label("Arm A", "A群"), Label("Arm B", "B群")), strict=True))
+    known = groupings.GROUPINGS.get(given["grouping"])
+    return [(choice.code, choice.label) for choice in (known.groups or () if known else ())]
+
+
+def _named(given):
+    steps = {}
+    for step in design_fields.STEPS.entries(given):
+        steps.setdefault(step.pop("group", 1), []).append(step)
+    groups = {number: _group(given, number, steps.pop(number, [])) for number in numbers_of(given, "name")}
+    if steps:
+        raise refusal(
+            "a step is of group {number}, which there is not",
+            "段階の群番号{number}に当たる群がありません",
+            number=next(iter(steps)),
+        )
+    return [group for group in groups.values() if group]
+
+
+def _group(given, number, further):
+    """A named group of the page; None where nothing of it was filled in."""
+    name, japanese = ((given.get(f"{part}_{number}") or "").strip() for part in ("name", "ja"))
+    levels_chosen, cohort = given.get(f"levels_{number}", ()), given.get(f"cohort_{number}")
+    if not (name or levels_chosen or cohort or further):
+        return None
+    steps = [{"step": step.code, **step.parameters} for step in _steps_of(cohort)] if cohort else []
+    by_variable = {}
+    for level in levels_chosen:
+        variable, _colon, code = level.rpartition("=")
+        by_variable.setdefault(variable, []).append(code)
+    steps += [
+        {"step": "category", "variable": variable, "values": design_fields.values_of(variable, codes)}
+        for variable, codes in by_variable.items()
+    ]
+    return {
+        "code": given.get(f"code_{number}") or f"group_{number}",
+        "label": {"en": name or f"Group {number}", "ja": japanese or name or f"第{number}群"},
+        "steps": [*steps, *further],
+    }
+
+
+def _steps_of(chosen):
+    saved = SavedCohort.objects.filter(pk=number_in(chosen)).first()
+    return saved_cohorts.cohort_of(saved).steps if saved else cohorts.get(chosen).steps
+
+
+def _settings(given, is_sectioned):
+    """Parts of the plan beside its sections. A plan without any section says of each table of the segment study whether
+    it has it: what it leaves out would be as in that study."""
+    told = fields.taken((*design_fields.OF_PLAN, *design_fields.TABLES_OF_STUDY), given)
+    sets = [told.pop("value_set", design_fields.MAIN_VALUE_SET), *told.pop("value_sets", [])]
+    if sets != [design_fields.MAIN_VALUE_SET]:
+        told["value_sets"] = list(dict.fromkeys(sets))
+    rule = {option: told.pop(design_fields.OF_RULE + option, "") for option in levels.OPTIONS}
+    if any(rule.values()):
+        told["segment_rule"] = {option: value for option, value in rule.items() if value}
+    for place, value in told.items():
+        if value == design_fields.NONE and place.startswith("second"):
+            told[place] = ""
+    return told if is_sectioned else {name: [] for name in (*plans.TABLES, "reports")} | told
+
+
+# Rows and tables
+
+
+OF_ROW = ("test", "effect", "pairwise", "from")
+
+
+class _Rows:
+    """The rows of the page that are not ticked, by what they belong to: "" for the tables of what is ticked."""
+
+    def __init__(self, given):
+        self.by_table = {}
+        for row in section_fields.ROWS.entries(given):
+            self.by_table.setdefault(row.pop("table", ""), []).append(row)
+        self.tests = {}
+        for row in self.by_table.pop("", []):
+            for visit in row.get("visits") or [row.get("visit", "")]:
+                self._put(row["variable"], visit, {name: row[name] for name in OF_ROW if name in row})
+
+    def _put(self, variable, visit, tests):
+        if (variable, visit) in self.tests:
+            raise refusal(
+                "“{variable}” is in two rows without a table at the same visit",
+                "「{variable}」には、表を指定しない同じ時点の行が2つあります",
+                variable=variable,
+            )
+        self.tests[variable, visit] = tests
+
+    def take(self, table):
+        return self.by_table.pop(table, [])
+
+    def require_used(self):
+        if self.by_table:
+            raise refusal(
+                "a row is of {table}, which there is not any more",
+                "行が属する{table}は、もうありません",
+                table=next(iter(self.by_table)).replace("_", " "),
+            )
 
 
 def _cell(text):
@@ -108,38 +295,86 @@ def _cell(text):
     return name, visit
 
 
-def _comparisons(given, cells, offered):
+def cells_of(given, rows=None):
+    """(name, visit) of what is ticked, and of rows that belong there, in the order of the grid."""
+    tests = (rows or _Rows(given)).tests
+    chosen = dict.fromkeys((*map(_cell, given.get("cells", ())), *tests))
+    names, columns = list(compared(given)), ["", *dict(visits(given))]
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(
+        chosen,
+        key=lambda cell: (
+            places.get(cell[0], len(names)), columns.index(cell[1]) if cell[1] in columns else len(columns)
+        ),
+    )  # fmt: skip
+
+
+def _ticked(given, rows):
+    """The tables of what is ticked."""
+    cells, offered = cells_of(given, rows), _kinds(given)
     one_group = given["grouping"] == EVERYBODY
     before = [cell for cell in cells if cell[1] in ("", "preop")]
     after = [cell for cell in cells if cell not in before]
     options = {"adjust": given.get("adjust") or "none", "family": given.get("family") or "row"}
     if before:
-        yield BASELINE | {"rows": [_row(given, cell, offered) for cell in before]}
+        yield BASELINE | {"rows": [_row(given, cell, offered, rows) for cell in before]}
     if after and not one_group:
-        rows = {"rows": [_row(given, cell, offered) for cell in after]}
-        yield OUTCOMES | options | {"sensitivity": list(given.get("sensitivity", ()))} | rows
+        listed = {"rows": [_row(given, cell, offered, rows) for cell in after]}
+        sensitivity = _in_order(given, "sensitivity", dict.fromkeys(("complete_cases", "worst_rank")))
+        yield OUTCOMES | options | {"sensitivity": sensitivity} | listed
     if given.get("events"):
-        rows = [_test_of(given, "binary") | {"variable": _event_name(kind)} for kind in given["events"]]
-        yield EVENTS | {"rows": rows}
+        kinds = _in_order(given, "events", dict(kinds_of_events(True)))
+        yield EVENTS | {"rows": [_usual(given, "binary") | {"variable": _event_name(kind)} for kind in kinds]}
     if given.get("repeats"):
         yield repeated.SECTION | {"rows": [{"variable": repeated.variable_of(one)["name"]} for one in given["repeats"]]}
     if given.get("within") and after:
-        rows = [{"variable": name, "visit": visit} for name, visit in after if offered[name].kind != sources.DATE]
-        yield CHANGES | {"kind": "within", "rows": rows}
-    if given.get("propensity") and given.get("pairs") and cells:
-        rows = [{"variable": name} | ({"visit": visit} if visit else {}) for name, visit in cells]
-        yield PAIRS | {"rows": rows}
+        within = [cell for cell in after if offered.get(cell[0]) != sources.DATE]
+        yield CHANGES | {"kind": "within", "rows": [_paired(cell, offered, rows, "within") for cell in within]}
+    if given.get("pairs") and cells and (scores := section_fields.PROPENSITY.codes(given)):
+        listed = {"rows": [_paired(cell, offered, rows, comparison_tests.MATCHED) for cell in cells]}
+        yield PAIRS | {"matched": next(iter(scores.values()))} | listed
 
 
-def _row(given, cell, offered):
+def _kinds(given):
+    """{name: kind} of everything that may be compared."""
+    everything = sources.offered() | own_variables(given)
+    return {name: one.kind for name, one in everything.items()}
+
+
+def _at(cell):
     name, visit = cell
-    kind = offered[name].kind if name in offered else ""
-    return {"variable": name} | ({"visit": visit} if visit else {}) | _test_of(given, kind)
+    return {"variable": name} | ({"visit": visit} if visit else {})
 
 
-def _test_of(given, kind):
+def _row(given, cell, offered, rows):
+    """A row of a table between groups: by the test of its own, unless that is one of pairs alone."""
+    kind, own = offered.get(cell[0], ""), rows.tests.get(cell)
+    if own is None:
+        return _at(cell) | _usual(given, kind)
+    of_pairs = (*comparison_tests.offered("within", kind), *comparison_tests.effects_offered("within", kind))
+    between = (*comparison_tests.offered("between", kind), *comparison_tests.effects_offered("between", kind))
+    return _at(cell) | {
+        name: code for name, code in own.items() if name != "from" and (code in between or code not in of_pairs)
+    }
+
+
+def _paired(cell, offered, rows, kind):
+    """A row of a table of pairs: by the test of its own, where that is one of pairs."""
+    of_kind = offered.get(cell[0], "")
+    fits = (*comparison_tests.offered(kind, of_kind), *comparison_tests.effects_offered(kind, of_kind), "none")
+    own = rows.tests.get(cell) or {}
+    told = {name: own[name] for name in ("test", "effect") if own.get(name) in fits}
+    return _at(cell) | told | ({"from": own["from"]} if kind == "within" and "from" in own else {})
+
+
+def _usual(given, kind):
     chosen = {"test": given.get(f"test_{kind}"), "effect": given.get(f"effect_{kind}")}
     return {name: value for name, value in chosen.items() if value}
+
+
+def _own_tables(given, rows):
+    for number, entry in section_fields.TABLES.numbered(given).items():
+        yield entry | {"rows": rows.take(f"table_{number}")}
 
 
 def _event_name(kind):
@@ -149,46 +384,45 @@ def _event_name(kind):
 def _event(kind, days):
     of = {"events": [] if kind == ANY else [kind], "give": "any"}
     if days:
-        of |= {"first_day": 0, "last_day": section_fields.whole(days)}
+        of |= {"first_day": 0, "last_day": fields.whole(days)}
     return {"name": _event_name(kind), "of": of}
 
 
-def _group(given, number):
-    """A named group of the page; None where nothing of it was filled in."""
-    name, japanese = ((given.get(f"{part}_{number}") or "").strip() for part in ("name", "ja"))
-    levels, cohort = given.get(f"levels_{number}", ()), given.get(f"cohort_{number}")
-    if not (name or levels or cohort):
-        return None
-    steps = [{"step": step.code, **step.parameters} for step in _steps_of(cohort)] if cohort else []
-    by_variable = {}
-    for level in levels:
-        variable, _colon, code = level.rpartition("=")
-        by_variable.setdefault(variable, []).append(code)
-    steps += [{"step": "category", "variable": variable, "values": codes} for variable, codes in by_variable.items()]
-    return {
-        "code": f"group_{number}",
-        "label": {"en": name or f"Group {number}", "ja": japanese or name or f"第{number}群"},
-        "steps": steps,
-    }
+# Endpoints and scores
 
 
-def _steps_of(chosen):
-    saved = SavedCohort.objects.filter(pk=number_in(chosen)).first()
-    return saved_cohorts.cohort_of(saved).steps if saved else cohorts.get(chosen).steps
+def _endpoints(given):
+    numbered = section_fields.ENDPOINTS.numbered(given)
+    for event in section_fields.EVENTS.entries(given):
+        number, role = event.pop("endpoint", 1), event.pop("role", "event")
+        if number not in numbered:
+            raise refusal(
+                "an event is of endpoint {number}, which there is not",
+                "イベントの番号{number}に当たるエンドポイントがありません",
+                number=number,
+            )
+        numbered[number][role] = [*numbered[number].get(role, ()), event]
+    if not given.get("survival"):
+        return list(numbered.values())
+    times = fields.numbers(given.get("times") or "12")
+    return [SURVIVAL | {"event": [{"kind": "death"}], "times": times}, *numbered.values()]
 
 
-def _propensity(given, cells, named):
-    codes = [group["code"] for group in named[:2]] or ["group_1", "group_2"]
-    covariates = [
-        {"variable": name, "visit": visit} if visit else name for name, visit in map(_cell, given.get("covariates", ()))
-    ]
-    after = [{"variable": name, "visit": visit} for name, visit in cells if visit not in ("", "preop")]
-    entry = MATCHED | {"treated": codes[0], "control": codes[-1], "covariates": covariates, "outcomes": after}
-    if given.get("caliper"):
-        entry["caliper"] = float(section_fields.number(given["caliper"]))
-        if given.get("ps_unit") != "score":
-            entry["caliper_unit"] = "sd"
-    return entry | section_fields.propensity(given)
+def _scores(given):
+    return section_fields.PROPENSITY.numbered(given)
+
+
+def _propensity(given, number, entry, rows):
+    codes = [code for code, _label in groups_of(given)[:2]] or ["group_1", "group_2"]
+    outcomes = []
+    if entry.pop("ticked", False):
+        outcomes = [_at(cell) for cell in cells_of(given) if cell[1] not in ("", "preop")]
+    for row in rows.take(f"ps_{number}"):
+        test = {"test": row["test"]} if "test" in row else {}
+        visits_of = row.get("visits") or [row.get("visit", "")]
+        outcomes += [_at((row["variable"], visit)) | test for visit in visits_of]
+    groups = {"treated": codes[0], "control": codes[-1], "covariates": []}
+    return groups | entry | ({"outcomes": outcomes} if outcomes else {})
 
 
 def is_of_sections(plan):
@@ -196,108 +430,6 @@ def is_of_sections(plan):
     return any(plan.get(part) for part in (*SECTIONS, "variables", "visits")) or plan.get("grouping") == EVERYBODY
 
 
-def choices_of(plan):
-    """What on the page makes this plan's JSON; None for a plan that the page cannot make."""
-    try:
-        given = _guessed(plan)
-        again = compiled(given)
-        if any(again.get(part) != _shape(plan, part) for part in _SHAPED) or _loses(plan, again) or _is_unseen(given):
-            return None
-    except (KeyError, ValueError, TypeError, AttributeError):
-        return None
-    return given
-
-
-_OF_KINDS = tuple(kind.part for kind in section_fields.KINDS)
-_SHAPED = ("grouping", "named", "visits", "variables", "comparisons", "propensity", *_OF_KINDS)
-_OF_THE_FORM = {"name", "note", "version", *_SHAPED}  # what the page asks beside, or is compared by its shape
-
-
-def _loses(plan, again):
-    """Whether a part of a plan that the page does not ask, such as `as_of`, is another in what the page would make."""
-    was, made = (plans.from_json(one).to_json() for one in (plan, again))
-    return any(made.get(part) != was.get(part) for part in (made.keys() | was.keys()) - _OF_THE_FORM)
-
-
-def _is_unseen(given):
-    """Whether choices are among those that the page does not show: a browser would not send them back."""
-    own = [variable for number in numbers_of(given, "item") if (variable := recoding.variable_of(given, number))]
-    columns, cells = [code for code, _label in visits()], set()
-    for name, source in (sources.offered() | recoding.kinds(own)).items():
-        cells |= {f"{name}@{code}" for code in columns} if source.at_visit else {name}
-    repeats = {choice for _title, choices in repeated.offered(()) for choice, _label, _chosen in choices}
-    return (
-        given["grouping"] not in (NAMED, SEGMENTS, EVERYBODY)
-        or not cells - {"assessment_date"} >= set(given["cells"])
-        or not repeats >= set(given["repeats"])
-    )
-
-
-def _shape(plan, part):
-    """A part of a plan's JSON as the page writes it."""
-    if part == "variables":
-        return [recoding.shape(one) for one in plan.get(part, ())] or None
-    if part == "endpoints":  # whose plan leaves out what is as by default
-        return [_endpoint_shape(one) for one in plan.get(part, ())] or None
-    return plan.get(part) or None
-
-
-def _endpoint_shape(one):
-    told = {"event": [{"kind": "death"}]} | one
-    return told | {"times": section_fields.TIMES} if one["code"] == SURVIVAL["code"] and "times" not in one else told
-
-
-def _guessed(plan):
-    entries = {entry["code"]: entry for entry in plan.get("comparisons", ())}
-    rows = [row for code in ("baseline", "outcomes") for row in entries.get(code, {}).get("rows", ())]
-    if not rows and "changes" in entries:
-        rows = entries["changes"]["rows"]
-    given = {
-        "name": plan["name"],
-        "note": plan.get("note", ""),
-        "grouping": plan["grouping"],
-        "cells": [f"{row['variable']}@{row['visit']}" if row.get("visit") else row["variable"] for row in rows],
-        "events": [row["variable"].removeprefix("ae_") for row in entries.get("events", {}).get("rows", ())],
-        "repeats": [
-            repeated.choice_of(variable) for variable in plan.get("variables", ()) if "repeat" in variable["of"]
-        ],
-        "sensitivity": entries.get("outcomes", {}).get("sensitivity", []),
-        "adjust": entries.get("outcomes", {}).get("adjust", "none"),
-        "family": entries.get("outcomes", {}).get("family", "row"),
-        "within": "1" if "changes" in entries else "",
-        "pairs": "1" if "pairs" in entries else "",
-    }
-    if plan["grouping"] == EVERYBODY and "changes" in entries:
-        after = [f"{row['variable']}@{row['visit']}" for row in entries["changes"]["rows"]]
-        given["cells"] = [*dict.fromkeys((*given["cells"], *after))]
-    days = {variable["of"].get("last_day") for variable in plan.get("variables", ())} - {None}
-    given["within_days"] = str(days.pop()) if days else ""
-    own = [variable for variable in plan.get("variables", ()) if recoding.is_recoded(variable)]
-    given |= recoding.choices_of(own)
-    offered = sources.offered() | recoding.kinds(own)
-    for row in rows:
-        kind = offered[row["variable"]].kind
-        given |= {f"{part}_{kind}": row[part] for part in ("test", "effect") if part in row}
-    for number, group in enumerate(plan.get("named", ()), 1):
-        given |= {f"name_{number}": group["label"]["en"], f"ja_{number}": group["label"]["ja"]}
-        given[f"levels_{number}"] = [f"{step['variable']}={code}" for step in group["steps"] for code in step["values"]]
-    endpoints = list(plan.get("endpoints", ()))
-    if endpoints and endpoints[0]["code"] == SURVIVAL["code"]:
-        given |= {"survival": "1", "times": ", ".join(map(str, endpoints.pop(0).get("times", section_fields.TIMES)))}
-    for kind in section_fields.KINDS:
-        given |= kind.choices(endpoints if kind.part == "endpoints" else plan.get(kind.part, ()))
-    if plan.get("propensity"):
-        entry = plan["propensity"][0]
-        given["propensity"] = "1"
-        given |= {"caliper": str(entry.get("caliper", ""))} | section_fields.of_propensity(entry)
-        if "caliper" in entry and entry.get("caliper_unit") != "sd":
-            given["ps_unit"] = "score"
-        given["covariates"] = [
-            covariate if isinstance(covariate, str) else f"{covariate['variable']}@{covariate['visit']}"
-            for covariate in entry["covariates"]
-        ]
-    return given
-
-
-def kinds_of_events():
-    return [(choice.code, choice.label) for choice in adverse_events.KINDS]
+def kinds_of_events(with_any=False):
+    every = [(choice.code, choice.label) for choice in adverse_events.KINDS]
+    return [(ANY, _("any complication")), *every] if with_any else every

@@ -3,13 +3,16 @@
 For those who may compare; to everyone else none of these addresses exists.
 """
 
+import hashlib
 import json
 import re
+from dataclasses import replace
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.cache import get_conditional_response
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -17,28 +20,37 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from registry.analysis.data import packed_snapshots
 from registry.analysis.design import cohorts, plans, saved_plans
 from registry.analysis.design import errors as design_errors
-from registry.analysis.design.groupings import EVERYBODY
+from registry.analysis.design.groupings import ARM_LABEL, ARMS, EVERYBODY, GROUPINGS
 from registry.analysis.design.methods import ADJUSTMENTS
 from registry.analysis.design.named_groups import NAMED
 from registry.analysis.design.sections import SECTIONS
-from registry.analysis.design.variables import known, sources
+from registry.analysis.design.variables import sources
+from registry.analysis.design.variables.columns import variable_columns
 from registry.analysis.presentation.words import cohort_label
 from registry.analysis.sections.comparing import comparison_tests
+from registry.instruments import timepoints
 from registry.models import ComparisonRun, Patient, SavedCohort, SavedPlan, Snapshot
 from registry.services.files import snapshots
 from registry.tasks import start_comparison
 from registry.web.comparison.forms import _cohort as cohort_chosen
 from registry.web.comparison.forms import _cohorts as cohorts_offered
-from registry.web.comparison.planning import plan_builder, recoding, repeated, section_fields, section_forms
+from registry.web.comparison.planning import (
+    design_fields,
+    fields,
+    offered,
+    plan_builder,
+    plan_choices,
+    repeated,
+    section_forms,
+)
+from registry.web.comparison.planning.fields import SEVERAL, Field
+from registry.web.comparison.planning.grid import Grid
+from registry.web.comparison.planning.offered import text
 from registry.web.shared.gates import for_comparing
 from registry.web.shared.lookup import number_in
 from sites.tenancy.scope import everything
 
 MOST_COUNTED = 50_000  # patients of whom the page counts the groups at once; more are counted by the run
-
-
-def _text(label):
-    return label.in_language(get_language() or "en")
 
 
 @require_safe
@@ -53,6 +65,8 @@ def plan_list(request):
 def plan_new(request):
     """The builder. A template, or a saved version named by `from`, fills it in; what was chosen comes back checked."""
     given, as_json = _given(request)
+    if request.method == "POST" and (part := request.GET.get("part")):
+        return _part(request, given, part)
     context = {"error": "", "checked": None}
     if more := request.POST.get("more"):
         given |= {f"shown_{more}": str((number_in(given.get(f"shown_{more}")) or 0) + 1), "added": more}
@@ -63,6 +77,9 @@ def plan_new(request):
             plan = plans.from_json(_plan_json(given, as_json))
             cohort = cohort_chosen(given.get("cohort_name") or cohorts.ALL.name)
             act = request.POST.get("act", "check")
+            if act != "check":
+                _require_something(plan)
+                plan = _as_saved(plan)
             if act in ("save", "lock"):
                 return _save(request, plan, cohort, given, act == "lock")
             if act == "run":
@@ -77,13 +94,14 @@ def plan_new(request):
 def _given(request):
     """(choices of the page, the plan as JSON where it is edited so)."""
     if request.method == "POST":
-        several = {"cells", "events", "repeats", "sensitivity", "covariates"}
-        names = request.POST.keys()
-        given = {
-            name: request.POST.getlist(name) if name in several or _is_several(name) else request.POST[name]
-            for name in names
-        }
+        given = {name: request.POST.getlist(name) if _is_several(name) else request.POST[name] for name in request.POST}
         return given, request.POST.get("json", "") if request.POST.get("use_json") else ""
+    given, as_json = _started(request)
+    return given | ({"whole": "1"} if request.GET.get("whole") else {}), as_json
+
+
+def _started(request):
+    """What the address starts with: a saved version, a run, a template, or nothing."""
     if (number := number_in(request.GET.get("from"))) is not None:
         saved = get_object_or_404(SavedPlan, pk=number)
         return _again(saved.plan, saved.cohort, {"name": saved.name, "note": saved.note})
@@ -101,7 +119,7 @@ def _without(given, removed):
 
 
 def _is_several(name):
-    return name.startswith("levels_") or bool(section_fields.SEVERAL_NAMES.fullmatch(name))
+    return name in plan_builder.SEVERAL or bool(plan_builder.SEVERAL_NUMBERED.fullmatch(name))
 
 
 def _uuid(text):
@@ -113,7 +131,7 @@ def _uuid(text):
 
 def _again(plan, cohort, about):
     """The choices of a plan that was made before, or its JSON where the page does not ask all that is in it."""
-    choices = plan_builder.choices_of(plan)
+    choices = plan_choices.choices_of(plan)
     about |= {"cohort_name": _cohort_choice(cohort)}
     return (choices or {}) | about, "" if choices else json.dumps(plan, ensure_ascii=False, indent=1)
 
@@ -148,6 +166,26 @@ def _save(request, plan, cohort, given, locked):
     return redirect("comparison_plan", saved.pk)
 
 
+def _require_something(plan):
+    if not plan.sections and not plan.tells_tables:
+        raise design_errors.refusal(
+            "nothing is compared yet: tick what is compared, or add an endpoint, a model or a table",
+            "比較するものがまだありません。項目を選ぶか、エンドポイント・モデル・表を追加してください",
+        )
+
+
+def _as_saved(plan):
+    """The Plan as it is kept, where a version of its name computes the same: it is the same plan, not another one."""
+    for saved in SavedPlan.objects.filter(name=" ".join(plan.name.split())).order_by("-version"):
+        try:
+            kept = saved_plans.plan_of(saved)
+        except ValueError:  # of what is no longer collected
+            continue
+        if plan_choices.same(plan, kept):
+            return replace(kept, note=plan.note)
+    return plan
+
+
 def _run(request, plan, cohort, given):
     frozen = Snapshot.objects.filter(pk=given["snapshot"]).first() if given.get("snapshot") else None
     packed_snapshots.require(frozen, (*cohorts.timepoints_needed(cohort), *plan.items_needed))
@@ -156,63 +194,71 @@ def _run(request, plan, cohort, given):
 
 
 def _checked(plan, cohort, request):
-    """What the plan computes and how many patients are in each group."""
-    parts = [
-        (_text(section.label), len(plan.entries(code))) for code, section in SECTIONS.items() if plan.entries(code)
-    ]
+    """What the plan computes, how many patients are in each group, and of how many each value that it uses is known."""
+    parts = [(text(section.label), len(plan.entries(code))) for code, section in SECTIONS.items() if plan.entries(code)]
     told = json.dumps(plan.to_json(), ensure_ascii=False, indent=1)
-    return {"parts": parts, "groups": _group_sizes(plan, cohort, request), "json": told}
+    return {"parts": parts, "json": told} | _numbers(plan, cohort, request)
 
 
-def _group_sizes(plan, cohort, request):
-    """[(group, n)] with those in no group last; None where there are too many patients to count on a page."""
+def _numbers(plan, cohort, request):
+    """{"groups": [(group, n)], those in no group last, "known": [(variable, kind, visit, n)]}; None in place of the
+    lists where there are too many patients to count on a page."""
     with everything(user_id=request.access.user_id, reason="sizes of a plan's groups"):
         if Patient.objects.count() > MOST_COUNTED:
-            return None
-        of_groups = plan.named.timepoints_needed() if plan.named else ()
-        frame = packed_snapshots.read(None, (*cohorts.timepoints_needed(cohort), *of_groups))
+            return {"groups": None, "known": None}
+        needed = (*cohorts.timepoints_needed(cohort), *plan.timepoints, *plan.items_needed)
+        frame = packed_snapshots.read(None, tuple(dict.fromkeys(needed)))
         chosen = cohorts.select(cohort, frame, plan.rule).chosen
         choices, places = plan.grouped_by.places(frame, plan.rule)
-    mine = places[chosen]
-    sizes = [(_text(choice.label), int((mine == place).sum())) for place, choice in enumerate(choices)]
-    return [*sizes, (_("In no group"), int((mine < 0).sum()))]
+        mine = places[chosen]
+        known = list(_known(plan, frame, chosen[mine >= 0]))
+    sizes = [(text(choice.label), int((mine == place).sum())) for place, choice in enumerate(choices)]
+    return {"groups": [*sizes, (_("In no group"), int((mine < 0).sum()))], "known": known}
+
+
+def _known(plan, frame, chosen):
+    """(variable, kind, visit, n) of everything that the plan's sections use, of the patients of its groups."""
+    visits = {visit.code: visit.label for visit in (*timepoints.planned(), *plan.visits)}
+    used = dict.fromkeys(
+        pair for code, section in SECTIONS.items() for entry in plan.entries(code) for pair in section.uses(entry, plan)
+    )
+    for variable, visit in used:
+        n = int(variable_columns(frame, variable, visit, plan.names).known[chosen].sum())
+        yield text(variable.label), text(sources.KIND_LABELS[variable.kind]), text(visits[visit]) if visit else "", n
 
 
 # What may be chosen
 
 
 def _offered(given, as_json):
-    offered = sources.offered()
-    with_counts, counted_at = known.counts()
-    ticked = set(given.get("cells", ()))
+    """What the page shows for some choices. `whole`: with every list in it, for a browser without a script."""
+    whole = bool(given.get("whole"))
+    forms = section_forms.Forms(given, whole)
+    grid = Grid(given)
     groups = _shown(given, "name", plan_builder.SHOWN_GROUPS, plan_builder.MOST_GROUPS)
-    return {
+    return forms.placed() | {
         "given": given,
         "as_json": as_json,
+        "whole": whole,
         "cohorts": _with_chosen(cohorts_offered(), [given.get("cohort_name", cohorts.ALL.name)]),
         "snapshots": Snapshot.objects.order_by("-created_at"),
         "groupings": _groupings(given),
-        "groups": [_group(given, number, offered) for number in range(1, groups + 1)],
+        "arms_part": forms.part(design_fields.ARMS, given.get("grouping") == ARMS),
+        "groups": [_group(given, number, forms) for number in range(1, groups + 1)],
         "shown_groups": groups,
-        "counted_at": counted_at,
         "more_groups": groups < plan_builder.MOST_GROUPS,
-        "recodings": (recodings := _recodings(given, offered)),
-        "shown_recodings": len(recodings),
-        "more_recodings": len(recodings) < recoding.MOST,
-        "visits": [(code, _text(label)) for code, label in plan_builder.visits()],
-        "instruments": [*_own(given, with_counts, ticked), *_instruments(offered, with_counts, ticked)],
-        "events": _ticked([(plan_builder.ANY, _("any complication")), *_labelled(plan_builder.kinds_of_events())],
-                          given.get("events", ())),
+        "visits": grid.visits_shown,
+        "instruments": grid.instruments(whole),
+        "counted_at": grid.counted_at,
+        "events": _ticked(_labelled(plan_builder.kinds_of_events(True)), given.get("events", ())),
         "repeats": repeated.offered(given.get("repeats", ())),
-        "sections": (asked := section_forms.offered(given, offered, plan_builder.visits()))["sections"],
-        "matching": asked["matching"],
-        "covariates": _covariates(offered, given.get("covariates", ())),
-        "tests": [_tests(kind, given) for kind in ("continuous", "ordinal", "binary", "nominal")],
-        "adjustments": _ticked(_labelled(ADJUSTMENTS.items()), [given.get("adjust", "none")]),
-        "families": _ticked([("row", _("the pairs of each row")), ("section", _("the whole table"))],
-                            [given.get("family", "row")]),
-        "sensitivity": _ticked([("complete_cases", _("Complete cases")), ("worst_rank", _("The dead ranked worst"))],
-                               given.get("sensitivity", ())),
+        "sections": forms.sections(),
+        **{
+            f"{name}_part": forms.part(some, bool(fields.taken(some, given)))
+            for name, some in (("settings", design_fields.OF_PLAN), ("study", design_fields.TABLES_OF_STUDY))
+        },
+        **(_of_tests(given) if whole or _changes_tests(given) else {"tests": None}),
+        "tests_open": _changes_tests(given),
     }  # fmt: skip
 
 
@@ -223,60 +269,8 @@ def _shown(given, part, least, most):
     return min(most, max(least, number_in(asked) or 0, *filled))
 
 
-def _recodings(given, offered):
-    """The variables that the plan defines, one empty at least: item, names, categories, and the item's codes."""
-    shown = _shown(given, "item", 1, recoding.MOST)
-    fits = [
-        (source.name, f"{_text(source.title)}: {_text(source.label)}")
-        for source in offered.values()
-        if source.kind != sources.DATE
-    ]
-    return [
-        {
-            "number": number,
-            "items": _ticked(fits, [given.get(f"item_{number}")]),
-            "own": given.get(f"own_{number}", ""),
-            "own_ja": given.get(f"own_ja_{number}", ""),
-            "categories": given.get(f"categories_{number}", ""),
-            "codes": _codes(offered.get(given.get(f"item_{number}"))),
-        }
-        for number in range(1, shown + 1)
-    ]
-
-
-def _codes(source):
-    """“A: complete; B: sensory only …”: what may stand in a category of this item."""
-    if source is None or not source.categories:
-        return ""
-    return "; ".join(f"{choice.code}: {_text(choice.label)}" for choice in source.categories)
-
-
-def _own(given, counts, ticked):
-    """The variables that the plan defines, as the first instrument of the grid."""
-    columns, rows = [code for code, _label in plan_builder.visits()], []
-    for number in plan_builder.numbers_of(given, "item"):
-        try:
-            variable = recoding.variable_of(given, number)
-        except ValueError:  # told above the form
-            continue
-        if variable is None:
-            continue
-        seen = recoding.kinds([variable])[variable["name"]]
-        cells = [_own_cell(variable, seen.source, code, counts, ticked) for code in columns if seen.at_visit]
-        one = None if seen.at_visit else _own_cell(variable, seen.source, "", counts, ticked)
-        label = variable["label"]["ja" if (get_language() or "").startswith("ja") else "en"]
-        rows.append((label, _text(sources.KIND_LABELS[seen.kind]), _usual(seen.kind), one, cells))
-    return [(_("Variables of this plan"), rows, True)] if rows else []
-
-
-def _own_cell(variable, source, visit, counts, ticked):
-    """A cell of a defined variable: known for whom its item is."""
-    value = f"{variable['name']}@{visit}" if visit else variable["name"]
-    return _cell(source, visit, counts, ticked) | {"value": value, "ticked": value in ticked}
-
-
 def _labelled(pairs):
-    return [(code, _text(label)) for code, label in pairs]
+    return [(code, text(label)) for code, label in pairs]
 
 
 def _ticked(pairs, chosen):
@@ -291,25 +285,24 @@ def _with_chosen(pairs, chosen):
 def _groupings(given):
     choices = [
         (NAMED, _("Groups that you name here")),
-        (plan_builder.SEGMENTS, _("Segment group")),
         (EVERYBODY, _("One group: everybody")),
+        (ARMS, text(ARM_LABEL)),
+        *_labelled((grouping.code, grouping.label) for grouping in GROUPINGS.values()),
     ]
     return _ticked(choices, [given.get("grouping", NAMED)])
 
 
-def _group(given, number, offered):
-    """One named group: its names, the levels that make it by instrument, and a saved cohort instead."""
-    chosen = set(given.get(f"levels_{number}", ()))
-    levels = [
-        (_text(source.label), [(f"{source.name}={choice.code}", _text(choice.label)) for choice in source.categories])
-        for source in offered.values()
-        if not source.at_visit and source.categories and not source.built_in and ":" not in source.name
-    ]
+LEVELS = Field("levels", "", SEVERAL, "levels")
+
+
+def _group(given, number, forms):
+    """One named group: its code and names, the levels that make it, and a saved cohort instead."""
     return {
         "number": number,
+        "code": given.get(f"code_{number}", ""),
         "name": given.get(f"name_{number}", ""),
         "ja": given.get(f"ja_{number}", ""),
-        "levels": [(name, _ticked(choices, chosen)) for name, choices in levels],
+        "levels": forms.field(LEVELS, f"levels_{number}"),
         "cohorts": [
             (str(cohort.pk), f"{cohort.name} · {cohort.version}", str(cohort.pk) == given.get(f"cohort_{number}"))
             for cohort in SavedCohort.objects.order_by("name", "-version")
@@ -317,43 +310,25 @@ def _group(given, number, offered):
     }
 
 
-def _instruments(offered, counts, ticked):
-    """[(title, [(label, kind, test, cells)])]: a cell a visit, or one for what is of the patient."""
-    columns = [code for code, _label in plan_builder.visits()]
-    by_title = {}
-    for source in offered.values():
-        if source.name == "assessment_date":
-            continue
-        cells = [_cell(source, code, counts, ticked) for code in columns] if source.at_visit else []
-        one = None if source.at_visit else _cell(source, "", counts, ticked)
-        row = (_text(source.label), _text(sources.KIND_LABELS[source.kind]), _usual(source.kind), one, cells)
-        by_title.setdefault(_text(source.title), []).append(row)
-    return [
-        (title, rows, any(cell and cell["ticked"] for row in rows for cell in (row[3], *row[4])))
-        for title, rows in by_title.items()
-    ]
+def _changes_tests(given):
+    """Whether a test, an effect or a correction of the tables of what is ticked is not the usual one."""
+    usual = ("", "none", "row", [])
+    return any(
+        value not in usual
+        for name, value in given.items()
+        if name in ("adjust", "family", "sensitivity") or re.fullmatch(r"(test|effect)_[a-z]+", name)
+    )
 
 
-def _cell(source, visit, counts, ticked):
-    value = f"{source.name}@{visit}" if visit else source.name
-    n = counts.get((source.name, visit), 0) if visit != plan_builder.LAST["code"] else None
-    return {"value": value, "n": n, "ticked": value in ticked, "visit": visit}
-
-
-def _usual(kind):
-    """The test that a row of this kind has by itself, between two groups."""
-    test = comparison_tests.test_of("between", kind, "", 2)
-    return _text(test.label) if test else ""
-
-
-def _covariates(offered, chosen):
-    fits = [source for source in offered.values() if source.kind != sources.DATE]
-    pairs = [
-        (f"{source.name}@preop" if source.at_visit else source.name, _text(source.label))
-        for source in fits
-        if source.name not in ("followup_months", "died")
-    ]
-    return _with_chosen(pairs, chosen)
+def _of_tests(given):
+    return {
+        "tests": [_tests(kind, given) for kind in ("continuous", "ordinal", "binary", "nominal")],
+        "adjustments": _ticked(_labelled(ADJUSTMENTS.items()), [given.get("adjust", "none")]),
+        "families": _ticked([("row", _("the pairs of each row")), ("section", _("the whole table"))],
+                            [given.get("family", "row")]),
+        "sensitivity": _ticked([("complete_cases", _("Complete cases")), ("worst_rank", _("The dead ranked worst"))],
+                               given.get("sensitivity", ())),
+    }  # fmt: skip
 
 
 def _tests(kind, given):
@@ -362,12 +337,45 @@ def _tests(kind, given):
     effects = comparison_tests.effects_offered("between", kind)
     return {
         "kind": kind,
-        "label": _text(sources.KIND_LABELS[kind]),
-        "tests": _ticked([(code, _text(test.label)) for code, test in tests.items()], [given.get(f"test_{kind}")]),
+        "label": text(sources.KIND_LABELS[kind]),
+        "tests": _ticked([(code, text(test.label)) for code, test in tests.items()], [given.get(f"test_{kind}")]),
         "effects": _ticked(
-            [(code, _text(comparison_tests.EFFECT_LABELS[code])) for code in effects], [given.get(f"effect_{kind}")]
+            [(code, text(comparison_tests.EFFECT_LABELS[code])) for code in effects], [given.get(f"effect_{kind}")]
         ),
     }
+
+
+@require_safe
+@for_comparing
+def plan_lists(request):
+    """The lists of what is collected, with kinds and numbers, which the page's fields are filled from."""
+    content = json.dumps(offered.lists_json(), ensure_ascii=False, separators=(",", ":")).encode()
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    answer = get_conditional_response(request, etag=etag) or HttpResponse(content, content_type="application/json")
+    answer["ETag"], answer["Cache-Control"] = etag, "private, no-cache"
+    return answer
+
+
+PARTS = {kind.prefix: kind for kind in (*section_forms.PLACED.values(), *section_forms.SECTIONS)}
+FIELDS = {"arms": design_fields.ARMS, "settings": design_fields.OF_PLAN, "study": design_fields.TABLES_OF_STUDY}
+
+
+def _part(request, given, part):
+    """A part of the page that was closed, as it is for the choices of the rest."""
+    if part in PARTS:
+        section = section_forms.Forms(given, False).section(PARTS[part], opened=True)
+        return render(request, "comparison/plan_entries.html", {"section": section})
+    if part in FIELDS:
+        some = section_forms.Forms(given, False).fields(FIELDS[part])
+        return render(request, "comparison/plan_fields.html", {"fields": some})
+    if part == "tests":
+        return render(request, "comparison/plan_tests.html", _of_tests(given))
+    grid = Grid(given)
+    instrument = grid.instrument(request.GET.get("of", "")) if part == "grid" else None
+    if instrument is None:
+        raise Http404
+    context = {"visits": grid.visits_shown, "counted_at": grid.counted_at, **instrument}
+    return render(request, "comparison/plan_grid.html", context)
 
 
 # One version
@@ -387,7 +395,7 @@ def plan(request, plan_id):
         checked, error = None, design_errors.told(refused, get_language() or "en")
     versions = SavedPlan.objects.filter(name=saved.name).order_by("-version")
     context = {"saved": saved, "versions": versions, "checked": checked, "error": error}
-    context["cohort"] = _text(cohort_label(saved.cohort["name"]))
+    context["cohort"] = text(cohort_label(saved.cohort["name"]))
     return render(request, "comparison/plan.html", context | {"snapshots": Snapshot.objects.order_by("-created_at")})
 
 

@@ -1,123 +1,129 @@
-"""The fields of a plan's sections as a template shows them: what each may be, what is chosen, how many are shown."""
+"""Entries of a plan's page as a template shows them: what each field may be, what is chosen, how many are shown."""
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from registry.analysis.design.variables import sources
-from registry.instruments.core import adverse_events
-from registry.web.comparison.planning import plan_builder, recoding, section_fields
-from registry.web.comparison.planning.section_fields import CHOICE, SEVERAL, TICK
+from registry.web.comparison.planning import design_fields, offered, plan_builder, section_fields
+from registry.web.comparison.planning.fields import CHOICE, SEVERAL, TICK
 from registry.web.shared.lookup import number_in
 
-
-def offered(given, items, visits):
-    """{"sections": every Kind with its entries, "matching": the fields of matching}, as `plan_new.html` shows them.
-
-    items  name -> Source of all that is collected; visits  (code, Label) of the schedule and of the plan
-    """
-    lists = _lists(given, items, visits)
-    return {
-        "sections": [_section(kind, given, lists) for kind in section_fields.KINDS],
-        "matching": [_field(field, field.name, given, lists) for field in section_fields.PROPENSITY],
-    }
+PLACED = {"steps": design_fields.STEPS, "visits": design_fields.VISITS, "variables": design_fields.VARIABLES}
+SECTIONS = (
+    section_fields.ENDPOINTS, section_fields.EVENTS, section_fields.PROPENSITY, *plan_builder.SECTIONED,
+    section_fields.TABLES, section_fields.ROWS,
+)  # fmt: skip
 
 
-def _text(label):
-    return label.in_language(get_language() or "en") if hasattr(label, "in_language") else str(label)
+class Forms:
+    """The fields of a page: `given` are its choices, `whole` whether the long lists stand in it."""
 
+    def __init__(self, given, whole):
+        self.given = given
+        self.lists = offered.declared_lists(given)
+        self.whole = offered.collected() if whole else {}
+        self.shown_names = {}
 
-def _lists(given, items, visits):
-    """What a field may be, by the name under which it asks for it: [(title, [(code, text)])]."""
-    by_title, dates, before = {}, {}, {}
-    for source in items.values():
-        of_kind = dates if source.kind == sources.DATE else by_title
-        of_kind.setdefault(_text(source.title), []).append((source.name, _text(source.label)))
-        if source.kind != sources.DATE and source.name not in ("followup_months", "died"):
-            at = f"{source.name}@preop" if source.at_visit else source.name
-            before.setdefault(_text(source.title), []).append((at, _text(source.label)))
-    language = "ja" if (get_language() or "").startswith("ja") else "en"
-    own = [(one["name"], one["label"][language]) for one in _own(given)]
-    asked = [*([(_("Variables of this plan"), own)] if own else []), *by_title.items()]
-    grades = next(item for item in adverse_events.ADVERSE_EVENT.items if item.name == "clavien_dindo").choices
-    return {
-        "items": asked,
-        "everything": [*asked, *((f"{title}: {_('dates')}", pairs) for title, pairs in dates.items())],
-        "covariates": list(before.items()),
-        "visits": [("", [(code, _text(label)) for code, label in visits])],
-        "events": [("", [(code, _text(label)) for code, label in plan_builder.kinds_of_events()])],
-        "grades": [("", [(choice.code, _text(choice.label)) for choice in grades])],
-    }
+    def placed(self):
+        return {f"{name}_section": self.section(kind) for name, kind in PLACED.items()}
 
+    def sections(self):
+        return [self.section(kind) for kind in SECTIONS]
 
-def _own(given):
-    for number in plan_builder.numbers_of(given, "item"):
-        try:
-            variable = recoding.variable_of(given, number)
-        except ValueError:  # told above the form
-            continue
-        if variable is not None:
-            yield variable
+    def part(self, fields, is_open):
+        """Fields without a number; None where they are fetched when they are opened."""
+        return {"open": is_open, "fields": self.fields(fields) if is_open or self.whole else None}
 
+    def section(self, kind, opened=False):
+        """A Kind with its entries, one empty at least; None where they are fetched when it is opened."""
+        given = self.given
+        filled = list(kind.codes(given))
+        asked = given.get(f"shown_{kind.prefix}", "")
+        shown = min(kind.most, max(1, number_in(asked) or 0, *filled))
+        added = shown if given.get("added") == kind.prefix else 0
+        removed = given.get("removed") == kind.prefix
+        is_open = bool(filled) or shown > 1 or removed
+        return {
+            "label": kind.label,
+            "short": kind.short or kind.label,
+            "prefix": kind.prefix,
+            "another": kind.another,
+            "hint": kind.hint,
+            "titled": bool(kind.title_key),
+            "shown": shown,
+            "more": shown < kind.most,
+            "open": is_open,
+            "removed": removed,
+            "entries": [self._entry(kind, number) | {"focus": number == added} for number in range(1, shown + 1)]
+            if is_open or opened or self.whole
+            else None,
+        }
 
-def _section(kind, given, lists):
-    filled = [number for number in _numbers(kind, given) if given.get(kind.name("what", number))]
-    asked = given.get(f"shown_{kind.prefix}", "")
-    shown = min(section_fields.MOST, max(1, number_in(asked) or 0, *filled))
-    added = shown if given.get("added") == kind.prefix else 0
-    return {
-        "label": kind.label,
-        "prefix": kind.prefix,
-        "another": kind.another,
-        "shown": shown,
-        "more": shown < section_fields.MOST,
-        "open": bool(filled) or shown > 1 or given.get("removed") == kind.prefix,
-        "removed": given.get("removed") == kind.prefix,
-        "entries": [_entry(kind, given, number, lists) | {"focus": number == added} for number in range(1, shown + 1)],
-    }
+    def _entry(self, kind, number):
+        given = self.given
+        return {
+            "number": number,
+            "code": given.get(kind.name("code", number), ""),
+            "titles": {end: given.get(kind.name(f"title_{end}", number), "") for end in ("en", "ja")},
+            "what": given.get(kind.name("what", number), ""),
+            "fields": [self.field(field, kind.name(field.name, number)) for field in kind.all],
+        }
 
+    def fields(self, some):
+        return [self.field(field, field.name) for field in some]
 
-def _numbers(kind, given):
-    return plan_builder.numbers_of(given, f"{kind.prefix}_what")
+    def field(self, field, name):
+        """A field: its kind, its name, its options with whether they are chosen, or what is typed.
 
+        What is chosen of several stands first, in its order: a browser sends it back in the order that is shown.
+        """
+        several = field.kind == SEVERAL
+        default = field.default if several and field.default else [] if several else ""
+        typed = self.given.get(name, default)
+        chosen = list(map(str, typed)) if several else [str(typed or field.default)]
+        options, fetched = offered.of_field(field, self.lists, self.whole)
+        if field.kind in (CHOICE, SEVERAL):
+            options = self._with_chosen(options, chosen if several else [c for c in chosen if c], several)
+        told = [self._told(code) for code in chosen if code] if fetched in offered.FITS and field.kind == CHOICE else []
+        return {
+            "name": name,
+            "label": field.label,
+            "kind": field.kind,
+            "of": " ".join(f"of-{kind}" for kind in field.of),
+            "blank": not field.default,
+            "typed": bool(typed) if field.kind == TICK else typed or _by_default(field),
+            "list": fetched,
+            "told": next(iter(told), ""),
+            "tells": fetched in offered.FITS and field.kind == CHOICE,
+            "options": [
+                (title, [(code, label, str(code) in chosen) for code, label in pairs]) for title, pairs in options
+            ],
+            "size": 7 if fetched else min(7, sum(len(pairs) for _title, pairs in options) + 1),
+        }
 
-def _entry(kind, given, number, lists):
-    titles = {end: given.get(kind.name(f"title_{end}", number), "") for end in ("en", "ja")}
-    return {
-        "number": number,
-        "code": given.get(kind.name("code", number), ""),
-        "titles": titles,
-        "what": given.get(kind.name("what", number), ""),
-        "fields": [_field(field, kind.name(field.name, number), given, lists) for field in kind.all],
-    }
+    def _with_chosen(self, options, chosen, several):
+        labels = {str(code): label for _title, pairs in options for code, label in pairs}
+        first = chosen if several else [code for code in chosen if code not in labels]
+        if not first:
+            return options
+        top = [(code, (labels.get(code) if "@" not in code else "") or self._label(code)) for code in first]
+        rest = [(title, [pair for pair in pairs if str(pair[0]) not in first]) for title, pairs in options]
+        return [
+            (_("Chosen") if several else "", top),
+            *((title, pairs) for title, pairs in rest if pairs),
+        ]
 
+    def _label(self, code):
+        """What a chosen code is called, of which the page has no list yet; at a visit with the visit."""
+        if not self.shown_names:
+            some = (*offered.collected().values(), *self.lists.values())
+            self.shown_names = {str(c): label for groups in some for _title, pairs in groups for c, label in pairs}
+        name, _at, visit = code.partition("@")
+        label = self.shown_names.get(code) or self.shown_names.get(name, name)
+        return f"{label}, {self.shown_names.get(visit, visit)}" if visit else label
 
-def _field(field, name, given, lists):
-    """A field: its kind, its name, its options with whether they are chosen, or what is typed."""
-    several = field.kind == SEVERAL
-    typed = given.get(name, [] if several else "")
-    chosen = typed if several else [typed or field.default]
-    options = lists[field.options] if isinstance(field.options, str) else [("", field.options)]
-    options = [*options, *_not_offered(field, chosen, options)]
-    return {
-        "name": name,
-        "label": field.label,
-        "kind": field.kind,
-        "of": " ".join(f"of-{kind}" for kind in field.of),
-        "blank": not field.default,
-        "typed": bool(typed) if field.kind == TICK else typed or _by_default(field),
-        "options": [
-            (title, [(code, _text(label), str(code) in map(str, chosen)) for code, label in pairs])
-            for title, pairs in options
-        ],
-        "size": min(7, sum(len(pairs) for _title, pairs in options) + 1),
-    }
-
-
-def _not_offered(field, chosen, options):
-    """[("", [(code, text)])] of what is chosen and not offered, which the browser would not send back; [] for none."""
-    offered = {str(code) for _title, pairs in options for code, _label in pairs}
-    lost = [code for code in chosen if code and str(code) not in offered]
-    return [("", [(code, str(code)) for code in lost])] if lost and field.kind in (CHOICE, SEVERAL) else []
+    def _told(self, code):
+        if not hasattr(self, "known"):
+            self.known = offered.told_of()[0]
+        return self.known.get(code, "")
 
 
 def _by_default(field):

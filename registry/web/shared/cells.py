@@ -4,6 +4,8 @@ Whatever is not a number is escaped here.
 """
 
 from collections.abc import Iterable
+from datetime import date
+from functools import lru_cache
 from urllib.parse import quote_plus
 
 from django.utils.html import escape
@@ -14,8 +16,11 @@ NONE = '<span class="muted">–</span>'
 
 def address(path: str, **parameters: str) -> str:
     """An address with the parameters that are not empty; as `urlencode` makes it, in a fraction of its time."""
-    asked = "&".join(f"{name}={quote_plus(value)}" for name, value in parameters.items() if value)
+    asked = "&".join([f"{name}={_quoted(value)}" for name, value in parameters.items() if value])
     return f"{path}?{asked}"
+
+
+_quoted = lru_cache(4096)(quote_plus)  # codes, which are few
 
 
 def link(n: int, url: str) -> str:
@@ -26,6 +31,12 @@ def link(n: int, url: str) -> str:
 def share(percent: int | None) -> str:
     """A share beside its number; nothing where there is none."""
     return "" if percent is None else f' <small class="muted">{percent} %</small>'
+
+
+def beside(identified: dict[str, str], number: str) -> str:
+    """What stands beside a patient's number where hospital numbers are shown; nothing else."""
+    text = identified.get(number, "")
+    return f' <small class="identified">{escape(text)}</small>' if text else ""
 
 
 def shown(value: object) -> str:
@@ -41,4 +52,14 @@ def rows(lines: Iterable[tuple[str, Iterable[str]]]) -> SafeString:
         + "</tr>"
         for head, cells in lines
     )
-    return mark_safe("".join(written))  # noqa: S308 - heads are escaped, cells are numbers and the addresses of `address`
+    return joined(written)
+
+
+def joined(written: Iterable[str]) -> SafeString:
+    """Rows one after the other. Whoever wrote them has escaped what is no number and no address of ours."""
+    return mark_safe("".join(written))  # noqa: S308 - see above
+
+
+def months(lines: Iterable[tuple[date, int]]) -> SafeString:
+    """Rows of a table of numbers by month, each with the first day of its month."""
+    return rows((f"{month:%Y-%m}", [str(n)]) for month, n in lines)
