@@ -365,17 +365,31 @@ def test_entries_are_added_and_removed_by_buttons(opened):
     assert 'value="model" autofocus' in page.content.decode()
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [({"qol_threshold_2": "a lot"}, "is no number"), ({"model_visits_1": ["1m", "3m"]}, "ancova takes 1 to 1 visits"),
-     ({"qol_horizon_1": ""}, "horizon"), ({"model_outcome_1": "frankel"}, "frankel"),
-     ({"model_event_2": "X"}, "event"), ({"transition_what_1": "pain_vas_mm"}, "pain_vas_mm"),
-     ({"endpoint_variable_2": "no_such"}, "no_such"),
-     ({"ps_what_1": "", "pairs": ""}, "matched"), ({"times": "soon"}, "is no number"),
-     ({"within_days": "x"}, "is no number"), ({"within_days": "30.7"}, "is no whole number"),
-     ({"ps_caliper_1": "-1"}, "caliper")],
+WRONG = (
+    ({"qol_threshold_2": "a lot"}, "is no number"), ({"model_visits_1": ["1m", "3m"]}, "ancova takes 1 to 1 visits"),
+    ({"qol_horizon_1": ""}, "horizon"), ({"model_outcome_1": "frankel"}, "frankel"),
+    ({"model_event_2": "X"}, "event"), ({"transition_what_1": "pain_vas_mm"}, "pain_vas_mm"),
+    ({"endpoint_variable_2": "no_such"}, "no_such"),
+    ({"ps_what_1": "", "pairs": ""}, "matched"), ({"times": "soon"}, "is no number"),
+    ({"within_days": "x"}, "is no number"), ({"within_days": "30.7"}, "is no whole number"),
+    ({"ps_caliper_1": "-1"}, "caliper"),
+    ({"visit_what_1": "nearest", "visit_day_1": "365"}, "needs `within`"),
+    ({"var_what_1": "days", "var_first_1": "surgery_date", "var_last_1": "sex"}, "“sex” is binary"),
+    ({"var_what_1": "change", "var_change_1": "age_at_surgery"}, "has no change"),
+    ({"row_what_1": "frankel", "row_visits_1": ["1m"], "row_test_1": "welch_t"}, "frankel: test"),
+    ({"row_what_1": "frankel", "row_visits_1": ["1m"], "row_table_1": "table_3"}, "a row is of table 3"),
+    ({"row_what_1": "sex", "row_what_2": "sex"}, "in two rows without a table"),
+    ({"event_what_1": "death", "event_endpoint_1": "9"}, "an event is of endpoint 9"),
+    ({"step_what_1": "aged_at_least", "step_group_1": "7", "step_minimum_1": "60"}, "a step is of group 7"),
+    ({"table_what_1": "between"}, "name at least one row"), ({"grouping": "arms"}, "levels of both arms"),
 )  # fmt: skip
-def test_what_does_not_fit_says_so_before_anything_is_run(opened, wrong, said):
-    answer = opened.post(reverse("comparison_plan_new"), SECTIONED | wrong | {"act": "check"})
-    assert answer.status_code == 422
-    assert said in answer.context["error"]
+
+
+def test_what_does_not_fit_says_so_before_anything_is_run(opened):
+    for wrong, said in WRONG:
+        answer = opened.post(reverse("comparison_plan_new"), SECTIONED | wrong | {"act": "check"})
+        assert answer.status_code == 422 and said in answer.context["error"], (said, answer.context["error"])
+    nothing = {"grouping": "everybody", "name": "Nothing"}
+    assert opened.post(reverse("comparison_plan_new"), nothing | {"act": "check"}).status_code == 200
+    answer = opened.post(reverse("comparison_plan_new"), nothing | {"act": "save"})
+    assert answer.status_code == 422 and "nothing is compared yet" in answer.context["error"]
