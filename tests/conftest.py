@@ -9,10 +9,13 @@ import fcntl
 import gc
 import os
 import pickle
+import re
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, connections
@@ -21,6 +24,7 @@ from django.utils import translation
 from registry import tasks
 from registry.demo import DEFAULT_SEED, make_cohort
 from registry.services import current_protocol as protocol
+from registry.services import standing
 from registry.services.entry import patients
 from registry.services.protocol import wording
 from sites.models import Membership, Site, User
@@ -57,13 +61,62 @@ def pytest_collection_modifyitems(items):
 TODAY = dt.date(2026, 6, 1)
 
 
+def template():
+    """The name of a migrated database that nobody connects to, for those that are made of it (`copied`)."""
+    return f"test_{re.sub(r'_gw[0-9]+$', '', urlsplit(os.environ['OWNER_DATABASE_URL']).path[1:])}_template"
+
+
+def at_the_server(*statements):
+    """What no test's own connection can do: make databases and drop them, as the owner's role."""
+    maintenance = urlsplit(os.environ["OWNER_DATABASE_URL"])._replace(path="/postgres").geturl()
+    with psycopg.connect(maintenance, autocommit=True) as server:
+        for statement in statements:
+            server.execute(statement)
+
+
+def copied(source, name):
+    """Make the database `name` of another one, in place of what has that name."""
+    at_the_server(f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+
+
+def pytest_unconfigure():
+    """The template goes with the run: workers of pytest-xdist end before the process that started them."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        with suppress(psycopg.OperationalError):  # who only lists the tests needs no server
+            at_the_server(f'DROP DATABASE IF EXISTS "{template()}"')
+
+
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment, django_db_blocker):
-    """One test database, created and migrated by the owner role."""
+def alone(tmp_path_factory):
+    """`with alone("cohort") as path:` is one worker at a time; the path, in a folder that all of a run share."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    @contextmanager
+    def locked(name):
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield folder / name
+
+    return locked
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker, alone):
+    """One test database: the worker that comes first migrates its own as the owner's role, the others copy that."""
     owner, application = connections["owner"], connections["default"]
     name = f"test_{owner.settings_dict['NAME']}"
     with django_db_blocker.unblock():
-        owner.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        with alone("template") as made:
+            if made.exists():
+                copied(template(), name)
+                owner.settings_dict["NAME"] = name
+            else:
+                owner.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+                owner.close()
+                copied(name, template())
+                made.touch()
         application.close()
         application.settings_dict["NAME"] = name
         FILLED_BY_TESTS[:] = empty_tables(owner)
@@ -139,34 +192,38 @@ def committed(django_db_setup, django_db_blocker):
 
 
 @pytest.fixture(scope="session")
-def cohort_of(tmp_path_factory):
+def cohort_of(alone):
     """`cohort_of(seed)` is the demonstration's cohort of that seed: made once in a run, by whoever asks first."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
 
     @cache
     def make(seed=DEFAULT_SEED):
-        kept = folder / f"cohort-{seed}.pickle"
-        with kept.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(f"cohort-{seed}.pickle") as kept:
             if not kept.exists():
                 kept.write_bytes(pickle.dumps(make_cohort(seed)))
-        return pickle.loads(kept.read_bytes())  # noqa: S301 - our own
+            return pickle.loads(kept.read_bytes())  # noqa: S301 - our own
 
     return make
 
 
 @pytest.fixture(autouse=True)
-def no_protocol(monkeypatch):
+def no_protocol(monkeypatch, request):
     """A protocol that a test publishes goes with the test: its columns are rolled back, and so the fields are.
 
-    Time alone makes no process ask for a newer one, or statements could not be counted on a slow machine.
+    Time alone makes no process ask for a newer one, or statements could not be counted on a slow machine. Without the
+    database a test has the product's own, whatever the one before it published or read.
     """
     monkeypatch.setattr(protocol, "FRESH", float("inf"))
+    if "django_db_setup" not in request.fixturenames and not request.node.get_closest_marker("django_db"):
+        monkeypatch.setitem(protocol._known, "at", 1.0)
     yield
     if protocol.is_known():
         protocol.forget_all()
+
+
+@pytest.fixture(autouse=True)
+def schedule_read_anew(monkeypatch):
+    """Tests write visits and switches by hand, and take them back."""
+    monkeypatch.setattr(standing, "FRESH", -1)
 
 
 @pytest.fixture(autouse=True)

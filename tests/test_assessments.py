@@ -3,10 +3,11 @@
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from registry.models import Assessment
+from registry.models import Assessment, Patient
 from registry.services.entry.assessments import ITEMS, save_assessment
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
+from sites.models import AuditEvent
 from sites.tenancy.access import access_of
 from tests.conftest import TODAY
 
@@ -72,11 +73,13 @@ def test_two_people_do_not_overwrite_each_other(save):
     assert conflict.value.current.frankel == second.frankel == "B"
 
 
-def test_a_saved_record_has_what_the_database_stored(save, as_system):
+def test_a_saved_record_has_what_the_database_stored(save, as_system, alice):
     """New and corrected: statements tell only the columns that they do not write themselves."""
     answered = {item.name: item.maximum if item.codes == () else item.form_choices[-1].code for item in ITEMS}
     row = save(DATED | answered, complete=True)
     assert (row.barthel_total, row.version, row.eq5d_state) == (100, 1, 55555)
+    assert row.updated_at is not None
+    assert row.updated_by_id == alice.pk
     assert _columns(row) == _columns(_stored(as_system))
     answered |= {"eq5d_mobility": "1", "assessment_date": "2026-02-03"}
     del answered["eq_vas"]
@@ -111,3 +114,20 @@ def test_only_the_sites_own_people_enter(save, request, who):
         save_assessment(
             access=access_of(request.getfixturevalue(who)), patient=save.patient, timepoint="preop", raw=DATED
         )  # fmt: skip
+
+
+def test_a_reason_is_of_its_correction_alone(save, as_person, alice):
+    """It is taken back before the transaction's next statement, or goes with the transaction."""
+    done = save(DATED | {"frankel": "C"}, missing=reasons("frankel"), complete=True)
+    with as_person(alice) as access:
+        correction = {"version": done.version, "reason": "misread", "missing": reasons("frankel"), "today": TODAY}
+        save_assessment(
+            access=access, patient=save.patient, timepoint="preop", raw=DATED | {"frankel": "D"}, **correction
+        )
+        Patient.objects.update(sex="female")
+    with as_person(alice):
+        events = AuditEvent.objects.filter(action="update").order_by("pk")
+        assert [(event.table_name, event.reason) for event in events][-2:] == [
+            ("registry_assessment", "misread"),
+            ("registry_patient", ""),
+        ]

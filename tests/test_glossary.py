@@ -1,6 +1,7 @@
 """Japanese says one word for one thing: docs/glossary.md lists them, and nothing that is read says another."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,13 @@ def glossary():
             yield english, japanese, word, [part.strip() for part in stays.split(",") if part.strip()]
 
 
+@cache
 def said():
     """(where, text) of every Japanese text: the catalogue's translations and the strings of the sources."""
+    return [*_said()]
+
+
+def _said():
     catalogue = (ROOT / "locale/ja/LC_MESSAGES/django.po").read_text()
     for translated in re.findall(r'^msgstr(?:\[\d\])? ((?:".*"\n)+)', catalogue, re.MULTILINE):
         yield "django.po", "".join(re.findall(r'"(.*)"', translated))

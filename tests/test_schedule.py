@@ -15,6 +15,7 @@ from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue
 from registry.instruments.timepoints import SCHEDULE, Plans, Version, unscheduled_number
 from registry.models import Assessment, FollowUpEnd, Patient, ScheduleVersion, Timepoint
+from registry.services import standing
 from registry.services.entry.assessments import save_assessment
 from registry.services.entry.patients import save_form
 from registry.services.files import file_formats
@@ -73,7 +74,11 @@ def test_the_registry_begins_with_the_declared_schedule(db):
     assert schedule.plans().on(TODAY) == SCHEDULE
 
 
-def test_who_was_operated_before_keeps_the_plan(publish):
+def test_who_was_operated_before_keeps_the_plan(publish, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(standing, "FRESH", float("inf"))  # asked once a second, and anew after a change
+    assert schedule.plans().on(TOMORROW) == SCHEDULE
+    with django_assert_num_queries(0):
+        schedule.plans()
     publish(changed("3m", day="95", before="10", after="10"))
     plans = schedule.plans()
     assert plans.on(TODAY) == SCHEDULE

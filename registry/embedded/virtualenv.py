@@ -42,9 +42,7 @@ def prepare(folder, kind):
         if any(folder.iterdir()) and not (folder / OURS).exists():
             stop(f"{folder} is in use for something else: name an empty or new folder, {EXAMPLE}")
         make(folder)
-        install(folder, "run")
-    if kind != "run":
-        install(folder, kind)
+    install(folder, kind)
 
 
 def make(folder):
@@ -66,19 +64,12 @@ def make(folder):
 
 
 def install(folder, kind):
-    path, content = stamp(folder, kind)
+    """What this kind needs in one run of pip; compiled afterwards, on all cores, which pip does on one."""
     sources = [option for name in KINDS[kind] for option in ("-r", PROJECT / name)]
+    options = ["--disable-pip-version-check", "--no-compile", "--require-hashes", *sources]
     log = folder / "install.log"
     with open(log, "w") as output:
-        pip = [
-            folder / "bin/python",
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            "--require-hashes",
-            *sources,
-        ]
+        pip = [folder / "bin/python", "-m", "pip", "install", *options]
         done = subprocess.run(pip, stdout=output, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
         lines = log.read_text(errors="replace")
@@ -87,9 +78,15 @@ def install(folder, kind):
         if "DO NOT MATCH THE HASHES" in lines:
             stop(f"A downloaded package is not the one that was locked: see {log} before you trust your network.")
         stop(f"pip could not install the packages: check the network (or a mirror's settings) and try again; see {log}")
-    for packages in folder.glob("lib/python*/site-packages"):  # `pytest FILE` finds the project from anywhere
-        (packages / "metaspine.pth").write_text(f"{PROJECT}\n")
-    path.write_text(content)
+    for packages in folder.glob("lib/python*/site-packages"):
+        # Not every file of a package is meant for this Python: what cannot be compiled is left as it is.
+        compiling = [folder / "bin/python", "-m", "compileall", "-qq", "-j", "0", packages]
+        subprocess.run(compiling, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        (packages / "metaspine.pth").write_text(f"{PROJECT}\n")  # `pytest FILE` finds the project from anywhere
+    for other, needed in KINDS.items():
+        if set(needed) <= set(KINDS[kind]):
+            path, content = stamp(folder, other)
+            path.write_text(content)
 
 
 def say(text):

@@ -15,7 +15,6 @@ from registry.instruments.base import MISSING_REASONS, Choice, Label
 from registry.instruments.timepoints import planned
 from registry.services.follow_up import schedule
 
-TAGS = dict(zip(MISSING_REASONS, "abcdef", strict=True))  # SAS and Stata: .a to .f
 SENTINELS = {reason: -901 - place for place, reason in enumerate(MISSING_REASONS)}  # SPSS: user-missing
 
 

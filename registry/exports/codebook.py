@@ -5,9 +5,9 @@ import io
 from html import escape
 
 from registry.analysis.figures import fonts
-from registry.exports.choices import MISSING, SENTINELS, TAGS
+from registry.exports.choices import MISSING, SENTINELS
 from registry.exports.datasets import datasets, outputs, short_name
-from registry.instruments.base import MISSING_LABELS, Label
+from registry.instruments.base import MISSING_LABELS, TAGS, Label
 
 HEADER = (
     "table", "column", "column_in_stata_and_sas", "label_en", "label_ja", "kind", "unit", "minimum", "maximum", "codes",

@@ -8,10 +8,10 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from registry.exports import scores
-from registry.exports.choices import SENTINELS, TAGS
+from registry.exports.choices import SENTINELS
 from registry.exports.tables import ORDER
 from registry.instruments import catalogue, levels, patient_forms, value_sets, variables
-from registry.instruments.base import Choice, Instrument, Label
+from registry.instruments.base import TAGS, Choice, Instrument, Label
 from registry.instruments.core import consent
 from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.instruments.extra import cobb, escc

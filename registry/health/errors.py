@@ -9,7 +9,7 @@ from django.template import loader
 
 from registry.services.files.shared_store import StoreAway
 from registry.services.protocol import branding
-from sites.logs.request_lines import DATABASE_AWAY
+from sites.logs.request_lines import is_database_away
 
 RETRY_AFTER = "10"  # seconds
 LARGEST = 500_000  # characters of what was sent that are given back
@@ -19,7 +19,8 @@ SECRET = ("password", "code", "token", "secret")
 
 def server_error(request):
     """Django calls it, with the error at hand, for whatever no view and no middleware answered."""
-    if isinstance(sys.exc_info()[1], (*DATABASE_AWAY, StoreAway)):
+    error = sys.exc_info()[1]
+    if isinstance(error, StoreAway) or is_database_away(error):
         return database_away(request)
     return _branded(HttpResponseServerError, "500.html", {"request_id": _id(request)})
 

@@ -1,7 +1,7 @@
 """Readiness: whether this process can serve, and whether what works in the background does.
 
-`readiness()` asks the database two questions on the connection of the request, and the broker a PING. It tells words
-only: whoever may ask it need not sign in.
+`readiness()` asks the database two questions on the connection of the request, and the broker to store a word. It
+tells words only: whoever may ask it need not sign in.
 """
 
 import time
@@ -28,7 +28,8 @@ _QUESTION = f"""
             JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'site_id' AND NOT a.attisdropped
             WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND c.relname <> '{OPEN}'
             AND NOT (c.relrowsecurity AND c.relforcerowsecurity)),
-           (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user)
+           (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user),
+           current_setting('transaction_read_only')::bool
 """
 
 
@@ -39,8 +40,8 @@ def readiness():
     try:
         with connection.cursor() as cursor:
             cursor.execute(_QUESTION, [_migrations()])
-            applied, unguarded, bypasses = cursor.fetchone()
-        checks["database"] = OK
+            applied, unguarded, bypasses, read_only = cursor.fetchone()
+        checks["database"] = FAILED if read_only else OK  # a standby takes no save, and no session
         checks["migrations"] = OK if applied == len(_migrations()) else FAILED
         checks["guards"] = FAILED if unguarded or bypasses or not _guarded() else OK
         ages = heartbeats.ages()
@@ -85,7 +86,7 @@ _answered = (0.0, False)  # when the broker was last asked, and whether it answe
 
 
 def broker_answers():
-    """Whether the broker answers a PING; asked at most once a second by a process."""
+    """Whether the broker takes a message; asked at most once a second by a process."""
     global _answered
     at, answers = _answered
     if time.monotonic() - at > 1:

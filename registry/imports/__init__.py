@@ -6,6 +6,7 @@ each other and with what is stored in whole sets (`comparing`), and then written
 
 import hashlib
 import logging
+from copy import copy
 from dataclasses import replace
 
 from django.db import IntegrityError, connection, transaction
@@ -23,7 +24,7 @@ from registry.imports.checking import (
 )
 from registry.imports.files import reading
 from registry.imports.report import Counts, Finding, Report
-from registry.imports.storing import audit_window, statements
+from registry.imports.storing import audit_window, pipeline, statements
 from registry.instruments.base import Label
 from registry.services.entry import suspected_pairs
 from registry.services.files import file_formats
@@ -139,20 +140,61 @@ class _Work:
             # Two imports at once wait for each other, so that neither meets the other's half-written rows.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('import'))")
             after = audit_window.newest(cursor)
-            staged = self._stage(cursor)
-            if self.create_sites:
-                report.sites_created = comparing.create_sites(cursor, report.errors)
+            sites = self._store_while_read()
+            if sites is None:
+                staged = self._stage(cursor)
+                if self.create_sites:
+                    report.sites_created = comparing.create_sites(cursor, report.errors)
         with self._in_scope(), connection.cursor() as cursor:  # again, since there may be new sites
-            self.tell(0.5, "compare")
-            self._check(cursor, staged)
+            if sites is None:
+                self.tell(0.5, "compare")
+                self._check(cursor, staged)
+                if not report.errors:
+                    self._store(cursor, staged)
+                    sites = comparing.sites_of(cursor, self.files)
             if not report.errors:
-                self._store(cursor, staged)
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 detail = {name: vars(counts) for name, counts in report.counts.items()}
-                audit.record_for_sites("import", comparing.sites_of(cursor, self.files), detail=detail)
+                audit.record_for_sites("import", sites, detail=detail)
                 report.trail = (audit_window.transaction(cursor), after, audit_window.newest(cursor))
 
-    def _stage(self, cursor):
+    def _store_while_read(self):
+        """Store a large file of new rows while it is read (`pipeline`); returns the ids of their sites, None where it
+        has to go the common way. A dry run goes that way, since it has to tell of everything.
+        """
+        if self.dry_run or not pipeline.fits(self.files, self.given):
+            return None
+        [file], beside = self.files, copy(self)
+        beside.report = Report(update=self.report.update)
+
+        def check(pass_on):
+            def pass_on_faultless(records):
+                if beside.report.errors:
+                    raise pipeline.Otherwise
+                pass_on(records)
+
+            with connection.cursor() as cursor:
+                rows = beside.only_new(cursor, file, pass_on_faultless)
+                return rows, comparing.sites_of(cursor, self.files)
+
+        sites = pipeline.store_while_read(file, check)
+        if sites is not None:
+            vars(self.report).update(vars(beside.report))
+        return sites
+
+    def only_new(self, cursor, file, pass_on):
+        """Check a file of which nothing is stored, and count its rows; raises `pipeline.Otherwise` for any other."""
+        staged = self._stage(cursor, pass_on)
+        self._check(cursor, staged)
+        self._compare(cursor, file, staged[file.name])
+        comparing.find_not_asked(cursor, file, self.report.errors)
+        rows = staged[file.name].rows
+        if self.report.errors or self.report.counts[file.name].new != rows or not self._is_as_seen():
+            raise pipeline.Otherwise
+        plausibility.find_warnings(cursor, file, self.report.warnings)
+        return rows
+
+    def _stage(self, cursor, pass_on=lambda records: None):
         given = {file.name: file for file in self.files}  # with the extras that were brought
         for file in file_formats.files():
             staging.create_stage(cursor, given.get(file.name, file))
@@ -160,7 +202,9 @@ class _Work:
         for number, file in enumerate(self.files):
             self.tell(0.5 * number / len(self.files), "read")
             path = self.given[file.name]
-            stage = staging.read_into_stage(cursor, file, path, self.report.errors, self.today, partial=self.partial)
+            stage = staging.read_into_stage(
+                cursor, file, path, self.report.errors, self.today, partial=self.partial, pass_on=pass_on
+            )
             if file.form:
                 places = self.places.get(file.name, {})
                 own_records.recognise(cursor, file, stage, self.identifies, self.report.warnings, places)
@@ -210,6 +254,12 @@ class _Work:
         extras.find_switched_off(cursor, file, report.errors)
         self.look(cursor, file)
 
+    def _is_as_seen(self):
+        """Whether what would change is what somebody looked at; `report.seen` is its hash from here on."""
+        self.report.seen += str(self.report.alike.total)  # who was enrolled since is asked about
+        self.report.seen = hashlib.sha256(self.report.seen.encode()).hexdigest()
+        return self.seen is None or self.seen == self.report.seen
+
     def _store(self, cursor, staged):
         report = self.report
         patients = next((file for file in self.files if file == file_formats.PATIENTS), None)
@@ -219,9 +269,7 @@ class _Work:
                 gone = comparing.leave_out_not_asked(cursor, file, stage.absent, patients, report.warnings)
                 staged[file.name] = replace(stage, rows=stage.rows - gone)
             self._compare(cursor, file, staged[file.name])
-        report.seen += str(report.alike.total)  # who was enrolled since is asked about
-        report.seen = hashlib.sha256(report.seen.encode()).hexdigest()
-        if self.seen is not None and self.seen != report.seen:
+        if not self._is_as_seen():
             report.errors.add(Finding("", None, "", "", CHANGED_SINCE))
         if report.errors or (report.differences and not (report.update or self.dry_run)):
             return

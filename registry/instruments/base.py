@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 MISSING_REASONS = ("not_applicable", "not_done", "unknown", "refused", "too_ill", "dead")
+TAGS = dict(zip(MISSING_REASONS, "abcdef", strict=True))  # of missing values in SAS and Stata: .a to .f
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,12 @@ RESERVED = {
             "grant group having ilike in initially inner intersect into is isnull join lateral leading left like limit "
             "localtime natural not notnull null offset on only or order outer overlaps placing primary references "
             "returning right select session_user similar some symmetric table tablesample then to trailing true union "
-            "unique user using variadic verbose when where window with"
+            "unique user using variadic verbose when where window with ctid tableoid xmin xmax cmin cmax"
+        ),
+        # Controls of forms and parameters of addresses that stand beside an item's own.
+        "Metaspine": (
+            "csrfmiddlewaretoken person drafted asked right seen typed look discard resume submission screening "
+            "work_out known ask by run step page cursor fields sort"
         ),
     }.items()
 }

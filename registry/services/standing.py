@@ -1,8 +1,12 @@
-"""The schedule's rows and the switches of extra instruments, which nearly every request asks: read by one statement."""
+"""The schedule's rows and the switches of extra instruments, which nearly every request asks: read by one statement.
 
+A process asks the database at most once a second. Whoever changes something calls `forget`.
+"""
+
+import time
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 
 from sites.database.per_request_cache import once_a_request
 
@@ -28,9 +32,33 @@ class Standing(NamedTuple):
     switches: frozenset[str]
 
 
+FRESH = 1.0  # seconds
+_known: dict[str, Any] = {"at": 0.0, "standing": None}
+
+
 @once_a_request
-def standing() -> Standing:
-    """What holds now. Whoever changes it calls `standing.forget`."""
+def current() -> Standing:
+    """What holds now."""
+    began, known = time.monotonic(), _known["standing"]
+    if known is None or began - _known["at"] > FRESH:
+        known = _known["standing"] = read()
+        _known["at"] = began
+    return known
+
+
+def forget() -> None:
+    """Ask the database again, now that something is changed, and once more when that is committed."""
+    _forget()
+    transaction.on_commit(_forget)
+
+
+def _forget() -> None:
+    _known["standing"] = None
+    current.forget()
+
+
+def read() -> Standing:
+    """What the database says now."""
     with connection.cursor() as cursor:
         cursor.execute(READ)
         rows = cursor.fetchall()

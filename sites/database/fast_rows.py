@@ -11,8 +11,6 @@ from typing import Any
 from django.db import connection
 from django.db.models import JSONField, Model
 
-from sites.tenancy.scope import current
-
 STATEMENTS = 1024  # that are kept: a correction has one for each set of columns that change
 
 
@@ -86,12 +84,16 @@ def rows_of(model: Any) -> Rows:
     return known[1]
 
 
-def insert(instance: Any, names: Any, asked: tuple[str, str] | None = None) -> bool:
+# Attributes that an instance gets besides its columns, each with the SQL that says it of the row as it is stored.
+Asked = tuple[tuple[str, str], ...]
+
+
+def insert(instance: Any, names: Any, asked: Asked = ()) -> bool:
     """Insert a new instance with its fields `names` (a tuple); what the database makes of the others it has then.
 
     Values are cleaned before: what is stored of `names` is what the instance has, except for the `SET_BY_TRIGGERS`.
+    A model's `STAMPS` (column to SQL) are written beside them.
 
-    asked  an attribute that the instance gets besides, and the SQL that says it of the row as it is stored
     False where the table has a row already beside which this one may not stand: no statement fails for that.
     """
     rows = rows_of(instance._meta.model)
@@ -106,12 +108,11 @@ def insert(instance: Any, names: Any, asked: tuple[str, str] | None = None) -> b
     return True
 
 
-def _take(instance: Any, rows: Rows, row: Any, asked: tuple[str, str] | None) -> None:
+def _take(instance: Any, rows: Rows, row: Any, asked: Asked) -> None:
     """Put what a statement returned into an instance: the columns of `rows`, and after them what was `asked`."""
-    for name, value in zip(rows.names, rows.converted(row), strict=asked is None):
+    names = rows.names + [name for name, _sql in asked]
+    for name, value in zip(names, rows.converted(row), strict=True):
         setattr(instance, name, value)
-    if asked is not None:
-        setattr(instance, asked[0], row[-1])
 
 
 def lock(model: Any, condition: Any, parameters: Any) -> Any:
@@ -121,11 +122,11 @@ def lock(model: Any, condition: Any, parameters: Any) -> Any:
     return next(iter(rows.read(sql, parameters)), None)
 
 
-def update(instance: Any, names: Any, reason: Any, asked: tuple[str, str] | None = None) -> bool:
+def update(instance: Any, names: Any, reason: Any, asked: Asked = ()) -> bool:
     """Write the fields `names` (a tuple) of a stored row for a reason; what the database makes of the row it has then.
 
-    The reason is set in the statement itself, for its triggers, and taken back after it. False where the row is gone.
-    asked  as of `insert`
+    The reason is set in the statement itself, for its triggers, and taken back before the transaction's next one.
+    False where the row is gone.
     """
     rows = rows_of(instance._meta.model)
     statement, put = _change(rows, names, asked)
@@ -133,7 +134,8 @@ def update(instance: Any, names: Any, reason: Any, asked: tuple[str, str] | None
     with connection.cursor() as cursor:
         cursor.execute(statement, [*values, instance.pk, reason])
         row = cursor.fetchone()
-        cursor.execute("SELECT set_config('app.reason', %s, true)", [current().reason])
+    ours: Any = connection  # the stubs know Django's own alone
+    ours.take_back_reason()
     if row is None:
         return False
     _take(instance, rows.without(names), row, asked)
@@ -159,17 +161,19 @@ def _insertion(rows: Rows, names: Any, asked: Any) -> tuple[str, list[tuple[Any,
     """(statement, [(name, how its value is written)])."""
     model, fields = rows.model, {field.attname: field for field in rows.fields}
     given = [fields[name] for name in names]
+    stamps = getattr(model, "STAMPS", {})
+    columns = ", ".join([*(field.column for field in given), *stamps])
+    values = ", ".join(["%s"] * len(given) + list(stamps.values()))
     statement = (
-        f"INSERT INTO {model._meta.db_table} ({', '.join(field.column for field in given)}) "
-        f"VALUES ({', '.join(['%s'] * len(given))}) ON CONFLICT DO NOTHING RETURNING {_returned(rows, names, asked)}"
+        f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({values}) "
+        f"ON CONFLICT DO NOTHING RETURNING {_returned(rows, names, asked)}"
     )
     return statement, [(field.attname, _writer(field)) for field in given]
 
 
-def _returned(rows: Rows, names: Any, asked: tuple[str, str] | None) -> str:
+def _returned(rows: Rows, names: Any, asked: Asked) -> str:
     """What a statement that writes the fields `names` tells of the row: as of `Rows.without`, and what was `asked`."""
-    others = rows.without(names).sql
-    return others if asked is None else f"{others}, {asked[1]}"
+    return ", ".join([rows.without(names).sql, *(sql for _name, sql in asked)])
 
 
 def _writer(field: Any) -> Callable[..., str | None]:

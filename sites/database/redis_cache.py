@@ -1,5 +1,8 @@
 """The cache in Redis, which nothing needs: with Redis away each process goes on with a small cache of its own.
 
+Away is also one that answers and does nothing for us: full (OOM), a replica (READONLY), without room on its disk
+(MISCONF), or with another password (NOAUTH).
+
 One client is kept instead of one made for each call, and there are lists that processes share. A circuit breaker bounds
 what an absent Redis costs: after a failure it is not asked for some seconds, and every attempt has a time limit.
 """
@@ -13,7 +16,7 @@ from typing import Any, cast
 from django.core.cache.backends import redis
 from django.core.cache.backends.locmem import LocMemCache
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, RedisError, TimeoutError
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 log = logging.getLogger(__name__)
@@ -77,7 +80,7 @@ def _or_alone(name: Any) -> Any:
         if not circuit.is_open:
             try:
                 answer = method(self, *args, **kwargs)
-            except (ConnectionError, TimeoutError) as error:
+            except RedisError as error:
                 circuit.failed(error)
             else:
                 if circuit.answered():
@@ -113,7 +116,7 @@ class RedisCache(redis.RedisCache):
                 asked.incr(stored).expire(stored, seconds)
             try:
                 counted = asked.execute()[::2]
-            except (ConnectionError, TimeoutError) as error:
+            except RedisError as error:
                 circuit.failed(error)
             else:
                 circuit.answered()
@@ -131,7 +134,7 @@ class RedisCache(redis.RedisCache):
             return None
         try:
             answer = getattr(self.client.kept, command)(self.make_and_validate_key(key), value)
-        except (ConnectionError, TimeoutError) as error:
+        except RedisError as error:
             circuit.failed(error)
             return None
         circuit.answered()
@@ -153,20 +156,18 @@ class RedisCache(redis.RedisCache):
         """What Redis says it is; empty where it does not answer."""
         try:
             return self.client.kept.info("server").get("redis_version", "")
-        except (ConnectionError, TimeoutError) as error:
+        except RedisError as error:
             circuit.failed(error)
-        except RedisError:
-            pass
         return ""
 
     def answers(self) -> bool:
-        """Whether Redis answers now, asked whatever the circuit says."""
+        """Whether Redis stores now, asked whatever the circuit says: one that is full still answers a PING."""
         try:
-            answer = bool(self.client.kept.ping())
+            self.client.kept.set(self.make_and_validate_key("answers"), 1, ex=60)
         except RedisError:
             return False
         circuit.answered()
-        return answer
+        return True
 
 
 for _name in (

@@ -11,7 +11,17 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
 
 # Said by Django, and by psycopg where it is asked past Django (COPY).
-DATABASE_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+# A standby, which nobody promoted yet or which a primary became: it answers, and stores nothing.
+READ_ONLY = psycopg.errors.ReadOnlySqlTransaction.sqlstate
+# It ended the session of a transaction in which nothing was asked for too long, as it does of its own after an hour.
+ENDED = psycopg.errors.IdleInTransactionSessionTimeout.sqlstate
+
+
+def is_database_away(error: BaseException | None) -> bool:
+    """Whether an error says that the database takes nothing at the moment, so that the same may be asked later."""
+    state = getattr(error, "sqlstate", None) or getattr(getattr(error, "__cause__", None), "sqlstate", None)
+    return isinstance(error, _AWAY) or state in (READ_ONLY, ENDED)
 
 
 class RequestFilter(logging.Filter):
@@ -26,6 +36,6 @@ class RequestFilter(logging.Filter):
 
 def _shorten(record: Any) -> None:
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, DATABASE_AWAY):
+    if error is not None and is_database_away(error):
         reason = (str(error).splitlines() or [""])[0]
         record.msg, record.exc_info, record.exc_text = f"{record.msg}: {type(error).__name__}: {reason}", None, None

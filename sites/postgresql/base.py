@@ -25,12 +25,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Any role may give itself defaults, and those of a scope would outlive whoever slipped them in.
         """
         super().init_connection_state()
+        self._keep_reason()
         with self.connection.cursor() as cursor:
             cursor.execute(scope.NONE)
             cursor.execute(LIMITS.format(local="false"), _limits())
 
     def _set_autocommit(self, autocommit: Any) -> None:
         super()._set_autocommit(autocommit)  # type: ignore[misc] # private to Django: its stubs do not know it
+        self._keep_reason()
         current = scope.current()
         pooled = settings.DATABASE_POOLER
         if not autocommit and (pooled or current is not scope.NOTHING):
@@ -41,3 +43,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     cursor.execute(scope.NONE_HERE)
                     cursor.execute(LIMITS.format(local="true"), _limits())
                 scope.execute(cursor, current)
+
+    def take_back_reason(self) -> None:
+        """The statement just made has set a reason of its own: the scope's comes back before the transaction's next
+        statement. Most often there is none, and the reason goes with the transaction."""
+        if self._reason_back not in self.execute_wrappers:
+            self.execute_wrappers.insert(0, self._reason_back)  # whoever adds one for a while takes the last away
+
+    def _reason_back(self, execute: Any, *statement: Any) -> Any:
+        self._keep_reason()
+        scope.give_reason(self, scope.current().reason)
+        return execute(*statement)
+
+    def _keep_reason(self) -> None:
+        """Nothing is to be taken back: it was, or the transaction in which it was set is over."""
+        if self._reason_back in self.execute_wrappers:
+            self.execute_wrappers.remove(self._reason_back)

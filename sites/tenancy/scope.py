@@ -89,6 +89,12 @@ def execute(cursor: Any, scope: Any) -> None:
     )
 
 
+def give_reason(connection: Any, reason: str) -> None:
+    """Tell PostgreSQL another reason for change, for the rest of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('app.reason', %s, true)", [reason])
+
+
 def _apply(connection: Any, scope: Any) -> None:
     with connection.cursor() as cursor:
         execute(cursor, scope)

@@ -1,6 +1,8 @@
 """Imports by the API and by command: sent, looked at, decided."""
 
 import io
+import re
+from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -9,7 +11,8 @@ from django.test import Client
 from openpyxl import load_workbook
 
 from registry.api.shared.etags import as_given
-from registry.imports import jobs
+from registry.imports import jobs, unattended
+from registry.imports.files import uploads
 from registry.models import Import, ImportMapping, Patient
 from sites.tenancy.scope import everything
 from tests.transfer.books import book, number, sheet, text
@@ -181,3 +184,56 @@ def test_findings_come_as_a_workbook_with_the_cells_marked(dana, north, tmp_path
     assert by_name["sex"].comment is None
     with everything():
         assert Import.objects.get().status == "discarded"
+
+
+CASES = Path(__file__).parents[1] / "transfer" / "cases"
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_the_page_the_command_and_programs_begin_the_same_import(dana, dana_program, client, monkeypatch, kind):
+    """What is read, asked and found follows from the import's row and its kept files (`jobs.perform`): at every door
+    they are the same for each of the odd files, so no door can find another thing.
+    """
+    files = {path.name: path.read_bytes() for path in sorted(CASES.glob(f"*.{kind}"))}
+    groups = [
+        dict(list(files.items())[first : first + uploads.MOST_FILES])
+        for first in range(0, len(files), uploads.MOST_FILES)
+    ]
+    client.force_login(dana)
+    for group in groups:
+        sent = [SimpleUploadedFile(name, content) for name, content in group.items()]
+        assert client.post("/import/", {"files": sent}).status_code == 302
+        by_page = _newest()
+        answer = dana_program.client.post(
+            "/api/v1/imports",
+            {"file": [SimpleUploadedFile(name, content) for name, content in group.items()]},
+            headers=dana_program.headers,
+        )
+        assert answer.status_code == 202, answer.json()
+        by_program = _newest()
+        with monkeypatch.context() as patched:  # the command goes no further, and leaves what it began
+            patched.setattr(unattended, "carry_through", lambda job: job)
+            patched.setattr(jobs, "discard", lambda job: None)
+            patched.setattr("registry.management.commands.import_file.Command._decide", lambda *about: None)
+            call_command("import_file", *(CASES / name for name in group), by=dana.email, dry_run=True)
+        by_command = _newest()
+        assert len({job.pk for job in (by_page, by_program, by_command)}) == 3
+        assert _of(by_page) == _of(by_program) == _of(by_command)
+
+
+def _newest():
+    return Import.objects.order_by("-requested_at").first()
+
+
+def _of(job):
+    kept = [b"".join(uploads.kept(job, f"file:{number}")) for number in range(len(job.files))]
+    return job.files, job.choices, job.mapping, job.sites, job.requested_by_id, kept
+
+
+def test_every_door_leads_into_the_jobs_alone():
+    """No door has an engine of its own: what checks and stores is called by `jobs` and nobody else."""
+    doors = [*Path("registry/web/imports").glob("*.py"), *Path("registry/api").rglob("imports.py")]
+    doors += [Path("registry/management/commands/import_file.py"), Path("registry/imports/unattended.py")]
+    engine = re.compile(r"import_files|converting|comparing|read_into_stage|statements|sources\.table|shaping\.shape")
+    assert len(doors) > 4
+    assert [(str(door), match[0]) for door in doors if (match := engine.search(door.read_text()))] == []

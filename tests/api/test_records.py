@@ -15,6 +15,7 @@ from registry.api.records.patients import PatientShown
 from registry.api.shared.item_fields import represent, represent_record
 from registry.instruments import value_sets
 from registry.models import AdverseEvent, Assessment, Patient
+from registry.services import standing
 from registry.services.follow_up.ends import end_follow_up
 from registry.services.records.extras import switch
 from registry.tasks import forget_api_answers
@@ -382,19 +383,24 @@ def test_records_are_shown_as_the_serializer_shows_them(alices, patient, as_syst
             assert represent_record(serializer, row) == represent(serializer, row)
 
 
-def test_a_write_takes_few_statements(alices, alice, patient, statements):
-    """Each costs the web process up to a twentieth of a save; what several parts ask is read once."""
+def test_a_write_takes_few_statements(alices, alice, patient, statements, monkeypatch):
+    """Each costs the web process up to a twentieth of a save; what several parts ask is read once.
+
+    That a correction's reason is taken back is one of them here alone, where a request's transaction is not the last.
+    """
     page = Client()
     assert page.post("/login/", {"username": alice.email, "password": PASSWORD}).status_code == 302
     form, typed = f"/patients/{patient}/assessments/1m/", TYPED | {"complete": "1", "assessment_date": "2026-02-10"}
     sent = ASSESSMENT | {"patient_id": patient, "timepoint": "3m", "complete": True, "assessment_date": "2026-04-10"}
     here = f"assessments/{patient}/3m"
+    monkeypatch.setattr(standing, "FRESH", float("inf"))  # once a second
     alices.get("me")  # what is noted once a minute, is noted
-    assert statements(lambda: page.post(form, typed), 302) <= 5
-    assert statements(lambda: page.post(form, typed | {"version": "1", "eq_vas": "61", "reason": "misread"}), 302) <= 7
-    assert statements(lambda: alices.post("assessments", sent), 201) <= 5
+    page.get(form)
+    assert statements(lambda: page.post(form, typed), 302) <= 3
+    assert statements(lambda: page.post(form, typed | {"version": "1", "eq_vas": "61", "reason": "misread"}), 302) <= 5
+    assert statements(lambda: alices.post("assessments", sent), 201) <= 4
     changed = {"eq_vas": 61, "reason": "misread", "complete": True}
-    assert statements(lambda: alices.patch(here, changed, if_match='"1"'), 200) <= 6
+    assert statements(lambda: alices.patch(here, changed, if_match='"1"'), 200) <= 5
 
 
 @pytest.fixture

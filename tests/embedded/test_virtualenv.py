@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from registry.embedded import PROJECT
+from registry.embedded import PROJECT, virtualenv
 from registry.embedded.virtualenv import KINDS, OURS, stamp, whole
 
 
@@ -30,6 +30,20 @@ def made(folder):
 def test_a_whole_environment_is_used_at_once(tmp_path):
     folder = made(tmp_path / "an environment")
     assert prepare(folder) == (0, f"{folder}/bin/python\n", "")
+
+
+def test_one_for_tests_is_made_by_one_run_of_pip_and_serves_for_running_too(tmp_path, monkeypatch):
+    folder, asked = tmp_path / "venv", []
+
+    def run(command, **more):
+        asked.append(command[2])
+        (folder / "lib/python3/site-packages").mkdir(parents=True, exist_ok=True)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(virtualenv.subprocess, "run", run)
+    virtualenv.prepare(folder, "test")
+    assert asked == ["venv", "pip", "compileall"]
+    assert [whole(folder, kind) for kind in KINDS] == [True, True]
 
 
 def test_one_for_other_requirements_or_moved_from_elsewhere_is_not_whole(tmp_path):

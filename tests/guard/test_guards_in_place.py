@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 
 from registry.guards import checking, declared
+from tests.conftest import template
 from tests.releases import restored
 
 PROJECT = Path(__file__).parents[2]
@@ -19,8 +20,7 @@ PROJECT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def migrated(django_db_setup, django_db_blocker):
     """A database of its own, so that no other test meets what is done to its guards."""
-    with django_db_blocker.unblock(), restored.database(restored.database_name("guarded")):
-        call_command("migrate", verbosity=0)
+    with django_db_blocker.unblock(), restored.database(restored.database_name("guarded"), template()):
         yield
 
 

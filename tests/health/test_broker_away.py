@@ -189,3 +189,22 @@ def test_redis_is_not_asked_again_and_again_while_it_is_away(lonely, monkeypatch
     now[0] += redis_cache.PAUSE + 1
     assert [circuit.is_open, circuit.is_open] == [False, True]  # one tries, the others wait for what comes of it
     assert cache.answers() and not circuit.is_open
+
+
+@pytest.mark.parametrize("command", ["config set maxmemory 1", "replicaof 127.0.0.1 1", "config set requirepass x"])
+def test_a_redis_that_answers_and_stores_nothing_is_away(own_broker, command):
+    """Full, a replica, or with another password: each save was an error of the program."""
+    its = settings.CACHES["default"] | {"LOCATION": own_broker.url.replace("redis+socket", "unix")}
+    with override_settings(CACHES=settings.CACHES | {"own": its}):
+        own = caches["own"]
+        own.set("key", "stored", 60)
+        assert own.answers()
+        own.client.kept.execute_command(*command.split())
+        own.client.kept.connection_pool.disconnect()
+        assert not own.answers()
+        own.set("other", 1, 60)
+        assert own.incr("other") == 2 and own.push("list", "text") is None and own.count(["c"], 60) == [1]
+        redis_cache.circuit.answered()
+        with sending_to(own_broker):
+            tasks.compute_awaited_outcomes.delay()  # which follows from what is stored, and raises nothing
+        redis_cache.circuit.answered()

@@ -16,6 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from registry.health import errors
+from registry.health.checkup.database import answers
+from registry.health.checkup.findings import FAILED, Looking
 from registry.services.protocol import branding
 from sites.database.first_read import first_row
 from sites.logs.request_lines import RequestFilter
@@ -157,6 +159,28 @@ def test_a_request_begins_on_a_new_connection_where_the_kept_one_broke(committed
         connection.health_check_done = False
         first_row("SELECT pg_sleep(5)", ())
     connection.close()
+
+
+def test_a_database_that_takes_no_changes_is_away_to_whoever_saves(committed):
+    """A standby that nobody promoted yet answers every question: a save there was an error of the program."""
+    alice = person("Alice", Role.COORDINATOR, Site.objects.create(code="N01", name="North Hospital"))
+    client = Client(raise_request_exception=False)
+    client.force_login(alice)
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        eligible = dict.fromkeys(
+            re.findall(r'name="(eligible_\w+)"', client.get("/patients/new/").content.decode()), "on"
+        )
+        typed = {"sex": "female", "birth_date": "1950-02-01", "consent_date": "2026-01-10"} | eligible
+        answer = client.post("/patients/new/", typed)
+        ready, finding = client.get("/health/ready"), answers(Looking())
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET default_transaction_read_only")
+    assert answer.status_code == 503 and answer["Retry-After"] == "10" and b"1950-02-01" in answer.content
+    assert (ready.status_code, ready.json()["database"]) == (503, "failed")
+    assert finding.state == FAILED and "DATABASE_URL" in finding.text
 
 
 def test_health_tells_a_database_that_is_away_and_one_that_is_there(away, request):

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from registry.instruments import catalogue
-from registry.protocol import definitions, questionnaires, redcap
+from registry.protocol import definitions, naming, questionnaires, redcap
 from registry.services.protocol import bringing, publishing
 
 LIBRARY = bringing.library()
@@ -147,3 +147,14 @@ def test_a_circle_of_three_is_told_once(faults):
 )
 def test_what_is_no_document_at_all_is_refused_and_nothing_breaks(document):
     assert definitions.read(document).faults
+
+
+def test_names_that_tables_records_or_pages_use_themselves_are_refused():
+    """With `record` no visit could be exported, with `site` or `save` no record stored, with `ctid` nothing published."""
+    odd = (
+        "record site patient timepoint assessments save delete objects pk id line key state ctid xmin page person asked"
+    )
+    known = publishing.taken()
+    assert [name for name in odd.split() if naming.reason_against(name, known) is None] == []
+    fitting = "code value total label text date name status count type class visit rows mean result"
+    assert [name for name in fitting.split() if naming.reason_against(name, known)] == []

@@ -77,15 +77,15 @@ def schema_of():
 
 
 @contextmanager
-def database(name):
-    """A new empty database of this name behind the connections `owner` and `default`, until the block ends."""
+def database(name, template="template0"):
+    """A new database of this name, as empty as its template, behind `owner` and `default` until the block ends."""
     owner, application = connections["owner"], connections["default"]
     before = owner.settings_dict["NAME"], application.settings_dict["NAME"]
     owner.close()
     application.close()
     with owner.cursor() as cursor:
         cursor.execute(f'DROP DATABASE IF EXISTS "{name}"')
-        cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     owner.close()
     owner.settings_dict["NAME"] = application.settings_dict["NAME"] = name
     try:

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from django.core.management import call_command
 
-from registry.imports.files import shaping
+from registry.imports.files import mapping, shaping
 from registry.models import Assessment, Patient
 from sites.tenancy.scope import everything
 from tests.transfer.conftest import ASSESSMENT, write_csv
@@ -26,8 +26,11 @@ def wide(good, bring_in, tmp_path, as_system):
     rows.append(ASSESSMENT | {"patient_id": "S01-0001", "eq_vas_missing": ""})
     write_csv(good / "assessments.csv", rows)
     assert bring_in(good).stored
-    path = tmp_path / "wide.zip"
-    call_command("export_data", path, format="csv", shape="wide", missing="columns", stdout=io.StringIO())
+    return exported(tmp_path / "wide.zip", "columns")
+
+
+def exported(path, missing):
+    call_command("export_data", path, format="csv", shape="wide", missing=missing, stdout=io.StringIO())
     with zipfile.ZipFile(path) as archive:
         return archive.read("data/patients.csv")
 
@@ -37,10 +40,14 @@ def stored():
     return list(Assessment.objects.order_by("patient_id", "timepoint").values(*columns))
 
 
-@pytest.mark.parametrize("name", ["wide__csv", "patients__csv"])  # as somebody calls it, and as it is called
-def test_our_own_wide_export_comes_back_in_as_it_is(browser, wide, name):  # noqa: F811
-    page = matched(browser, send(browser, **{name: wide}))
+# As somebody calls it, and as it is called; with reasons in columns, and as tags (.d) in the value's place.
+@pytest.mark.parametrize(("name", "missing"), [("wide__csv", "columns"), ("patients__csv", "tagged")])
+def test_our_own_wide_export_comes_back_in_as_it_is(browser, wide, tmp_path, name, missing):  # noqa: F811
+    content = wide if missing == "columns" else exported(tmp_path / "tagged.zip", missing)
+    assert (b",.d," in content) == (missing == "tagged")
+    page = matched(browser, send(browser, **{name: content}))
     assert errors(page) == []
+    assert [*map(mapping.suggested_code, ("frankel", "eq_vas"), (".e", ".d"))] == ["!too_ill", "!refused"]  # no grade E
     files = page.context["one"].counts["files"]
     assert files["assessments"] == {"new": 0, "changed": 0, "unchanged": 4}
     assert files["patients"] == {"new": 0, "changed": 0, "unchanged": 3}

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from registry.exports.choices import SENTINELS, TAGS
+from registry.exports.choices import SENTINELS
 from registry.exports.datasets import short_name
 from registry.exports.formats import files
 from registry.exports.formats.ordering import is_ordered, label_of
-from registry.instruments.base import MISSING_LABELS
+from registry.instruments.base import MISSING_LABELS, TAGS
 from registry.instruments.variables import VARIABLES
 
 _CONTINUOUS = {variable.name for variable in VARIABLES if variable.kind == "continuous"}

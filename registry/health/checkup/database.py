@@ -24,7 +24,14 @@ CROWDED = 0.8  # of the connections that the server allows
 def answers(looking):
     if looking.away:
         return Finding(FAILED, looking.away)
-    (size,) = looking.ask("SELECT pg_database_size(current_database())")
+    size, read_only = looking.ask(
+        "SELECT pg_database_size(current_database()), current_setting('transaction_read_only')::bool"
+    )
+    if read_only:
+        return Finding(
+            FAILED,
+            _("It takes no changes: it is a standby, or was made one. DATABASE_URL is to name the primary."),
+        )
     return Finding(OK, _("It answers, and holds %(size)s GB.") % {"size": f"{size / 1e9:.1f}"})
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 from registry.imports.checking.staging import HIDDEN
@@ -66,7 +67,7 @@ class Converted:
     rows: dict = field(default_factory=dict)
     beside: dict = field(default_factory=dict)
 
-    def add(self, name, cells, row, beside):
+    def add(self, name, row, cells, beside=""):
         rows = self.tables[name].rows
         rows.append(cells)
         self.rows[name][len(rows) + 1] = row
@@ -181,23 +182,28 @@ class _Conversion:
 
     def _convert_block(self, block, plan, unpivot, converted):
         odd, made = unpivot.block([cells for _, cells in block]) if unpivot else (range(len(block)), ())
+        made = [(speaks, rows, self._putter(group, converted)) for group, speaks, rows in made]
+        row_of = self.table.row_of
         for number, (line, cells) in enumerate(block):
-            row = self.table.row_of(line)
+            row = row_of(line)
             if number in odd:
                 self._convert_row(row, cells, plan, converted)
                 continue
-            if not any(speaks[number] for _, speaks, _ in made):
-                self.silent.append(row)
-            for group, speaks, rows in made:
+            is_silent = True
+            for speaks, rows, put in made:
                 if speaks[number]:
-                    self._put_plain(group, row, rows[number], converted)
+                    is_silent = False
+                    put(row, rows[number])
+            if is_silent:
+                self.silent.append(row)
 
-    def _put_plain(self, group, row, texts, converted):
+    def _putter(self, group, converted):
+        """A function of a row of the source and its texts that adds them to the rows of `group`."""
         name = group.file.name
         if name in self.collected:
-            self._collect(group.file, row, dict(zip(self.given[name], texts, strict=True)))
-            return
-        converted.add(name, texts, row, group.beside)
+            given = self.given[name]
+            return lambda row, texts: self._collect(group.file, row, dict(zip(given, texts, strict=True)))
+        return partial(converted.add, name, beside=group.beside)
 
     def _convert_row(self, row, cells, plan, converted):
         values, groups = self._values(row, cells, plan)
@@ -254,7 +260,7 @@ class _Conversion:
             self.warnings.add(Finding(self.table.name, numbers[0], "", "", label.format(n=len(numbers), rows=rows)))
 
     def _add(self, file, row, values, converted, beside=""):
-        converted.add(file.name, [values.get(name, "") for name in self.given[file.name]], row, beside)
+        converted.add(file.name, row, [values.get(name, "") for name in self.given[file.name]], beside)
 
     def _is_passed_over(self, row, cells, values, groups):
         """Whether a row is a repeated one of REDCap that is not imported; one that is gets a visit of its own. A row of

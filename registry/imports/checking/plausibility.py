@@ -100,7 +100,7 @@ def _look_at(cursor, file, names):
     if "p" in of.values():
         joins += " JOIN registry_patient AS p ON p.patient_id = s.patient_id"
     if "t" in of.values():
-        joins += f" JOIN {file.table} AS t ON {same_key(file, 's', 't')}"
+        joins += f" LEFT JOIN {file.table} AS t ON {same_key(file, 's', 't')}"
     cursor.execute("DROP TABLE IF EXISTS looked_at")
     cursor.execute(
         f"CREATE TEMP TABLE looked_at ON COMMIT DROP AS SELECT line, {', '.join(columns)} "

@@ -126,8 +126,11 @@ def stage(file):
     return f"stage_{file.name}"
 
 
-def create_stage(cursor, file):
-    """An empty temporary table for the rows of `file`, with the types of its own table."""
+def create_stage(cursor, file, *, derived=True):
+    """An empty temporary table for the rows of `file`, with the types of its own table.
+
+    derived  with the generated columns too, which the soft checks read
+    """
     columns = [f"t.{file_formats.column_of(item.name)}" for item in file.stored]
     if file == file_formats.PATIENTS:
         columns += [
@@ -143,7 +146,8 @@ def create_stage(cursor, file):
         f"CREATE TEMP TABLE {stage(file)} ON COMMIT DROP AS "
         f"SELECT 0 AS line, {', '.join(columns)}, {file.missing_of('t')} AS missing FROM {file.table} AS t WITH NO DATA"
     )
-    _add_derived(cursor, file)
+    if derived:
+        _add_derived(cursor, file)
 
 
 def _add_derived(cursor, file):
@@ -173,22 +177,29 @@ class Staged:
     rewritten: tuple[Finding, ...] = ()  # what was typed in full width, and what it was taken for
 
 
-def read_into_stage(cursor, file, path, errors, today, *, partial=False):
+def copy_sql(file):
+    """The COPY that takes the records of `_Reader` into the stage of `file`."""
+    extra = PATIENT_COLUMNS if file == file_formats.PATIENTS else ()
+    names = [file_formats.column_of(item.name) for item in file.stored] + [*extra, "missing"]
+    return f"COPY {stage(file)} (line, {', '.join(names)}) FROM STDIN"
+
+
+def read_into_stage(cursor, file, path, errors, today, *, partial=False, pass_on=lambda records: None):
     """Bring `path` into the stage of `file`, adding to `errors` (Findings); a faulty cell is staged empty.
 
     partial  the file need not have every column: what it has not stays as it is stored (`keep_stored`)
+    pass_on  called with the records of each block once they are in the stage
     """
     reader = _Reader(file, errors, today, partial)
-    names = [file_formats.column_of(item.name) for item in file.stored] + [*reader.extra_columns, "missing"]
-    copy_into = f"COPY {stage(file)} (line, {', '.join(names)}) FROM STDIN"
     try:
         with reading.table(path) as rows:
             _, header = next(rows, (1, []))
             if not reader.accepts_header([name.strip() for name in header]):
                 return Staged(is_complete=False)
-            with cursor.copy(copy_into) as copy:
+            with cursor.copy(copy_sql(file)) as copy:
                 for records in reader.records(rows):
                     copy.write(records)
+                    pass_on(records)
     except reading.Unreadable as fault:
         reader.stop(fault)
     keys = ", ".join(file_formats.column_of(name) for name in file.key)
@@ -312,7 +323,6 @@ class _Reader:
         self.cleaned = []
         self.reported = ()
         self.is_complete = True
-        self.extra_columns = PATIENT_COLUMNS if self._of_patients else ()
 
     @property
     def _of_patients(self):

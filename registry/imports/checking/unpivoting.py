@@ -31,6 +31,8 @@ class _Texts(dict):
 
     def of(self, column, odd):
         """The texts of a column; the numbers of odd ones are added to `odd`."""
+        if not any(column):
+            return column
         self.met_odd = False
         texts = [*map(self.__getitem__, column)]
         if self.met_odd:

@@ -16,7 +16,7 @@ from registry.imports.files import notations, redcap, repeats
 from registry.imports.files.redcap import plain
 from registry.imports.files.repeats import NTH
 from registry.instruments import catalogue, timepoints
-from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
+from registry.instruments.base import MISSING_LABELS, TAGS, InvalidValue, Label
 from registry.protocol.redcap import tick_column
 from registry.services.files import file_formats
 from registry.services.records import extras
@@ -103,6 +103,8 @@ WRITTEN = {
 MISSING_WORDS = dict.fromkeys(("未測定", "未施行", "未検", "検査せず", "測定せず", "notdone", "nd"), "not_done")
 MISSING_WORDS |= dict.fromkeys(("不詳", "記載なし", "unk", "uk", "missing", "欠測", "欠損"), "unknown")
 
+
+TAGGED = {f".{tag}": REASON + reason for reason, tag in TAGS.items()}  # as exports tag a value that lacks
 
 # What people write into a column of ticks.
 TICKED = dict.fromkeys(
@@ -538,6 +540,8 @@ def _sites():
 
 def suggested_code(target, value):
     """The code whose name or label a value is; "" where none is for certain."""
+    if (tagged := TAGGED.get(str(value).strip())) and _may_lack(target):
+        return tagged  # before a code: `.e` of an export is no grade E
     wanted, options = plain(redcap.event_of(value) if target == TIMEPOINT else value), choices_of(target)
     if code := _of_label(redcap.event_of(value) if target == TIMEPOINT else value, options) or _of_numbered(
         str(value), options
@@ -550,13 +554,18 @@ def suggested_code(target, value):
         return code
     if suggestion := _as_number(target, value, dict(options)):
         return suggestion
-    if target not in (SITE, TIMEPOINT) and ":" not in target and not target.endswith(file_formats.MISSING_SUFFIX):
+    if _may_lack(target):
         if wanted in MISSING_WORDS:
             return REASON + MISSING_WORDS[wanted]
         for reason, label in MISSING_LABELS.items():
             if wanted and wanted in (plain(reason), plain(label.en), plain(label.ja)):
                 return REASON + reason
     return _suggested_timepoint(wanted, dict(options)) if target == TIMEPOINT else ""
+
+
+def _may_lack(target):
+    """Whether a value of a target may stand for a reason why there is none."""
+    return target not in (SITE, TIMEPOINT) and ":" not in target and not target.endswith(file_formats.MISSING_SUFFIX)
 
 
 _SCALE = re.compile(

@@ -314,6 +314,7 @@ _CLOCK_BEHIND = re.compile(
     r"?(am|pm)?(?:Z| ?UTC| ?[+-]\d{2}:?\d{2})?$",
     re.IGNORECASE,
 )
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)  # most dates of a file: nothing stands behind them
 _WEEKDAY = re.compile(r"[(（][月火水木金土日a-z]{1,3}[)）]", re.IGNORECASE)
 # Name and letter of an era → its first and last day.
 _ERAS = {
@@ -354,9 +355,7 @@ def read_date(text, formats, *, today=None, adult=0):
 
     adult  years that lie between a birth and today at least, for years of two digits
     """
-    plain = _WEEKDAY.sub("", tidy(text)).strip()
-    _refuse_other_day(plain)
-    plain, clock = without_time(plain)
+    plain, clock = (text, False) if _ISO_DAY.fullmatch(text) else _day_alone(text)
     readings, fault = {}, None
     for key in ("iso", *formats):
         try:
@@ -376,6 +375,13 @@ def read_date(text, formats, *, today=None, adult=0):
         raise InvalidValue(PARTIAL)
     shown = [DATE_FORMATS[key] for key in formats or ("iso",)]
     raise InvalidValue(_no_date(shown))
+
+
+def _day_alone(text):
+    """A date without what may stand behind it, and whether that is a time other than midnight."""
+    plain = _WEEKDAY.sub("", tidy(text)).strip()
+    _refuse_other_day(plain)
+    return without_time(plain)
 
 
 def _no_date(shown):

@@ -285,7 +285,7 @@ def _text_rows(path, way):
         line = 1
         try:
             for cells in reader:
-                if any(cell[:2] == '="' for cell in cells):  # as spreadsheets keep texts as they are: ="0012"
+                if '="' in "".join(cells):  # as spreadsheets keep texts as they are: ="0012"
                     cells = [_AS_TEXT.sub(r"\1", cell) for cell in cells]
                 if cells and not (line == 1 and _SEPARATOR.fullmatch(way.delimiter.join(cells))):
                     yield line, cells

@@ -9,12 +9,6 @@ from registry.services.files.file_formats import column_of
 from registry.services.follow_up.schedule import ensure_timepoint
 from registry.services.records.identity import newest_key_id, opened, write
 
-# What the trigger `record_stamped` gives a row that has anything else: it is not called 200 000 times then.
-STAMPS = {
-    "updated_at": "statement_timestamp()",
-    "updated_by_id": "nullif(current_setting('app.user_id', true), '')::bigint",
-}
-
 
 def _columns(file):
     """Columns of the table that the file gives values for, the key included; a record is numbered by the database."""
@@ -23,32 +17,7 @@ def _columns(file):
 
 def store_new(cursor, file):
     """Insert the new rows of `file`; a form with everything answered is complete, any other a draft."""
-    if file == file_formats.ASSESSMENTS:
-        _ensure_timepoints(cursor)
-    columns = _columns(file)
-    values = [f"s.{column}" for column in columns]
-    if file == file_formats.PATIENTS:
-        columns, values = [*columns, "age_at_surgery"], [*values, "s.age_at_surgery"]
-        place, site = "JOIN study_sites_site AS place ON place.code = s.site_code", "place.id"
-    else:
-        place, site = "JOIN registry_patient AS place ON place.patient_id = s.patient_id", "place.site_id"
-    for state in file.forms:
-        complete = completing_sql(file, state, "s", "c.missing")
-        columns += [state, asked_by(state)]
-        values += [_state(complete), _asked(complete)]
-    stamps = STAMPS | ({"missing": "c.missing"} if file.keeps_reasons else {})
-    stamps |= {"form": f"'{file.form}'"} if file.form else {}
-    for column, value in stamps.items():
-        columns.append(column)
-        values.append(value)
-    cursor.execute(
-        f"""
-        INSERT INTO {file.table} (site_id, {", ".join(columns)})
-        SELECT {site}, {", ".join(values)}
-        FROM {stage(file)} AS s JOIN {touched(file)} AS c USING (line) {place}
-        WHERE c.is_new
-        """
-    )
+    _insert(cursor, file, f"JOIN {touched(file)} AS c USING (line)", "c.missing", "WHERE c.is_new")
     if file == file_formats.PATIENTS:
         cursor.execute(
             f"""
@@ -61,6 +30,42 @@ def store_new(cursor, file):
         )
     if file == file_formats.FOLLOW_UP_ENDS:
         _ask_no_more(cursor, _TOUCHED_ENDS)
+
+
+def store_all(cursor, file):
+    """Insert all staged rows of `file`, of which none is stored; returns how many there were."""
+    _insert(cursor, file, "", "s.missing")
+    return cursor.rowcount
+
+
+def _insert(cursor, file, chosen, missing, condition=""):
+    """Insert rows of the stage `s`.
+
+    chosen, condition  SQL that joins and says which
+    missing            SQL of their reasons for missing values
+    """
+    if file == file_formats.ASSESSMENTS:
+        _ensure_timepoints(cursor)
+    columns = _columns(file)
+    values = [f"s.{column}" for column in columns]
+    if file == file_formats.PATIENTS:
+        columns, values = [*columns, "age_at_surgery"], [*values, "s.age_at_surgery"]
+        place, site = "JOIN study_sites_site AS place ON place.code = s.site_code", "place.id"
+    else:
+        place, site = "JOIN registry_patient AS place ON place.patient_id = s.patient_id", "place.site_id"
+    for state in file.forms:
+        complete = completing_sql(file, state, "s", missing)
+        columns += [state, asked_by(state)]
+        values += [_state(complete), _asked(complete)]
+    stamps = Patient.STAMPS | ({"missing": missing} if file.keeps_reasons else {})
+    stamps |= {"form": f"'{file.form}'"} if file.form else {}
+    for column, value in stamps.items():
+        columns.append(column)
+        values.append(value)
+    cursor.execute(
+        f"INSERT INTO {file.table} (site_id, {', '.join(columns)}) SELECT {site}, {', '.join(values)} "
+        f"FROM {stage(file)} AS s {chosen} {place} {condition}"
+    )
 
 
 def _ensure_timepoints(cursor):

@@ -52,6 +52,11 @@ class Record(models.Model):
     """
 
     # Columns that the trigger changes even where a statement writes them: the saved instance is told them.
+    # SQL of what a new row begins with. The trigger sees to it, and is not called for a row that has it already.
+    STAMPS = {
+        "updated_at": "statement_timestamp()",
+        "updated_by_id": "nullif(current_setting('app.user_id', true), '')::bigint",
+    }
     SET_BY_TRIGGERS = ("verified", "version", "updated_at", "updated_by_id", "state", "baseline_state", "surgery_state")
 
     missing = models.JSONField(_("reasons for missing values"), default=dict, db_default=Value({}, models.JSONField()))
@@ -280,7 +285,9 @@ ASSESSMENT_EXTRAS = build.stored_items(catalogue.ASSESSMENT_EXTRAS)
 class Assessment(Record):
     """What was assessed at one timepoint: one row a patient and timepoint, one column an item."""
 
-    may_leave_queries: bool  # of a row that was just saved: whether a query of a rule is open about it
+    # Of a row that was just saved: whether a query of a rule is open about it, whether who saved it has a draft of it.
+    may_leave_queries: bool
+    may_leave_draft: bool
 
     patient = of_patient("assessments")
     site = site_of_patient()

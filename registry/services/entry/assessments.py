@@ -7,7 +7,7 @@ from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.models import Assessment, Patient, State
 from registry.services.follow_up.schedule import ensure_timepoint
-from registry.services.records import extras
+from registry.services.records import drafts, extras
 from registry.services.records.cleaning import cleaned_and_checked
 from registry.services.records.storing import (
     Conflict,
@@ -25,6 +25,7 @@ from sites.tenancy.access import Access, Can
 ITEMS = catalogue.items(catalogue.ASSESSMENT)  # the core, as it is asked where the protocol says nothing else
 KEYS = ("patient_id", "site_id", "timepoint_id", "missing", "state", "asked_by")
 CHANGING = ("missing", "state", "asked_by")  # besides the answers
+ASKED = (OPEN_OF_ASSESSMENT, drafts.OF_ASSESSMENT)  # of what is stored, by the statement that stores it
 DERIVED = tuple(derived for instrument in catalogue.OF_ASSESSMENT for derived in instrument.derived)
 NOT_OFFERED = Label("“{v}” is only for a patient whose death is on record", "「{v}」は死亡が記録された患者のみの値です")
 DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力してください")
@@ -51,7 +52,8 @@ def save_assessment(
     version       the version that was read, or None for a new assessment
     row           the stored record where the caller has it `locked` already
     said          what the person said about unlikely answers (queries.Said); None where nobody can be asked
-    What is returned says by `may_leave_queries = False` where no query of a rule is open about it.
+    What is returned says by `may_leave_queries = False` where no query of a rule is open about it, and by
+    `may_leave_draft = False` where whoever saved it has no draft of it.
     Raises InvalidAnswers, Conflict (someone else saved first), Locked, ReasonRequired, PermissionDenied, and Unlikely
     if there is something to ask. Then nothing is stored, and a transaction that was open before can go on.
     """
@@ -92,7 +94,7 @@ def _correct(
         changed += ["state", "asked_by"]
     _derive(row)
     weighed = weigh(patient, record=row, about=_names(), said=said) if row.state != State.DRAFT else None
-    row = store_update(row, changed, reason, asked=OPEN_OF_ASSESSMENT, beside=(*CHANGING, *answers.values))
+    row = store_update(row, changed, reason, asked=ASKED, beside=(*CHANGING, *answers.values))
     if weighed:
         row.may_leave_queries = weighed.settle(is_open=row.may_leave_queries if changed else None)
     return row
@@ -123,7 +125,7 @@ def _record(
     _derive(row)
     weighed = weigh(patient, record=row, about=_names(), said=said) if complete else None
     ensure_timepoint(timepoint)
-    if not insert(row, (*KEYS, *answers.values), OPEN_OF_ASSESSMENT):
+    if not insert(row, (*KEYS, *answers.values), ASKED):
         raise Conflict(Assessment.objects.filter(patient_id=patient.pk, timepoint_id=timepoint).first())
     if weighed:
         row.may_leave_queries = weighed.settle(is_open=row.may_leave_queries)

@@ -11,8 +11,8 @@ from registry.instruments.base import InvalidValue, Item, Label
 from registry.instruments.timepoints import SCHEDULE, Plans, Timepoint, Version, unscheduled, unscheduled_number
 from registry.models import Patient, ScheduledVisit, ScheduleVersion
 from registry.models import Timepoint as StoredTimepoint
+from registry.services import standing
 from registry.services.records.cleaning import InvalidAnswers
-from registry.services.standing import standing
 from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import current, everything
 
@@ -63,8 +63,8 @@ AFTER_SURGERY = Label("must end on the day of surgery or before", "許容期間�
 
 
 def plans() -> Plans:
-    """The `Plans` of this registry. One query a request."""
-    return _plans(standing().visits)
+    """The `Plans` of this registry."""
+    return _plans(standing.current().visits)
 
 
 @lru_cache(maxsize=4)
@@ -115,7 +115,7 @@ def publish(*, access: Access, effective_from: Any, visits: Any, note: Any, toda
     errors: dict[str, list[Label]] = {}
     start = _cleaned(EFFECTIVE_FROM, effective_from, "effective_from", errors)
     why = _cleaned(NOTE, note, "note", errors)
-    known = _plans(standing.now().visits)
+    known = _plans(standing.read().visits)
     rows = [_visit(visit, place, errors) for place, visit in enumerate(visits)]
     if not errors:
         _check(rows, known, start, today, errors)

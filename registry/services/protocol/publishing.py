@@ -95,8 +95,11 @@ def taken(declared: Any = ()) -> frozenset[Any | str]:
     """Names that no item may have: the product's, its tables' columns, and those of other own instruments."""
     names = {item.name for item in catalogue.BUILT_IN.all_items} | set(catalogue.BUILT_IN._derived)
     for model in set(MODELS.values()):
-        names |= {field.column for field in model._meta.local_fields if not getattr(field, "is_own", False)}
+        own = {field.name for field in model._meta.local_fields if getattr(field, "is_own", False)}
+        names |= {field.column for field in model._meta.local_fields} | {*dir(model)} - own  # `site`, `save`, `pk`
+        names -= own
     names |= {
+        "record",  # of a repeating form, in files
         "key",
         "site_code",
         "age_at_surgery",

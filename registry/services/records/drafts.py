@@ -132,6 +132,13 @@ def bring_back(access: Access, patient: Patient, form: Any) -> None:
     _own(access, patient, form).update(discarded_at=None)
 
 
+# For the statement that stores an assessment (`fast_rows.Asked`): whether its author has a draft of it. Most have none.
+OF_ASSESSMENT = (
+    "may_leave_draft",
+    """EXISTS (SELECT FROM registry_draft AS d
+        WHERE d.person_id = nullif(current_setting('app.user_id', true), '')::bigint
+        AND d.patient_id = registry_assessment.patient_id AND d.form = registry_assessment.timepoint_id)""",
+)
 FORGET = """
 DELETE FROM registry_draft WHERE person_id = %s AND patient_id = %s AND form = %s
 RETURNING typed::text, based_on, updated_at, discarded_at

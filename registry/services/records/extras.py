@@ -11,9 +11,9 @@ from django.db.models import Q
 from registry.instruments import catalogue, extras
 from registry.instruments.base import Instrument, InvalidValue, Item, Label
 from registry.models import Assessment, InstrumentSwitch, Patient, State
+from registry.services import standing
 from registry.services.current_protocol import at
 from registry.services.records.cleaning import InvalidAnswers
-from registry.services.standing import standing
 from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import current, everything
 
@@ -22,8 +22,8 @@ SWITCHED_OFF = Label("is switched off in this registry", "本レジストリで�
 
 
 def switched_on() -> frozenset[Any]:
-    """Codes of the switches that are on. They take effect with the next request."""
-    return standing().switches.intersection(extras.SWITCHES)
+    """Codes of the switches that are on. They take effect within a second."""
+    return standing.current().switches.intersection(extras.SWITCHES)
 
 
 @transaction.atomic

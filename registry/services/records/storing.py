@@ -82,7 +82,7 @@ def set_values(row: Any, answers: Any) -> list:
     return changed
 
 
-def store_update(row: Any, changed: Any, reason: Any, asked: Any = None, beside: Any = ()) -> Any:
+def store_update(row: Any, changed: Any, reason: Any, asked: Any = (), beside: Any = ()) -> Any:
     """Write the changed columns; the trigger raises the version, the audit trail keeps the reason.
 
     asked   as of `fast_rows.update`

@@ -177,7 +177,8 @@ class _Stored:
     seen: dict
 
 
-# For the statement that stores an assessment (`fast_rows`): whether a query of a rule is open about it. Most have none.
+# For the statement that stores an assessment (`fast_rows.Asked`): whether a rule's query is open about it. Most have
+# none.
 OPEN_OF_ASSESSMENT = (
     "may_leave_queries",
     """EXISTS (SELECT FROM registry_query AS q WHERE q.patient_id = registry_assessment.patient_id
