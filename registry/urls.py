@@ -17,10 +17,10 @@ urlpatterns = [
     path("api/v1/", include("registry.api.urls")),
     path("api/fhir/R4", Transactions.as_view(), name="fhir_base"),  # engines leave the last slash out
     path("api/fhir/R4/", include("registry.fhir.server.urls")),
+    path("", include("registry.web.entry.urls")),
     path("", include("registry.web.start.urls")),
     path("", include("registry.web.patients.urls")),
     path("", include("registry.web.consent.urls")),
-    path("", include("registry.web.entry.urls")),
     path("", include("registry.web.screening.urls")),
     path("", include("registry.web.schedule.urls")),
     path("", include("registry.web.study.urls")),

@@ -160,7 +160,7 @@ class SiteAdmin(Screen, ImportExportMixin, admin.ModelAdmin):
     form = SiteForm
     resource_classes = [resources.SiteResource]
     list_display = ("code", "name", "name_ja", "region", "enrolment_target", "value_set", "people_today")
-    list_filter = ("region", ("value_set", admin.AllValuesFieldListFilter))
+    list_filter = (("value_set", admin.AllValuesFieldListFilter),)
     search_fields = ("code", "name", "name_ja", "region")
     fields = (
         "code", ("name", "name_ja"), "region", "enrolment_target", "value_set",

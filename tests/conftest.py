@@ -11,7 +11,7 @@ import os
 import pickle
 import re
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -82,7 +82,8 @@ def copied(source, name):
 def pytest_unconfigure():
     """The template goes with the run: workers of pytest-xdist end before the process that started them."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        at_the_server(f'DROP DATABASE IF EXISTS "{template()}"')
+        with suppress(psycopg.OperationalError):  # who only lists the tests needs no server
+            at_the_server(f'DROP DATABASE IF EXISTS "{template()}"')
 
 
 @pytest.fixture(scope="session")

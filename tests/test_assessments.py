@@ -73,11 +73,13 @@ def test_two_people_do_not_overwrite_each_other(save):
     assert conflict.value.current.frankel == second.frankel == "B"
 
 
-def test_a_saved_record_has_what_the_database_stored(save, as_system):
+def test_a_saved_record_has_what_the_database_stored(save, as_system, alice):
     """New and corrected: statements tell only the columns that they do not write themselves."""
     answered = {item.name: item.maximum if item.codes == () else item.form_choices[-1].code for item in ITEMS}
     row = save(DATED | answered, complete=True)
     assert (row.barthel_total, row.version, row.eq5d_state) == (100, 1, 55555)
+    assert row.updated_at is not None
+    assert row.updated_by_id == alice.pk
     assert _columns(row) == _columns(_stored(as_system))
     answered |= {"eq5d_mobility": "1", "assessment_date": "2026-02-03"}
     del answered["eq_vas"]

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 PROJECT = Path(__file__).resolve().parent.parent
 BROKERS = 8  # of the 16 databases that Redis has, the first half is left to other runs
 
@@ -35,9 +37,13 @@ def with_services():
     os.execve(sys.executable, [*services, *sys.orig_argv], os.environ | {"PYTHONPATH": str(PROJECT)})  # noqa: S606 - ours
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers():
-    """One worker (`-n auto`) more than there are cores: a quarter of the time a test waits for what it started."""
-    return (os.cpu_count() or 1) + 1
+    """One worker (`-n auto`) more than there are cores: a quarter of the time a test waits for what it started.
+
+    PYTEST_XDIST_AUTO_NUM_WORKERS says another number.
+    """
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
 
 
 if "PYTEST_XDIST_WORKER" in os.environ:

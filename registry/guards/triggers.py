@@ -1,5 +1,7 @@
 """Triggers of a table, as SQL."""
 
+from registry.models.records.clinical import Record
+
 
 def trigger(table, name, when, function, *arguments, rows=True, having="", among=""):
     """A trigger of `table` that calls `function`.
@@ -46,11 +48,8 @@ def record(table, state_columns, **forms):
     if table == "registry_patient":
         begins += " OR NEW.segment_adjudicated IS NOT NULL"
     locked = " OR ".join(f"OLD.{state} = 'locked'" for state in state_columns)
-    # Bulk loads stamp their rows themselves.
-    unstamped = (
-        "NEW.updated_at IS DISTINCT FROM statement_timestamp() OR NEW.updated_by_id IS DISTINCT FROM "
-        "nullif(current_setting('app.user_id', true), '')::bigint"
-    )
+    # Statements that know of them stamp their rows themselves.
+    unstamped = " OR ".join(f"NEW.{column} IS DISTINCT FROM {sql}" for column, sql in Record.STAMPS.items())
     return [
         trigger(table, "record_stored", "BEFORE UPDATE", "record_stored", *stored),
         trigger(table, "record_stamped", "BEFORE INSERT", "stamp_row", having=unstamped),

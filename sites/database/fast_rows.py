@@ -92,6 +92,7 @@ def insert(instance: Any, names: Any, asked: Asked = ()) -> bool:
     """Insert a new instance with its fields `names` (a tuple); what the database makes of the others it has then.
 
     Values are cleaned before: what is stored of `names` is what the instance has, except for the `SET_BY_TRIGGERS`.
+    A model's `STAMPS` (column to SQL) are written beside them.
 
     False where the table has a row already beside which this one may not stand: no statement fails for that.
     """
@@ -160,9 +161,12 @@ def _insertion(rows: Rows, names: Any, asked: Any) -> tuple[str, list[tuple[Any,
     """(statement, [(name, how its value is written)])."""
     model, fields = rows.model, {field.attname: field for field in rows.fields}
     given = [fields[name] for name in names]
+    stamps = getattr(model, "STAMPS", {})
+    columns = ", ".join([*(field.column for field in given), *stamps])
+    values = ", ".join(["%s"] * len(given) + list(stamps.values()))
     statement = (
-        f"INSERT INTO {model._meta.db_table} ({', '.join(field.column for field in given)}) "
-        f"VALUES ({', '.join(['%s'] * len(given))}) ON CONFLICT DO NOTHING RETURNING {_returned(rows, names, asked)}"
+        f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({values}) "
+        f"ON CONFLICT DO NOTHING RETURNING {_returned(rows, names, asked)}"
     )
     return statement, [(field.attname, _writer(field)) for field in given]
 

@@ -1,5 +1,6 @@
 """The plan's page: choices become a plan and come back, what fits is seen at once, plans are saved, locked and run."""
 
+import copy
 import json
 
 import pytest
@@ -11,7 +12,8 @@ from registry.management.demonstration import PLANS
 from registry.models import ComparisonRun, SavedPlan
 from registry.web.comparison.planning import plan_builder
 from registry.web.comparison.planning.plan_choices import choices_of, same
-from tests.analysis.sections import test_in_a_run
+from tests.analysis import test_plan_comparisons
+from tests.analysis.sections import test_in_a_run, test_verification
 from tests.analysis.test_plan_comparisons import GROUPS
 from tests.analysis.test_plan_verification import random_plan
 
@@ -79,6 +81,9 @@ def test_what_fits_and_how_many_are_seen_at_once(opened):
     content = answer.content.decode()
     assert answer.status_code == 200
     assert "Patients in each group" in content and '<th scope="row">Lung</th><td>60</td>' in content
+    known = {(name, visit): n for name, _kind, visit, n in answer.context["checked"]["known"]}
+    assert 60 < known["Sex", ""] < 200 and known["Pain (VAS)", "1 month"] < known["Sex", ""]
+    assert 0 < known["EQ-5D-5L value (HSUV)", "Last visit"] < known["Sex", ""]
     wrong = CHOICES | {"levels_2": ["primary_tumour=lung"], "act": "check"}
     answer = opened.post(reverse("comparison_plan_new"), wrong)
     assert answer.status_code == 422 and "groups must not share patients" in answer.content.decode()
@@ -280,20 +285,20 @@ WRITTEN = {
                      "arms": {"variable": "procedure", "a": ["psf", "pps"], "b": ["bkp"]}},
     "of regions": {"name": "r", "grouping": "region",
                    "comparisons": [{"code": "a", "rows": ["sex", "age_at_surgery"]}]},
-    "ticks": plan_builder.compiled,
+    "three": test_verification.of_three(), "weights": test_verification.of_weights(),
+    "comparisons": test_plan_comparisons.PLAN,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", WRITTEN)
-def test_every_plan_opens_in_fields_and_is_saved_unchanged(opened, name):
+def test_every_plan_opens_in_fields_and_is_saved_unchanged(opened):
     """What a browser sends back of a plan's page, untouched, is the plan: no new version is kept."""
-    plan = WRITTEN[name] if isinstance(WRITTEN[name], dict) else plan_builder.compiled(SECTIONED)
-    page = saved_and_opened(opened, plan)
-    assert page.context["as_json"] == "" and page.context["given"]["name"]
-    answer = opened.post(reverse("comparison_plan_new"), sent_back(page) | {"act": "save"})
-    assert answer.status_code == 302, answer.context["error"]
-    (saved,) = SavedPlan.objects.all()
-    assert same(plans.from_json(plan_builder.compiled(page.context["given"])), plans.from_json(saved.plan))
+    for name, written in (WRITTEN | {"ticks": plan_builder.compiled(SECTIONED)}).items():
+        page = saved_and_opened(opened, copy.deepcopy(written) | {"name": name})
+        assert page.context["as_json"] == "", name
+        answer = opened.post(reverse("comparison_plan_new"), sent_back(page) | {"act": "save"})
+        assert answer.status_code == 302, (name, answer.context["error"])
+        (saved,) = SavedPlan.objects.filter(name=name)
+        assert same(plans.from_json(plan_builder.compiled(page.context["given"])), plans.from_json(saved.plan)), name
 
 
 def test_a_plan_of_another_study_is_told_and_left_as_json(opened):
@@ -360,17 +365,31 @@ def test_entries_are_added_and_removed_by_buttons(opened):
     assert 'value="model" autofocus' in page.content.decode()
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [({"qol_threshold_2": "a lot"}, "is no number"), ({"model_visits_1": ["1m", "3m"]}, "ancova takes 1 to 1 visits"),
-     ({"qol_horizon_1": ""}, "horizon"), ({"model_outcome_1": "frankel"}, "frankel"),
-     ({"model_event_2": "X"}, "event"), ({"transition_what_1": "pain_vas_mm"}, "pain_vas_mm"),
-     ({"endpoint_variable_2": "no_such"}, "no_such"),
-     ({"ps_what_1": "", "pairs": ""}, "matched"), ({"times": "soon"}, "is no number"),
-     ({"within_days": "x"}, "is no number"), ({"within_days": "30.7"}, "is no whole number"),
-     ({"ps_caliper_1": "-1"}, "caliper")],
+WRONG = (
+    ({"qol_threshold_2": "a lot"}, "is no number"), ({"model_visits_1": ["1m", "3m"]}, "ancova takes 1 to 1 visits"),
+    ({"qol_horizon_1": ""}, "horizon"), ({"model_outcome_1": "frankel"}, "frankel"),
+    ({"model_event_2": "X"}, "event"), ({"transition_what_1": "pain_vas_mm"}, "pain_vas_mm"),
+    ({"endpoint_variable_2": "no_such"}, "no_such"),
+    ({"ps_what_1": "", "pairs": ""}, "matched"), ({"times": "soon"}, "is no number"),
+    ({"within_days": "x"}, "is no number"), ({"within_days": "30.7"}, "is no whole number"),
+    ({"ps_caliper_1": "-1"}, "caliper"),
+    ({"visit_what_1": "nearest", "visit_day_1": "365"}, "needs `within`"),
+    ({"var_what_1": "days", "var_first_1": "surgery_date", "var_last_1": "sex"}, "“sex” is binary"),
+    ({"var_what_1": "change", "var_change_1": "age_at_surgery"}, "has no change"),
+    ({"row_what_1": "frankel", "row_visits_1": ["1m"], "row_test_1": "welch_t"}, "frankel: test"),
+    ({"row_what_1": "frankel", "row_visits_1": ["1m"], "row_table_1": "table_3"}, "a row is of table 3"),
+    ({"row_what_1": "sex", "row_what_2": "sex"}, "in two rows without a table"),
+    ({"event_what_1": "death", "event_endpoint_1": "9"}, "an event is of endpoint 9"),
+    ({"step_what_1": "aged_at_least", "step_group_1": "7", "step_minimum_1": "60"}, "a step is of group 7"),
+    ({"table_what_1": "between"}, "name at least one row"), ({"grouping": "arms"}, "levels of both arms"),
 )  # fmt: skip
-def test_what_does_not_fit_says_so_before_anything_is_run(opened, wrong, said):
-    answer = opened.post(reverse("comparison_plan_new"), SECTIONED | wrong | {"act": "check"})
-    assert answer.status_code == 422
-    assert said in answer.context["error"]
+
+
+def test_what_does_not_fit_says_so_before_anything_is_run(opened):
+    for wrong, said in WRONG:
+        answer = opened.post(reverse("comparison_plan_new"), SECTIONED | wrong | {"act": "check"})
+        assert answer.status_code == 422 and said in answer.context["error"], (said, answer.context["error"])
+    nothing = {"grouping": "everybody", "name": "Nothing"}
+    assert opened.post(reverse("comparison_plan_new"), nothing | {"act": "check"}).status_code == 200
+    answer = opened.post(reverse("comparison_plan_new"), nothing | {"act": "save"})
+    assert answer.status_code == 422 and "nothing is compared yet" in answer.context["error"]

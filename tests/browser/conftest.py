@@ -72,7 +72,6 @@ def _asked(access, patient):
 @pytest.fixture(scope="module")
 def cast(django_db_setup, django_db_blocker):
     """Alice at North with a followed patient and a new one; Bob, Dana and Ada; committed for the whole module."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs its loop in this thread
     app.conf.task_always_eager = True
     with django_db_blocker.unblock(), swept_afterwards():
         north = Site.objects.create(code="N01", name="North Hospital", name_ja="北病院", enrolment_target=40)
@@ -104,6 +103,7 @@ def server(cast):
 
 @pytest.fixture(scope="module")
 def chromium():
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs its loop in this thread
     with playwright.sync_playwright() as engine:
         browser = engine.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]

@@ -1,4 +1,4 @@
-"""A surgeon's day on a tablet and a monitor's at a desk, by the keyboard alone; a monitor's on a tablet, by touch."""
+"""A surgeon on a tablet by keyboard and by touch; a monitor at a desk by keyboard, on a tablet by touch."""
 
 from django.db import transaction
 
@@ -18,8 +18,8 @@ def press(page, selector, key="Enter"):
     page.keyboard.press(key)
 
 
-def test_a_surgeon_reads_and_signs_by_keyboard_on_a_tablet(opened, cast, django_db_blocker):
-    ivo = opened("ivo", size="tablet")
+def test_a_surgeon_reads_and_signs_on_a_tablet_by_keyboard_and_by_touch(opened, cast, django_db_blocker):
+    ivo = opened("ivo", size="tablet", has_touch=True)
     ivo.goto("/to-sign/")
     press(ivo, f"input[name=patient][value='{cast.followed}']", "Space")
     with ivo.expect_navigation():
@@ -47,14 +47,35 @@ def test_a_surgeon_reads_and_signs_by_keyboard_on_a_tablet(opened, cast, django_
     with django_db_blocker.unblock(), entered(access_of(cast.ivo).scope()), transaction.atomic():
         assert Signature.objects.filter(patient_id=cast.followed).count() == 1
 
-    # Signed rows could not be swept away after the tests.
-    ivo.goto(f"/patients/{cast.followed}/signatures/")
-    for box in ivo.locator("[name=form]").all():
-        box.check()
-    ivo.fill("#unlock-reason", "end of the test")
-    ivo.fill("#unlock-password", PASSWORD)
-    ivo.click("form[aria-labelledby=unlock-title] button")
-    ivo.wait_for_selector(".signature .note-warning")
+    unlock_by_touch(ivo, cast.followed)
+
+    # The same once more by touch alone, from My day on
+    ivo.goto("/")
+    ivo.locator("section[aria-labelledby=waits] a[href='/to-sign/']").tap()
+    ivo.wait_for_url("**/to-sign/")
+    ivo.locator("label", has=ivo.locator(f"input[name=patient][value='{cast.followed}']")).tap()
+    ivo.locator("form[action='/to-sign/read/'] button").tap()
+    ivo.wait_for_url("**/to-sign/read/**")
+    for box in ("acknowledged", "sign", "confirm"):
+        for label in ivo.locator("label.row-option", has=ivo.locator(f"[name={box}]")).all():
+            assert label.bounding_box()["height"] >= 44
+            label.tap()
+    ivo.fill("#password", PASSWORD)
+    ivo.locator("#patients button", has_text="Sign and lock").tap()
+    ivo.wait_for_selector("text=1 patient was signed.")
+    with django_db_blocker.unblock(), entered(access_of(cast.ivo).scope()), transaction.atomic():
+        assert Signature.objects.filter(patient_id=cast.followed).count() == 2
+    unlock_by_touch(ivo, cast.followed)  # signed rows could not be swept away after the tests
+
+
+def unlock_by_touch(page, patient):
+    page.goto(f"/patients/{patient}/signatures/")
+    for label in page.locator("label", has=page.locator("[name=form]")).all():
+        label.tap()
+    page.fill("#unlock-reason", "read too quickly")
+    page.fill("#unlock-password", PASSWORD)
+    page.locator("form[aria-labelledby=unlock-title] button").tap()
+    page.wait_for_selector(".signature .note-warning")
 
 
 def test_a_monitor_goes_from_form_to_form_closes_and_reports_by_keyboard(opened, cast, django_db_blocker):

@@ -9,40 +9,19 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from registry.analysis.design import cohorts, plans
-from registry.analysis.running import runner
 from registry.api.schema.document import described
-from registry.imports import jobs as imports
-from registry.models import (
-    AdverseEvent,
-    Assessment,
-    ComparisonRun,
-    Consent,
-    ConsentWithdrawal,
-    SavedCohort,
-    SavedPlan,
-    ScheduleVersion,
-)
+from registry.models import AdverseEvent, Assessment
 from registry.services import current_protocol as protocol
-from registry.services.attachments import files
-from registry.services.entry import entered_in_error, patient_links, patients
-from registry.services.entry.assessments import save_assessment
-from registry.services.files import snapshots
-from registry.services.review import queries
-from registry.services.review.soft_checks import Form
-from registry.services.study import consents, screening
-from sites.models import AuditEvent, Invitation, Membership
 from sites.people import tokens
-from sites.people.invitations import invite
 from sites.people.tokens import TokenScope
-from sites.tenancy.access import Role, access_of
-from sites.tenancy.scope import entered
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import everything
 from tests.browsing import Browser
-from tests.conftest import TODAY, person
 from tests.guard.acts import ACTS, NOBODY_ACTS
-from tests.guard.crawl import Asker, World, addresses, rebase, undone
+from tests.guard.crawl import Asker, addresses, rebase, undone
 from tests.guard.forms import forms
 from tests.guard.permissions import CENTRAL, EVERYBODY, OPERATIONS, RULES
+from tests.guard.world import populated
 
 pytestmark = pytest.mark.long
 
@@ -58,151 +37,14 @@ def silence():
 
 
 @pytest.fixture
-def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as_system, settings):
+def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, settings):
     settings.API_RATES = dict.fromkeys(settings.API_RATES, 10**6)
     settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 10**6  # the walk may take longer than a sign-in is fresh
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    nina = person("Nina", Role.COORDINATOR, north)
-    Membership.objects.filter(user=nina).update(ends_on=TODAY.replace(year=2019))
-    found = World(
-        {
-            "coordinator": alice,
-            "investigator": ivo,
-            "monitor": mona,
-            "data_manager": dana,
-            "statistician": bob,
-            "admin": ada,
-            "former": nina,
-            "anonymous": None,
-        },
-        others={
-            "coordinator": charlie,
-            "investigator": person("Ines", Role.INVESTIGATOR, south),
-            "monitor": person("Moira", Role.MONITOR, south),
-        },
-    )
-    for place, user, site, born, number, initials in (
-        ("own", alice, north, "1951-02-23", "HN-4410077", "Q.N."),
-        ("other", charlie, south, "1947-11-29", "HN-7731905", "Q.S."),
-    ):
-        with as_person(user) as access:
-            patient = patients.enrol(
-                access=access,
-                site=site,
-                raw={"sex": "male", "birth_date": born, "consent_date": "2026-01-10"},
-                consented=True,
-                hospital_number=number,
-                initials=initials,
-                today=TODAY,
-            )
-            saved = save_assessment(
-                access=access, patient=patient, timepoint="preop", raw={"assessment_date": "2026-01-11"}, today=TODAY
-            )
-            event = patients.save_adverse_event(
-                access=access,
-                patient=patient,
-                raw={"kind": "csf_leak", "onset_date": "2026-03-11", "detail": f"told by {initials}-witness"},
-                today=TODAY,
-            )
-            wrong = patients.save_adverse_event(
-                access=access, patient=patient, raw={"kind": "pneumonia", "onset_date": "2026-03-12"}, today=TODAY
-            )
-            entry = entered_in_error.mark(access=access, row=wrong, version=None, reason="another patient's")
-            line = screening.add(
-                access=access, site=site, raw={"screened_on": "2026-03-11", "screen_outcome": "screened"}, today=TODAY
-            )
-            about = {"site": site, "patient": patient}
-            signed = Consent.objects.create(
-                **about, agreed_version="1.0", agreed_on=TODAY, agreed_language="ja", agreed_taken_by="Alice"
-            )
-            withdrawal = ConsentWithdrawal.objects.create(**about, withdrawn_part="contact", withdrawn_on=TODAY)
-            consents.correct_withdrawal(access=access, row=withdrawal, reason="another patient")
-            scan = files.attach(
-                access=access,
-                patient=patient,
-                name=f"{initials}.pdf",
-                content=b"%PDF-1.4 " + number.encode(),
-                kind="consent",
-            )
-            link, token = patient_links.create(
-                access=access, patient=patient, timepoint="preop", language="en", respondent="self", valid="1d"
-            )
-        with entered(patient_links.scope_of(token)):
-            link = patient_links.usable()
-            for item in patient_links.ITEMS:
-                patient_links.decline(link, item)
-            patient_links.send(link)
-        with as_person(dana) as access:
-            query = queries.raise_query(
-                access=access, patient=patient, form=Form("assessment", timepoint="preop"), text="Is this the day?"
-            )
-        year, month, day = (int(part) for part in born.split("-"))
-        named = {2: "Feb", 11: "Nov"}[month]
-        found.secrets[place] = (born, f"{day} {named} {year}", f"{year}年{month}月{day}日", number, initials)
-        found.records[place] = (patient.pk,)
-        found.values[place] = {
-            "patient_id": patient.pk,
-            "timepoint": "preop",
-            "event_id": event.pk,
-            "entry_id": entry.pk,
-            "screening_id": line.pk,
-            "consent_id": signed.pk,
-            "withdrawal_id": withdrawal.pk,
-            "attachment_id": scan.pk,
-            "query_id": query.pk,
-            "link_id": link.pk,
-            "response_id": f"event-{event.pk}.adverse-event.{patient.pk}",
-            "assessment_id": saved.pk,
-            "site_id": site.pk,
-            "site_code": site.code,
-            "token_id": 999_999,
-            "user_id": user.pk,
-            "membership_id": user.memberships.get().pk,
-        }
-    with as_person(dana) as access:
-        imported = imports.begin(access=access, files={"patients.csv": b"patient_id,site_code\nN01-0001,N01\n"})
-        imported.status = "checked"
-        imported.counts = {"files": {"patients": {"new": 1, "changed": 0, "unchanged": 0}}, "errors": 0, "warnings": 0}
-        imported.save(update_fields=["status", "counts"])
-    with as_system():
-        result = runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)
-        run = ComparisonRun.objects.create(
-            status="done",
-            plan=plans.SEGMENT_COMPARISON.to_json(),
-            cohort=cohorts.SEGI2024.to_json(),
-            result=result,
-            requested_by=bob,
-        )
-        snapshot = snapshots.freeze(access=None, label="Crawled")
-        saved = SavedCohort.objects.create(
-            name="Lung", version=1, steps=[{"step": "primary_tumour", "values": ["lung"]}], created_by=bob
-        )
-        plan = SavedPlan.objects.create(
-            name="Crawled", version=1, plan=plans.SEGMENT_COMPARISON.to_json(), cohort=cohorts.ALL.to_json()
-        )
+    users = {"alice": alice, "charlie": charlie, "ivo": ivo, "mona": mona, "bob": bob, "dana": dana, "ada": ada}
+    found = populated(north, south, **users)
+    with everything():
         assert (Assessment.objects.count(), AdverseEvent.objects.count()) == (2, 2)
-        for place in ("own", "other"):
-            found.values[place]["import_id"] = imported.pk
-            found.values[place]["run_id"] = run.pk
-            found.values[place]["cohort_id"] = saved.pk
-            found.values[place]["plan_id"] = plan.pk
-            found.values[place]["version_id"] = ScheduleVersion.objects.get().pk
-            found.values[place]["snapshot_id"] = snapshot.pk
-            events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])
-            found.values[place]["clinical_event_id"] = events.latest("pk").pk
-        invitation = Invitation(email="soon@example.org", role=Role.COORDINATOR, site=south)
-        invite(invitation, access=access_of(ada))
-        for place in ("own", "other"):
-            found.values[place]["invitation_id"] = invitation.pk
-    found.values["ghost"] = found.values["other"] | {
-        "patient_id": "S01-0999",
-        "event_id": 999_999,
-        "entry_id": 999_999,
-        "query_id": 999_999,
-        "link_id": 999_999,
-    }
-    found.values["ghost"]["response_id"] = "event-999999.adverse-event.S01-0999"
-    found.values["ghost"]["site_code"] = "X99"
     return found
 
 

@@ -8,11 +8,13 @@ from django.db import transaction
 from django.test import override_settings
 
 from registry.analysis.data import frame as frames
+from registry.analysis.design import plans
 from registry.analysis.documents import bundle
 from registry.analysis.reports import published_study
 from registry.analysis.running import runner
 from registry.management import demonstration
 from registry.models import Assessment, Patient
+from registry.web.comparison.planning import plan_builder, plan_choices
 from sites.models import User
 from sites.tenancy.scope import everything
 from tests.analysis.test_bundle import needs_r, unpacked, verify, wrong
@@ -89,6 +91,12 @@ def test_the_summary_and_the_page_put_them_beside_each_other(demo, lines, client
     page = client.get("/comparison/published/").content.decode()
     assert f"{agreeing} of {compared} numbers print as in the paper" in page
     assert "synthetic" in page
+
+
+def test_its_plan_opens_on_the_plans_page_in_fields(demo):
+    plan, _cohort = demonstration.question(demo)
+    given = plan_choices.choices_of(plan.to_json())
+    assert plan_choices.same(plans.from_json(plan_builder.compiled(given)), plan)
 
 
 # What the study's plan computes, beside what the page *Beside the paper* counts by itself.

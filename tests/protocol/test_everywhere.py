@@ -26,7 +26,8 @@ def test_its_files(publish, dose, save, ada, browsed):
 
 ABOUT = {
     "name_en": "Hybrid therapy against total en bloc spondylectomy", "short_name": "HT-TES", "number": "NX-1",
-    "target": "157", "arms": "HT | Hybrid | ハイブリッド\nTES | En bloc", "inclusion": "solitary | Solitary metastasis",
+    "target": "1,570", "arms": "HT | Hybrid | ハイブリッド\nTES | En bloc",
+    "inclusion": "solitary | Solitary metastasis",
     "exclusion": "resected | Earlier resection", "consent": "1.0 | May 2012", "ethics": "N01 | 34",
     "note": "as approved",
 }  # fmt: skip
@@ -56,7 +57,7 @@ def test_a_form_is_made_in_the_browser(ada, browsed):
         "name": "byte",
         "kind": "whole",
         "minimum": "0",
-        "maximum": "90",
+        "maximum": "１，０００",
         "unit": "kg",
         "save": "",
     }

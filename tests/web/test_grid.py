@@ -166,6 +166,11 @@ def test_what_closes_first_stands_first_and_says_why(operated, recorded, alice, 
         assert f'href="/next/?after={patient.pk}"' in page
         assert browse(alice).get(f"/next/?after={patient.pk}").url == f"/patients/{other.pk}/assessments/1m/"
     assert browse(alice).get("/next/?after=N01-9999").url == f"/patients/{soon.pk}/assessments/1m/"
+    going = browse(alice)
+    assert going.get(f"/next/?after={soon.pk}").url == f"/patients/{overdue.pk}/assessments/1m/"
+    recorded(overdue, "1m")  # who is done stands nowhere, and the one who was skipped is not asked for again
+    assert going.get(f"/next/?after={overdue.pk}").url == f"/patients/{later.pk}/assessments/1m/"
+    assert going.get(f"/next/?after={later.pk}").url == f"/patients/{soon.pk}/assessments/1m/"
 
 
 def test_whoever_waits_alone_is_followed_by_my_day(operated, recorded, alice, browse):

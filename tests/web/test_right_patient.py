@@ -3,7 +3,9 @@
 import pytest
 from django.urls import reverse
 
-from registry.services.entry import patients
+from registry.services.entry import entered_in_error, patients
+from registry.services.review import queries
+from registry.services.review.soft_checks import Form
 from sites.models import AuditEvent
 from tests.conftest import TODAY
 
@@ -28,13 +30,27 @@ def switch(client, to="on"):
     return client.post(reverse("show_identifiers"), {to: "", "next": "/patients/"})
 
 
-def test_the_switch_shows_identifiers_once_asked_and_on_record(two, alice, browse, text, as_person):
+def fill_the_lists(patient, alice, mona, as_person):
+    """An event, one that was entered in error and a query, so that each list has a line of the patient."""
+    with as_person(alice) as access:
+        for kind in ("pneumonia", "csf_leak"):
+            raw = {"kind": kind, "onset_date": "2026-01-20"}
+            event = patients.save_adverse_event(access=access, patient=patient, raw=raw, today=TODAY)
+        entered_in_error.mark(access=access, row=event, version=None, reason="twice")
+    with as_person(mona) as access:
+        queries.raise_query(access=access, patient=patient, form=Form("baseline"), text="Is it so?")
+
+
+def test_the_switch_shows_identifiers_once_asked_and_on_record(two, alice, mona, browse, text, as_person):
+    fill_the_lists(two[0], alice, mona, as_person)
     client = browse(alice)
     assert "H-4711" not in text(client.get("/patients/"))
     assert switch(client).url == "/patients/"
-    for address in ("/patients/", f"/patients/{two[0].pk}/", "/"):
+    of_one = [f"/patients/{two[0].pk}/{page}" for page in ("", "surgery/", "files/", "consent/")]
+    for address in ("/patients/", "/", "/grid/?q=h-4711", "/queries/", "/safety/", "/entered-in-error/", *of_one):
         page = text(client.get(address))
         assert "H-4711" in page and "Q.N." in page, address
+        assert 'placeholder="Number or initials"' in page
     with as_person(alice):
         assert AuditEvent.objects.filter(action="identifiers_shown", site_id=two[0].site_id).count() == 1
     switch(client, "off")
@@ -58,7 +74,8 @@ def test_never_for_others(request, two, who, browse):
     session["identifiers_shown"] = True
     session.save()
     if who != "ada":
-        assert "H-4711" not in client.get("/patients/").content.decode()
+        for address in ("/patients/", "/grid/", "/safety/", f"/patients/{two[0].pk}/surgery/"):
+            assert "H-4711" not in client.get(address).content.decode()
     assert client.get(reverse("identification_log")).status_code == 404
 
 

@@ -6,6 +6,7 @@ more or less changes no plan, so 20 000 patients, more than those from which on 
 for any number.
 """
 
+import pytest
 from django.db import connection, transaction
 from django.db.models import Value
 from django.urls import get_resolver
@@ -18,6 +19,8 @@ from registry.services.review import to_sign
 from sites.models import Site
 from sites.tenancy.scope import everything
 from tests.conftest import person
+
+pytestmark = pytest.mark.long
 
 ROLES = ("coordinator", "data_manager", "statistician", "admin")
 PATIENTS = 20_000

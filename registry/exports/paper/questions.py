@@ -201,7 +201,7 @@ def _number(pages: Pages, asked: Asked, value: Any) -> None:
     pages.box(INDENT, pages.y + 1 * mm, width, CELL + 0.6 * mm)
     if value is not None:
         pages.text(INDENT + 2 * mm, pages.y + 5.2 * mm, str(value), 10)
-    note = " · ".join(filter(None, (item.unit, _range(item, pages.language))))
+    note = " · ".join(filter(None, (words.unit_in(item, pages.language), _range(item, pages.language))))
     pages.text(INDENT + width + 2 * mm, pages.y + 5 * mm, note, 8, GREY)
     pages.y += CELL + 2.4 * mm
 

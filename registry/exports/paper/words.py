@@ -3,6 +3,7 @@
 from datetime import date, time
 from typing import Any
 
+from registry.analysis.presentation.words import UNITS
 from registry.instruments import patient_forms
 from registry.instruments.base import Label
 
@@ -54,4 +55,9 @@ def value_in_words(item: Any, value: Any, language: str) -> str:
         return value.strftime("%H:%M")
     if isinstance(value, date):
         return value.isoformat()
-    return f"{value} {item.unit}".strip()
+    return f"{value} {unit_in(item, language)}".strip()
+
+
+def unit_in(item: Any, language: str) -> str:
+    """An item's unit as it is read; "" for none."""
+    return UNITS[item.unit].in_language(language) if item.unit in UNITS else item.unit or ""

@@ -112,7 +112,7 @@ def disk(looking):
     states, lines = [OK], []
     for folder in dict.fromkeys(_existing(Path(one)) for one in folders if one):
         usage = shutil.disk_usage(folder)
-        lines.append(f"{folder}: {usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB")
+        lines.append(f"{folder}: {usage.free / 1e9:.1f} / {usage.total / 1e9:.1f} GB")
         if usage.free < max(TOO_LITTLE_BYTES, 0) or usage.free < TOO_LITTLE * usage.total:
             states.append(FAILED)
         elif usage.free < LITTLE_BYTES or usage.free < LITTLE * usage.total:

@@ -9,12 +9,6 @@ from registry.services.files.file_formats import column_of
 from registry.services.follow_up.schedule import ensure_timepoint
 from registry.services.records.identity import newest_key_id, opened, write
 
-# What the trigger `record_stamped` gives a row that has anything else: it is not called 200 000 times then.
-STAMPS = {
-    "updated_at": "statement_timestamp()",
-    "updated_by_id": "nullif(current_setting('app.user_id', true), '')::bigint",
-}
-
 
 def _columns(file):
     """Columns of the table that the file gives values for, the key included; a record is numbered by the database."""
@@ -63,7 +57,7 @@ def _insert(cursor, file, chosen, missing, condition=""):
         complete = completing_sql(file, state, "s", missing)
         columns += [state, asked_by(state)]
         values += [_state(complete), _asked(complete)]
-    stamps = STAMPS | ({"missing": missing} if file.keeps_reasons else {})
+    stamps = Patient.STAMPS | ({"missing": missing} if file.keeps_reasons else {})
     stamps |= {"form": f"'{file.form}'"} if file.form else {}
     for column, value in stamps.items():
         columns.append(column)

@@ -257,7 +257,7 @@ def findings_of(patient: Patient, records: Any = None, every: Any = None) -> lis
         # An assessment's attribute `timepoint` would be a query.
         answers = known | {name: getattr(row, name, None) for name in names - {"timepoint"}}
         answers["timepoint"] = form.timepoint
-        own = [check for check in every if _is_about(check, form)]
+        own = _checks_of(every, form)
         findings += _met(form, own, answers, row.state == State.DRAFT)
     return findings
 
@@ -267,13 +267,14 @@ def findings_if(patient: Patient, form: Any, answers: Any) -> list[Finding]:
     known = patient_answers(patient) | answers
     known |= {name: value for name, value in catalogue.derive(known).items() if value is not None}
     known["timepoint"] = form.timepoint
-    return _met(form, [check for check in checks_asked(schedule.plans()) if _is_about(check, form)], known, False)
+    return _met(form, _checks_of(checks_asked(schedule.plans()), form), known, False)
 
 
-def _is_about(check: Any, form: Form) -> bool:
-    if kind_of(check) != form.kind:
-        return False
-    return form.own is None or form_of_repeat(expanded(check.items)) == form.own
+def _checks_of(every: Any, form: Form) -> list:
+    """Those of some checks that are about this form."""
+    current = catalogue.current()  # asked once: there are some fifty checks
+    of_kind = [check for check in every if _kind(frozenset(check.items), current) == form.kind]
+    return [check for check in of_kind if form.own is None or form_of_repeat(expanded(check.items)) == form.own]
 
 
 def _names_of(form: Form) -> Any:

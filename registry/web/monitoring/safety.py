@@ -22,7 +22,7 @@ from registry.services.files import file_formats
 from registry.services.monitoring import safety
 from registry.services.monitoring.safety import Wanted
 from registry.services.protocol import publishing
-from registry.web.shared import cells, wording
+from registry.web.shared import cells, identified, wording
 from registry.web.shared.lookup import COUNTED, counted, last_page, page_in
 from registry.web.shared.transfers import csv_answer
 from sites import audit
@@ -37,6 +37,8 @@ SHOWN = (
     "kind", "onset_date", "ae_end_date", "ae_seriousness", "ae_relatedness", "ae_expectedness", "ae_outcome",
     "ae_ctcae_grade", "clavien_dindo", "ae_meddra_code",
 )  # fmt: skip
+ON_WIDE_SCREENS = {"ae_end_date", "ae_relatedness", "ae_expectedness", "ae_ctcae_grade", "ae_meddra_code"}
+DAYS = {"onset_date", "ae_end_date"}
 NOTICES = ("people_told", "mails_sent", "acknowledged", "mails_failing")
 
 
@@ -51,18 +53,22 @@ def safety_listing(request):
     number = page_in(request.GET.get("page"), last)
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)).order_by("code"))
     lines = _lines(safety.with_notices(rows[(number - 1) * PAGE : number * PAGE]))
+    waiting = [(notice, _lines([notice.event])[0]) for notice in safety.to_acknowledge(request.access)]
+    numbers = [line["event"].patient_id for line in lines] + [notice.patient_id for notice, _line in waiting]
+    beside = identified.beside(request, numbers)
     return render(
         request,
         "monitoring/safety.html",
         {
             "rows": lines,
-            "written": cells.joined(_written(lines, several=len(sites) > 1)),
-            "heads": [wording.words(catalogue.item(name).label) for name in SHOWN],
+            "written": cells.joined(_written(lines, beside, several=len(sites) > 1)),
+            "identified": beside,
+            "heads": [(wording.words(catalogue.item(name).label), name in ON_WIDE_SCREENS) for name in SHOWN],
             "filters": [_filter(name, request.GET.get(name, "")) for name in safety.FILTERS],
             "sites": sites if len(sites) > 1 else [],
             "sent": request.GET,
             "query": urlencode(in_address),
-            "waiting": [(notice, _lines([notice.event])[0]) for notice in safety.to_acknowledge(request.access)],
+            "waiting": waiting,
             "count": count,
             "many": count > COUNTED,
             "counted": COUNTED,
@@ -123,19 +129,25 @@ def _lines(events):
     ]
 
 
-def _written(lines, *, several):
+def _written(lines, beside, *, several):
     """Rows of the listing as HTML; `several` where they say of which site each is."""
     patients = reverse("patients")
+    kinds = [f' class="{kind}"' if kind else "" for kind in map(_kind_of_cell, SHOWN)]
     for line in lines:
         event = line["event"]
         number = escape(event.patient_id)
         address = f"{patients}{number}/adverse-events/{event.pk}/"
         yield (
-            f'<tr data-href="{address}"><th scope="row" class="nowrap"><a href="{address}">{number}</a></th>'
+            f'<tr data-href="{address}"><th scope="row" class="pinned"><a href="{address}">{number}</a>'
+            f"{cells.beside(beside, event.patient_id)}</th>"
             + (f"<td>{escape(event.site.code)}</td>" if several else "")
-            + "".join(f'<td class="nowrap">{escape(cell)}</td>' for cell in line["cells"])
+            + "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, line["cells"], strict=True))
             + f"<td>{_told(event, line['serious'])}</td></tr>"
         )
+
+
+def _kind_of_cell(name):
+    return " ".join(filter(None, ("wide-only" if name in ON_WIDE_SCREENS else "", "nowrap" if name in DAYS else "")))
 
 
 def _told(event, serious):

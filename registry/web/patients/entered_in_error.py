@@ -15,7 +15,7 @@ from registry.services.follow_up import schedule
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
 from registry.tasks import start_patient_outcomes
-from registry.web.shared import questions, wording
+from registry.web.shared import identified, questions, wording
 from registry.web.shared.lookup import number_in, patient_of
 from registry.web.shared.patient_head import facts
 from sites.tenancy.access import Can
@@ -114,6 +114,7 @@ def entries_in_error(request):
         "patients/entered_in_error.html",
         {
             "page": page,
+            "identified": identified.beside(request, [entry.patient_id for entry in page]),
             "lines": [
                 {"entry": entry, "what": labels[entry.pk], "may_take_back": entry.site_id in enters} for entry in page
             ],

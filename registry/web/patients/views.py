@@ -22,7 +22,7 @@ from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, Patient, QueryForm, ScreeningEntry, State
 from registry.services.attachments import files as attachments
 from registry.services.current_protocol import minimum_age
-from registry.services.entry import entered_in_error, known_patients, merging, own_records, patients, transfers
+from registry.services.entry import entered_in_error, merging, own_records, patients, transfers
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import erasure
@@ -109,8 +109,7 @@ def patient_list(request):
     query = spelling.as_code(request.GET.get("q", "")).strip().upper()
     filters = _filters(request, sites)
     chosen = codes(filters)
-    identified_on = identified.is_shown(request)
-    by_identifier = known_patients.search(request.access, request.GET.get("q", "").strip()) if identified_on else []
+    by_identifier = identified.search(request, request.GET.get("q", "").strip())
     matching = _narrowed(Patient.objects.visible_to(request.access), chosen, query, by_identifier)
     count = counted(matching)
     if count == 1 and query and ("find" in request.GET or matching.filter(pk__in=[query, *by_identifier]).exists()):
@@ -162,7 +161,6 @@ def patient_list(request):
             "first_row": (number - 1) * PAGE + 1 if rows else 0,
             "last_row": (number - 1) * PAGE + len(rows),
             "legend": LEGEND,
-            "identified_on": identified_on,
             "in_error": entered_in_error.patient_marked(query) if query and not rows else None,
             "page_query": urlencode(parameters | ({"sort": order} if order != "patient_id" else {})),
         },

@@ -167,7 +167,7 @@ def _missing_rows(lines):
         yield (
             f'<tr><th scope="row">{escape(line["label"])}</th>'
             + "".join(f'<td class="number">{count}</td>' for count in counts)
-            + f"<td>{told}</td></tr>"
+            + f'<td class="few-words">{told}</td></tr>'
         )
 
 
@@ -183,7 +183,7 @@ def _numbers(sites, found):
         if lines:
             unusual = [line["site"].code for line in lines if line["digits_unusual"] or line["variance_unusual"]]
             label = wording.words(catalogue.item(name).label)
-            tables.append((label, catalogue.item(name).unit, unusual, cells.rows(_number_rows(lines))))
+            tables.append((label, wording.unit(catalogue.item(name).unit), unusual, cells.rows(_number_rows(lines))))
     return tables
 
 

@@ -76,7 +76,7 @@ def _graded(assessments, name):
     ]
     texts = ["" if code is None else str(code) for code in codes]
     notes = [_reason(assessment, name) if assessment else "" for assessment in assessments]
-    return Row(wording.words(item.label), item.unit, _cells(places, texts, higher_is, notes=notes))
+    return Row(wording.words(item.label), wording.unit(item.unit), _cells(places, texts, higher_is, notes=notes))
 
 
 def _measured(assessments, name):
@@ -84,7 +84,11 @@ def _measured(assessments, name):
     values = [getattr(visit, name) if visit else None for visit in assessments]
     texts = ["" if value is None else str(value) for value in values]
     notes = [_reason(assessment, name) if assessment else "" for assessment in assessments]
-    return Row(wording.words(variable.label), variable.unit, _cells(values, texts, variable.higher_is, notes=notes))
+    return Row(
+        wording.words(variable.label),
+        wording.unit(variable.unit),
+        _cells(values, texts, variable.higher_is, notes=notes),
+    )
 
 
 def _state(assessments):

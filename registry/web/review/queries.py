@@ -27,7 +27,7 @@ from registry.services.review.soft_checks import OF_RECORDS, Form, form_of_recor
 from registry.services.seen import Unseen
 from registry.web.review.query_filters import Filters, choices, found, sites_of
 from registry.web.review.query_words import lines
-from registry.web.shared import seen_words, wording
+from registry.web.shared import identified, seen_words, wording
 from registry.web.shared.lookup import COUNTED, counted, last_page, page_in, patient_of
 from registry.web.shared.patient_head import facts
 from registry.web.shared.record_words import form_label, form_url, item_label, visit_labels
@@ -85,6 +85,7 @@ def query_list(request):
         "review/queries/list.html",
         {
             "rows": shown,
+            "identified": identified.beside(request, [line.query.patient_id for line in shown]),
             "filters": filters,
             "choices": choices(request.access, filters),
             "any_filter": bool(parameters),

@@ -67,7 +67,6 @@ def ready_to_sign(request):
             "at_most": AT_ONCE,
             "number": number,
             "more": found.total > number * PAGE,
-            "identified_on": identified.is_shown(request),
             "identified": identified.beside(request, [line.patient_id for line in found.lines]),
         },
     )

@@ -33,6 +33,12 @@ def share(percent: int | None) -> str:
     return "" if percent is None else f' <small class="muted">{percent} %</small>'
 
 
+def beside(identified: dict[str, str], number: str) -> str:
+    """What stands beside a patient's number where hospital numbers are shown; nothing else."""
+    text = identified.get(number, "")
+    return f' <small class="identified">{escape(text)}</small>' if text else ""
+
+
 def shown(value: object) -> str:
     """A number, or a dash for None."""
     return "–" if value is None else escape(value)

@@ -18,3 +18,8 @@ def beside(request, patient_ids):
     found = known_patients.identifiers_of(request.access, set(patient_ids))
     texts = {pk: " · ".join(filter(None, (one["hospital_number"], one["initials"]))) for pk, one in found.items()}
     return {pk: text for pk, text in texts.items() if text}
+
+
+def search(request, text):
+    """Numbers of the patients whose hospital number or initials are `text`; [] where the switch is off."""
+    return known_patients.search(request.access, text) if text and is_shown(request) else []

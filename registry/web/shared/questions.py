@@ -24,7 +24,7 @@ from registry.protocol.definitions import Calculated
 from registry.protocol.expressions import items_in
 from registry.web.shared import spine
 from registry.web.shared.lookup import number_in
-from registry.web.shared.wording import calculated, says_code, shown, utility, words
+from registry.web.shared.wording import calculated, says_code, shown, unit, utility, words
 
 MOST_ROWS = 10  # more choices than this are a list to pick from
 WIDE_TEXT = 200
@@ -406,7 +406,7 @@ def live(instruments, value_set, known=None, conditions=None):
                     "tree": derived.tree,
                     "of": derived.kind,
                     "places": derived.places,
-                    "unit": derived.unit,
+                    "unit": unit(derived.unit),
                 }
             calculations.append(calculation)
     return {

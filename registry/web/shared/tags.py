@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.health import heartbeats
 from registry.health.readiness import SILENCE
 from registry.instruments import catalogue
-from registry.web.shared import wording
+from registry.web.shared import identified, wording
 
 register = template.Library()
 
@@ -131,3 +131,15 @@ def browser(user_agent):
 def answer(record, name):
     """What a record holds for an item, in words."""
     return wording.shown(catalogue.item(name), getattr(record, name))
+
+
+@register.simple_tag(takes_context=True)
+def identified_as(context, patient):
+    """“4711 · Q.N.” to the site's own people once they asked for it in this session; else “”."""
+    return identified.beside(context["request"], [patient.pk]).get(patient.pk, "")
+
+
+@register.filter
+def unit(text):
+    """A unit in the reader's language."""
+    return wording.unit(text)

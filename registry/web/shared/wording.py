@@ -8,6 +8,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from registry.analysis.presentation.words import UNITS
 from registry.instruments import levels
 from registry.instruments.base import MISSING_LABELS, InvalidValue
 from registry.instruments.timepoints import SCHEDULE
@@ -81,7 +82,12 @@ def shown(item, value):
         return value[:5] if isinstance(value, str) else value.strftime("%H:%M")
     if item.choices:
         return _coded(item, value)
-    return f"{value} {item.unit}".strip()
+    return f"{value} {unit(item.unit)}".strip()
+
+
+def unit(text):
+    """A unit of the declarations as it is read: min, 分. What an own item writes stays as it is."""
+    return words(UNITS[text]) if text in UNITS else text or ""
 
 
 def _coded(item, value):
@@ -100,7 +106,7 @@ def calculated(derived, value):
         return _("Yes") if value else _("No")
     if derived.kind == "date":
         return day(value)
-    return f"{value} {derived.unit}".strip().replace("-", MINUS) if derived.kind == "number" else str(value)
+    return f"{value} {unit(derived.unit)}".strip().replace("-", MINUS) if derived.kind == "number" else str(value)
 
 
 def listed(texts):

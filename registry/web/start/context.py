@@ -14,6 +14,7 @@ from registry.services.entry import suspected_pairs
 from registry.services.protocol import branding
 from registry.web.account.session import seconds_left
 from registry.web.review.queries import waiting
+from registry.web.shared import identified
 from sites.tenancy.access import Can
 
 
@@ -106,6 +107,7 @@ def frame(request):
         "access": access,
         "can": {ability.value: signed_in and access.may(ability) for ability in Can},
         "navigation": navigation(request, access) if signed_in else [],
+        "identified_on": signed_in and identified.is_shown(request),
         "session_left": seconds_left(request.session) if signed_in else None,
         "session_idle": settings.SESSION_IDLE_SECONDS,
         "session_warning": settings.SESSION_WARNING_SECONDS,

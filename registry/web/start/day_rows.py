@@ -36,11 +36,10 @@ def drafts(lines, identified):
 
 def _head(address, patient_id, label, identified):
     """The beginning of a row that leads to a form."""
-    address, beside = escape(address), identified.get(patient_id, "")
+    address = escape(address)
     return (
         f'<tr data-href="{address}"><th scope="row"><a href="{address}">{escape(patient_id)} · {escape(label)}</a>'
-        + (f' <small class="identified">{escape(beside)}</small>' if beside else "")
-        + "</th>"
+        f"{cells.beside(identified, patient_id)}</th>"
     )
 
 

@@ -22,7 +22,8 @@ from registry.models import Assessment, Patient, QueryForm, State
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.review import form_states
-from registry.web.shared import tags, wording
+from registry.web.shared import cells as shown_cells
+from registry.web.shared import identified, tags, wording
 from registry.web.shared.filters import Filter, codes
 from registry.web.shared.lookup import COUNTED, TELLING_OF_FORMS, form_state
 from sites.models import Site
@@ -56,12 +57,13 @@ def grid(request):
     due = request.GET.get("due") == "1"
     parameters = chosen | ({"q": query} if query else {}) | ({"due": "1"} if due else {})
     after = request.GET.get("after", "")[:40]
-    search = _Search(sites, plans, today, query, chosen, due)
+    search = _Search(sites, plans, today, query, chosen, due, identified.search(request, query))
     ids, more = search.page(after)
     if form := chosen.get("form"):
         columns = [column for column in columns if column.code == form]
+    site_codes = {site.pk: site.code for site in sites} if len(sites) > 1 else {}
     shown = {
-        "rows": _rows(ids, plans, columns, today, {site.pk: site.code for site in sites} if len(sites) > 1 else {}),
+        "rows": _rows(ids, plans, columns, today, site_codes, identified.beside(request, ids)),
         "more": f"?{urlencode(parameters | {'after': ids[-1]})}" if more else "",
         "columns": columns,
         "several_sites": len(sites) > 1,
@@ -89,7 +91,10 @@ def grid(request):
 
 def _columns(plans):
     own = [Column(code, *[str(QueryForm(code).label)] * 2) for code in FINISHED_FORMS]
-    planned = [Column(timepoint.code, wording.words(timepoint.label), timepoint.code) for timepoint in plans.timepoints]
+    planned = [
+        Column(timepoint.code, wording.words(timepoint.label), wording.short_visit(timepoint.code))
+        for timepoint in plans.timepoints
+    ]
     return [*own, *planned, Column(UNSCHEDULED, _("Unscheduled"), _("Unsch."))]
 
 
@@ -110,14 +115,15 @@ def _filters(request, sites, columns):
 class _Search:
     """Numbers of the patients that the filters let through, in order. Everything typed goes in as a parameter."""
 
-    def __init__(self, sites, plans, today, query, chosen, due):
+    def __init__(self, sites, plans, today, query, chosen, due, by_identifier):
         wanted = [site.pk for site in sites if chosen.get("site") in (None, site.code)]
         self.parameters = {"sites": wanted, "site": wanted[0] if wanted else 0}
         # Of one site the rows come in order from the index; of several, from the primary key's.
         self.conditions = ["p.site_id = %(site)s" if len(wanted) == 1 else "p.site_id = ANY (%(sites)s)"]
         self.plans, self.today = plans, today
         if query:
-            self._add("p.patient_id ILIKE %(like)s", like=f"%{_unmeant(query)}%")
+            alike = {"like": f"%{_unmeant(query)}%", "by_identifier": by_identifier}
+            self._add("p.patient_id ILIKE %(like)s OR p.patient_id = ANY (%(by_identifier)s)", **alike)
         form, state = chosen.get("form", ""), chosen.get("state", "")
         if state:
             self._add(self._in_state(state, form), form=form, state=state)
@@ -194,10 +200,11 @@ def _own_in_state(form):
 # -- What is in the cells ------------------------------------------------------------------------------------------
 
 
-def _rows(ids, plans, columns, today, codes):
+def _rows(ids, plans, columns, today, codes, beside):
     """The rows of the table as HTML, in the order of `ids`. Four queries.
 
-    codes  site's id to its code, where rows say of which site they are
+    codes   site's id to its code, where rows say of which site they are
+    beside  patient's number to hospital number and initials, where they are shown
     """
     own_columns = Patient.objects.only("site_id", "surgery_date", "vital_status", "death_date", *TELLING_OF_FORMS)
     patients = {patient.pk: patient for patient in own_columns.filter(pk__in=ids).order_by()}
@@ -217,7 +224,8 @@ def _rows(ids, plans, columns, today, codes):
             for column in columns
         ]
         site = f'<td class="cell-site" tabindex="-1">{escape(codes[patient.site_id])}</td>' if codes else ""
-        head = f'<th scope="row" class="pinned"><a href="{address}">{escape(pk)}</a></th>{site}'
+        number = f'<a href="{address}">{escape(pk)}</a>{shown_cells.beside(beside, pk)}'
+        head = f'<th scope="row" class="pinned">{number}</th>{site}'
         rows.append(f"<tr>{head}{''.join(cells)}</tr>")
     return mark_safe("\n".join(rows))  # noqa: S308 - what is no cell is escaped
 

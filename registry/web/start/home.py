@@ -34,6 +34,7 @@ from sites.tenancy.access import Can
 
 SHOWN = 30  # lines of each list; beyond that the grid is the better place
 CLOSING = 30  # days left
+BEHIND, KEPT_BEHIND = "visits_behind", 100  # in the session: who stood behind whom `next_visit` led to
 
 
 @require_safe
@@ -55,7 +56,6 @@ def home(request):
             "consents": _consents(enters, today),
             "typed": typed_drafts.lines(access, SHOWN),
             "drafting": typed_drafts.script_settings(request),
-            "identified_on": identified.is_shown(request),
         }
         beside = context["identified"] = identified.beside(request, _named(context))
         context["work_rows"] = day_rows.work(context["work"]["lines"], beside)
@@ -177,15 +177,24 @@ def _work(sites, plans, today):
 @require_safe
 def next_visit(request):
     """To the first visit of the patient who follows `after` on My day, behind the last one the first again; to My day
-    where nobody else waits. So those who stand first and cannot be seen today keep nobody from the others."""
+    where nobody else waits. So those who stand first and cannot be seen today keep nobody from the others.
+
+    The session keeps who stood behind: once the visit of `after` is done, nothing on My day tells that any more.
+    """
     request.access.require(Can.ENTER)
     lines = _waiting(request.access.sites_for(Can.ENTER), schedule.plans(), timezone.localdate())
     addresses = {line.visit.patient_id: line.address for line in reversed(lines)}  # of each the first line
     order = list(dict.fromkeys(line.visit.patient_id for line in lines))
-    after = request.GET.get("after")
+    after, (led_to, behind) = request.GET.get("after"), request.session.get(BEHIND, (None, ()))
     place = order.index(after) if after in addresses else -1
-    following = order[place + 1 :] + order[: max(place, 0)]
-    return redirect(addresses[following[0]] if following else "home")
+    if place == -1 and after == led_to:
+        place = next((order.index(number) for number in behind if number in addresses), 0) - 1
+    following = order[place + 1 :] + order[: place + 1]
+    following = [number for number in following if number != after]
+    if not following:
+        return redirect("home")
+    request.session[BEHIND] = (following[0], following[1 : KEPT_BEHIND + 1])
+    return redirect(addresses[following[0]])
 
 
 # -- Forms to finish, queries to answer --------------------------------------------------------------------------------

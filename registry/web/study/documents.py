@@ -1,10 +1,12 @@
 """A declaration of an own instrument between the fields of a page and its document."""
 
+from registry.instruments.base import half_width_number
 from registry.protocol import definitions
 
 HEAD_TEXTS = ("citation", "licence", "higher_is", "completed_by", "record")
 HEAD_LABELS = ("title", "how_to")
 LABELS = ("label", "section", "help")
+NUMBERS = ("minimum", "maximum", "places", "max_length")  # of a date its limits are days, which stay as they are
 TEXTS = ("name", "kind", "unit", "minimum", "maximum", "places", "max_length", "show_if", "required_if", "formula")
 MORE_CHECKS = 2  # empty rows for further checks
 
@@ -54,7 +56,7 @@ def checks_in(post):
 def item_in(post):
     """An item of a document, of the fields of its page."""
     item = {name: post.get(name, "").strip() for name in TEXTS}
-    item = {name: text for name, text in item.items() if text}
+    item = {name: half_width_number(text) if name in NUMBERS else text for name, text in item.items() if text}
     for name in LABELS:
         if label := label_in(post, name):
             item[name] = label

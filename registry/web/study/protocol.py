@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.instruments import catalogue
+from registry.instruments.base import half_width_number
 from registry.instruments.catalogue import ASKED
 from registry.models import ProtocolVersion, QueryForm
 from registry.protocol.definitions import Fault
@@ -124,7 +125,8 @@ def _lists():
 
 
 def _about_in(post):
-    about = {name: post.get(name, "").strip() for name in (*setup.TEXTS, "target", "minimum_age")}
+    about = {name: post.get(name, "").strip() for name in setup.TEXTS}
+    about |= {name: half_width_number(post.get(name, "").strip()) for name in ("target", "minimum_age")}
     about["name"] = documents.label_in(post, "name")
     about["single_arm"] = "single_arm" in post
     lists = {name: documents.choices_in(post.get(name, "")) for name in setup.LISTS}

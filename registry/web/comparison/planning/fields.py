@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from registry.analysis.design.errors import refusal
-from registry.instruments.base import Label
+from registry.instruments.base import Label, half_width_number
 
 MOST = 12  # of a kind of entry, on the page
 CHOICE, SEVERAL, NUMBER, NUMBERS, CODES, TICK, TEXT, LINES = (
@@ -54,7 +54,7 @@ class Field:
 
 def number(text):
     """12 or 0.2 as typed. Refused says what is no number."""
-    text = unicodedata.normalize("NFKC", text).replace("−", "-").strip()
+    text = half_width_number(unicodedata.normalize("NFKC", text).replace("−", "-").strip())
     if not re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,15})?", text):
         raise refusal(
             "“{text}” is no number; such as 12 or 0.2",
@@ -201,6 +201,12 @@ class Kind:
                 return None
             by_itself = Label(title["ja"], title["ja"])
         return {"en": title["en"] or by_itself.en, "ja": title["ja"] or title["en"] or by_itself.ja}
+
+    def used(self, entry):
+        """An entry of the plan's JSON without the parts that its kind has no use for."""
+        kind = entry.get(self.chosen.part, self.chosen.options[0][0])
+        idle = {field.part for field in self.fields if field.of and kind not in field.of}
+        return {name: part for name, part in entry.items() if name not in idle}
 
     def choices(self, entries):
         """The fields that make these entries. KeyError for one that has more than the page asks."""

@@ -264,13 +264,19 @@ class _Rows:
         self.by_table = {}
         for row in section_fields.ROWS.entries(given):
             self.by_table.setdefault(row.pop("table", ""), []).append(row)
-        self.tests = {
-            (row["variable"], visit): {
-                name: row[name] for name in ("test", "effect", "pairwise", "from") if name in row
-            }
-            for row in self.by_table.pop("", [])
-            for visit in row.get("visits") or [row.get("visit", "")]
-        }
+        self.tests = {}
+        for row in self.by_table.pop("", []):
+            for visit in row.get("visits") or [row.get("visit", "")]:
+                self._put(row["variable"], visit, {name: row[name] for name in OF_ROW if name in row})
+
+    def _put(self, variable, visit, tests):
+        if (variable, visit) in self.tests:
+            raise refusal(
+                "“{variable}” is in two rows without a table at the same visit",
+                "「{variable}」には、表を指定しない同じ時点の行が2つあります",
+                variable=variable,
+            )
+        self.tests[variable, visit] = tests
 
     def take(self, table):
         return self.by_table.pop(table, [])

@@ -15,6 +15,7 @@ from registry.web.comparison.planning import design_fields, plan_builder, repeat
 from registry.web.comparison.planning.fields import SEVERAL, written
 
 ANYHOW = (KeyError, ValueError, TypeError, AttributeError, IndexError)  # of a plan that has more than is asked
+USED = (section_fields.PROPENSITY, section_fields.MODELS, section_fields.QUALITY)  # whose kinds have parts of their own
 
 
 def choices_of(plan):
@@ -44,6 +45,9 @@ def _canonical(plan):
         {part.name: getattr(entry, part.name) for part in dataclasses.fields(entry) if part.name != "source"}
         for entry in plan.entries("comparisons")
     ]
+    for kind in USED:
+        if kind.part in told:
+            told[kind.part] = [kind.used(entry) for entry in told[kind.part]]
     return _plain(told)
 
 
@@ -248,7 +252,7 @@ def _rest(given, told, rows):
         first, *more = entry.get("event", [{"kind": "death"}])
         events += [event | {"endpoint": number} for event in more]
         competing = entry.get("competing", [])
-        if competing != [{"kind": "death"}]:
+        if competing != [{"kind": "death"}] or first["kind"] == "death":  # of which the page asks no competing death
             events += [event | {"endpoint": number, "role": "competing"} for event in competing]
             competing = []
         endpoints.append(entry | {"event": [first], "competing": competing})

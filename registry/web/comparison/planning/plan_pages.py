@@ -210,14 +210,14 @@ def _numbers(plan, cohort, request):
         frame = packed_snapshots.read(None, tuple(dict.fromkeys(needed)))
         chosen = cohorts.select(cohort, frame, plan.rule).chosen
         choices, places = plan.grouped_by.places(frame, plan.rule)
-        known = list(_known(plan, frame, chosen))
-    mine = places[chosen]
+        mine = places[chosen]
+        known = list(_known(plan, frame, chosen[mine >= 0]))
     sizes = [(text(choice.label), int((mine == place).sum())) for place, choice in enumerate(choices)]
     return {"groups": [*sizes, (_("In no group"), int((mine < 0).sum()))], "known": known}
 
 
 def _known(plan, frame, chosen):
-    """(variable, kind, visit, n) of everything that the plan's sections use, of the patients of the cohort."""
+    """(variable, kind, visit, n) of everything that the plan's sections use, of the patients of its groups."""
     visits = {visit.code: visit.label for visit in (*timepoints.planned(), *plan.visits)}
     used = dict.fromkeys(
         pair for code, section in SECTIONS.items() for entry in plan.entries(code) for pair in section.uses(entry, plan)

@@ -107,14 +107,14 @@ class Forms:
         top = [(code, (labels.get(code) if "@" not in code else "") or self._label(code)) for code in first]
         rest = [(title, [pair for pair in pairs if str(pair[0]) not in first]) for title, pairs in options]
         return [
-            (_("Chosen") if several and rest else "", top),
+            (_("Chosen") if several else "", top),
             *((title, pairs) for title, pairs in rest if pairs),
         ]
 
     def _label(self, code):
         """What a chosen code is called, of which the page has no list yet; at a visit with the visit."""
         if not self.shown_names:
-            some = {**offered.collected(), **self.lists}.values()
+            some = (*offered.collected().values(), *self.lists.values())
             self.shown_names = {str(c): label for groups in some for _title, pairs in groups for c, label in pairs}
         name, _at, visit = code.partition("@")
         label = self.shown_names.get(code) or self.shown_names.get(name, name)
