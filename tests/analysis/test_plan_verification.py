@@ -1,15 +1,19 @@
 """R computes every number of a plan's sections again from the bundle."""
 
 import io
+import os
 import random
 
 import pytest
+from django.db import transaction
 
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts, plans
 from registry.analysis.documents import bundle
 from registry.analysis.running import runner
 from sites.tenancy.scope import everything
+from tests.analysis.conftest import store
+from tests.analysis.random_plans import Drawn, People
 from tests.analysis.test_bundle import needs_r, unpacked, verify, wrong
 from tests.analysis.test_plan_comparisons import GROUPS, PLAN
 
@@ -81,6 +85,23 @@ def test_r_computes_a_plans_comparisons_again(random_patients, tmp_path):
     checked = verify(*(tmp_path / str(place) for place in range(len(made))))
     assert checked.returncode == 0, "\n".join(wrong(checked)) + checked.stderr
     assert "0 differ, 0 on one side alone" in checked.stdout
+
+
+MORE = os.environ.get("METASPINE_RANDOM_PLANS", "")
+
+
+@pytest.mark.r
+@needs_r
+@pytest.mark.skipif(not MORE, reason="so many as one likes: METASPINE_RANDOM_PLANS=FIRST:COUNT, some 10 s each")
+def test_r_computes_as_many_drawn_plans_again(north, tmp_path):
+    first, count = map(int, MORE.split(":"))
+    for seed in range(first, first + count):
+        with everything(reason="test"), transaction.atomic():
+            store(north, People(seed).patients())
+            unpacked(tmp_path / str(seed), content_of(Drawn(seed).plan()))
+            transaction.set_rollback(True)
+    checked = verify(*(tmp_path / str(seed) for seed in range(first, first + count)))
+    assert checked.returncode == 0, "\n".join(wrong(checked)) + checked.stderr
 
 
 def test_a_bundle_is_the_same_bytes_each_time(random_patients):

@@ -223,9 +223,23 @@ def test_a_file_of_thresholds_without_sense_is_refused(tmp_path, content, says):
         thresholds.read(str(path))
 
 
-@pytest.mark.parametrize("data", [None, {}, {"name": "x", "tests": []}])
-def test_what_is_no_plan_is_refused(data):
-    with pytest.raises(ValueError, match="a plan"):
+TWICE = {"code": "x", "title": {"en": "x", "ja": "x"}, "measure": "qaly", "variable": "hsuv", "visits": ["preop", "1m"]}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (None, "a plan is an object with a name"),
+        ({}, "a plan is an object with a name"),
+        ({"name": "x", "tests": []}, "no part of a plan: tests"),
+        ({"name": "x", "alpha": float("nan")}, "alpha: nan is no finite number"),
+        ({"name": "x", "qol": [TWICE | {"horizon": float("inf")}]}, "qol 1 horizon: inf is no finite number"),
+        ({"name": "x", "qol": [TWICE | {"horizon": 6}, TWICE | {"horizon": 12}]}, "qol: x is there twice"),
+    ],
+)
+def test_what_is_no_plan_is_refused(data, says):
+    with pytest.raises(design_errors.Refused, match=says):
         plans.from_json(data)
 
 

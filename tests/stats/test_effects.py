@@ -165,3 +165,24 @@ def test_zheng_2021_and_wang_2025_complications_and_recurrences():
     assert round(100 * recurrence.estimate, 1) == 12.5
     survival = [wilson(27, 45), wilson(26, 41)]  # one year, 60.00 % and 63.41 %
     assert [round(100 * share.estimate, 2) for share in survival] == [60.00, 63.41]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "limits"),
+    [  # R warns “requested conf.level not achievable” of those without an end, and tells a narrower interval
+        (hodges_lehmann([3], [1, 2, 0]), (2, -inf, inf)),
+        (hodges_lehmann([1.5, 2.5, 3.5], [1.1, 2.2, 3.3]), (0.3, -inf, inf)),
+        (hodges_lehmann([1.5, 2.5, 3.5], [1.1, 2.2, 3.3, 4.4]), (-0.25, -2.9, 2.4)),  # wilcox.test(…, conf.int = TRUE)
+        (pseudomedian([1.1, 2.2, 3.3, 4.4]), (2.75, -inf, inf)),
+        (pseudomedian([1.1, 2.2, 3.3, 4.4, 5.5]), (3.3, 1.1, 5.5)),
+        (pseudomedian([2, 2, 2]), (2, -inf, inf)),
+    ],
+)
+def test_so_few_have_no_interval_of_that_confidence(estimate, limits):
+    assert (estimate.estimate, estimate.low, estimate.high) == pytest.approx(limits)
+
+
+def test_a_shift_is_told_at_full_precision():
+    """R: wilcox.test(c(1/7, 2/7, 3/7, 4/7), c(1/3, 2/3, 4/3, 7/3), conf.int = TRUE)$conf.int"""
+    found = hodges_lehmann([1 / 7, 2 / 7, 3 / 7, 4 / 7], [1 / 3, 2 / 3, 4 / 3, 7 / 3])
+    assert (found.low, found.high) == pytest.approx((1 / 7 - 7 / 3, 4 / 7 - 1 / 3), rel=1e-14)

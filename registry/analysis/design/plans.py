@@ -6,6 +6,7 @@ A plan goes to JSON and back unchanged. `SEGMENT_COMPARISON` is that of the segm
 
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
+from math import isfinite
 
 from registry.analysis.design import groupings, methods, named_groups, sections
 from registry.analysis.design.errors import listed, named, one_of, refusal
@@ -190,9 +191,21 @@ def parts():
 
 
 def from_json(data):
-    """The Plan that `to_json` wrote, checked; what is left out is as in the segment comparison. ValueError."""
-    if not isinstance(data, dict) or "name" not in data:
+    """The Plan that `to_json` wrote, checked; what is left out is as in the segment comparison. Refused."""
+    try:
+        return _plan_of(data)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise refusal(
+            "a part of the plan is incomplete or of another shape ({why})",
+            "計画の一部が不完全か、形が違います（{why}）",
+            why=repr(error),
+        ) from error
+
+
+def _plan_of(data):
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
         raise refusal("a plan is an object with a name", "計画は名前（name）をもつオブジェクトです")
+    _check_finite(data)
     known = set(parts())
     if unknown := sorted(data.keys() - known):
         raise refusal(
@@ -212,6 +225,20 @@ def from_json(data):
     given["arms"] = groupings.arms_from_json(data.get("arms"))
     given["named"] = named_groups.from_json(data.get("named"))
     return Plan(**given)
+
+
+def _check_finite(part, place=()):
+    """Refused where a number is none that JSON knows: NaN, or beyond what a computer holds (1e999)."""
+    if isinstance(part, float) and not isfinite(part):
+        raise refusal(
+            "{place}: {value} is no finite number",
+            "{place}：{value}は有限の数値ではありません",
+            place=" ".join(map(str, place)),
+            value=part,
+        )
+    inner = part.items() if isinstance(part, dict) else enumerate(part, 1) if isinstance(part, (list, tuple)) else ()
+    for name, value in inner:
+        _check_finite(value, (*place, name))
 
 
 def _declared_json(plan):
@@ -235,6 +262,8 @@ def _declared_of(data):
     _differ("variables", [one.name for one in read])
     names = declared.Variables(read, own_visits)
     entries = tuple((code, sections.read(code, data[code], names)) for code in sections.SECTIONS if data.get(code))
+    for code, of_kind in entries:
+        _differ(code, [entry.code for entry in of_kind])
     given = {"variables": tuple(read), "visits": own_visits, "sections": entries}
     if any(given.values()):
         given |= {name: () for name in (*TABLES, "reports") if name not in data}

@@ -6,7 +6,7 @@ shown is hidden too, again and again until no relation does. Several relations t
 
 from itertools import pairwise
 
-from registry.analysis.disclosure import of_sections
+from registry.analysis.disclosure import curves, of_sections
 from registry.analysis.disclosure.relations import Cell, Relation, cells, if_whole, is_few
 from registry.analysis.disclosure.small_cells import Few
 from registry.analysis.reports.lesion_report import ALL
@@ -28,8 +28,11 @@ def complement(result, threshold):
         if name not in ("cohort", "method"):
             hidden += _of_rows(part)
     hidden += of_sections.relations(result, threshold)
+    hidden += curves.relations(result, threshold)
     close(hidden, threshold)
     of_sections.hide_shares(result, threshold)
+    curves.hide_curves(result, threshold)
+    curves.hide_distributions(result, threshold)
 
 
 def close(relations, threshold):

@@ -224,8 +224,7 @@ def hide_shares(result, threshold):
         for entry in result.get(code, ()):
             _hide(entry)
     for row in (row for entry in result.get("comparisons", ()) for row in entry["rows"]):
-        if row["kind"] == BINARY:
-            _hide_effects(row)
+        _hide_effects(row)
     for part in result.values():
         _hide_statistics(part)
     for entry in result.get("models", ()):
@@ -274,13 +273,23 @@ def _hide_weighted(part):
 
 
 def _hide_effects(row):
-    """Differences and ratios of two shares, and their standardised difference: with one share they tell the other."""
+    """Differences and ratios of two shares, or of the means of few, and their standardised difference: with what is
+    told of one group they tell the other's."""
     codes = list(row["groups"])
     for first, second in product(codes, codes):
         effect = row.get("effects", {}).get(f"{first}_vs_{second}", {})
-        groups = (row["groups"][first], row["groups"][second])
-        if any(_hidden(group[name]) for group in groups for name in ("n", "counts")):
+        groups = (row["groups"][first], row["groups"][second]) if effect else ()
+        if any(map(_tells_few if row["kind"] != BINARY else _tells_share, groups)):
             effect |= dict.fromkeys({"estimate", "low", "high", "smd"} & effect.keys())
+
+
+def _tells_share(group):
+    return any(_hidden(group[name]) for name in ("n", "counts"))
+
+
+def _tells_few(group):
+    """Whether a group's mean or shift is of fewer patients than the threshold."""
+    return is_few(group["n"]) and group["n"] < group["n"].threshold
 
 
 def _hide_statistics(part):

@@ -1,5 +1,5 @@
 """A result as a file: JSON, CSV, HTML, and through `word` and `workbook` DOCX and XLSX. Small counts are hidden where
-the installation asks for that; JSON, which other programs read, keeps every number."""
+the installation asks for that; `to_json` writes what it is given (`tables.for_reader` says who gets every number)."""
 
 import csv
 import io

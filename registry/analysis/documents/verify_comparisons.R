@@ -116,7 +116,7 @@ of_section$comparisons <- function(b, line, claim, text) {
     died <- b$data[[paste0(column(when), ".why")]] %in% "died_before"
     day <- as.numeric(b$data[["plan.death_day"]])
     scored <- if (text("higher_is") == "better") x else -x
-    lowest <- min(scored, na.rm = TRUE)
+    lowest <- if (all(is.na(scored))) 0 else min(scored, na.rm = TRUE)
     worst <- if (anyNA(day[died])) rep(lowest - 1, length(x)) else lowest - 1 - (max(c(0, day[died])) - day)
     y <- ifelse(died, worst, scored)
     counted <- function(z) vapply(b$groups, function(code) sum(z[b$members[[code]]]), 0)
@@ -256,7 +256,7 @@ claim_there <- function(claim, name) name %in% names(claim("*"))
 section_test <- function(y, g, groups, test, kind) {
   if (test == "") return(NA_real_)
   g <- factor(g, groups)
-  if (test == "jonckheere") return(attempt(cor.test(y, as.numeric(g), method = "kendall", exact = FALSE)$p.value))
+  if (test == "jonckheere") return(attempt(kendall(y, as.numeric(g))$p.value))
   if (test == "cochran_armitage") {
     counts <- table(g, factor(y, c(0, 1))); held <- rowSums(counts) > 0
     return(attempt(prop.trend.test(counts[held, 1], rowSums(counts)[held], seq_along(groups)[held])$p.value))
@@ -337,6 +337,7 @@ passed <- function(values, variance, confidence) {
   values <- sort(round(values, 9)); at <- unique(values); total <- length(values)
   above <- total - findInterval(at, values); away <- above - total / 2
   z <- (away - 0.5 * sign(away)) / sqrt(variance); q <- qnorm((1 + confidence) / 2)
+  if (!(variance > 0) || (total - 1) / 2 / sqrt(variance) < q) return(c(low = NA, high = NA))  # so few have no such interval
   end <- function(limit) { below <- which(z < limit); if (length(below)) at[below[1]] else at[length(at)] }
   c(low = end(q), high = end(-q))
 }
@@ -346,9 +347,10 @@ section_shift <- function(x, y, confidence) {
   every <- outer(x, y, "-"); both <- c(x, y)
   if (max(length(x), length(y)) < SMALL && !anyDuplicated(both)) {
     limits <- wilcox.test(x, y, conf.int = TRUE, conf.level = confidence, exact = TRUE)$conf.int
+    if (pwilcox(0, length(x), length(y)) > 0.75 * (1 - confidence)) limits <- c(NA, NA)
     return(c(estimate = middle(every), low = limits[1], high = limits[2]))
   }
-  n <- length(both); ties <- as.numeric(table(both))
+  n <- length(both); ties <- as.numeric(c(table(x), table(y)))  # beside a shift the groups tie within themselves alone
   variance <- length(x) * as.numeric(length(y)) / 12 * ((n + 1) - sum(ties^3 - ties) / (n * (n - 1)))
   c(estimate = middle(every), passed(every, variance, confidence))
 }
@@ -358,9 +360,10 @@ section_pseudomedian <- function(change, confidence) {
   sums <- outer(moved, moved, "+") / 2; every <- sums[lower.tri(sums, diag = TRUE)]; n <- length(moved)
   if (n < SMALL && n == length(change) && !anyDuplicated(abs(moved))) {
     limits <- wilcox.test(moved, conf.int = TRUE, conf.level = confidence, exact = TRUE)$conf.int
+    if (psignrank(0, n) > 0.75 * (1 - confidence)) limits <- c(NA, NA)
     return(c(estimate = middle(every), low = limits[1], high = limits[2]))
   }
-  ties <- as.numeric(table(abs(moved)))
+  ties <- as.numeric(table(moved))  # beside a shift, values of two signs tie no more
   c(estimate = middle(every), passed(every, n * (n + 1) * (2 * n + 1) / 24 - sum(ties^3 - ties) / 48, confidence))
 }
 section_effect <- function(x, y, measure, confidence, test) {

@@ -501,7 +501,7 @@ propensity_section <- function(b, s) {
     e <- score; t <- d$treated == 1 & inside
     of <- switch(set_of(s, "estimand", "ate"), ate = list(1 / e, 1 / (1 - e)), att = list(1 + 0 * e, e / (1 - e)), atc = list((1 - e) / e, 1 + 0 * e), overlap = list(1 - e, e))
     weight <- ifelse(is.na(e), 0, ifelse(t, of[[1]], of[[2]])); weight[!inside] <- 0
-    for (side in 0:1) { k <- inside & d$treated %in% side; weight[k] <- weight[k] / mean(weight[k]) }
+    for (side in 0:1) { k <- inside & d$treated %in% side & !is.na(e); weight[k] <- weight[k] / mean(weight[k]) }
   }
   sides <- list(which(d$treated == 1), which(d$treated == 0))
   sizes <- lapply(sides, function(k) {
@@ -527,7 +527,7 @@ replayed <- function(s, d, scale, caliper) {
   for (round in seq_len(ratio)) for (j in seq_along(treated)) {
     if (length(mates[[j]]) < round - 1) next
     i <- treated[j]; k <- free[stratum[free] == stratum[i]]; near <- if (length(k)) min(abs(scale[k] - scale[i])) else Inf
-    if (length(mates[[j]]) < round) { if (near <= (if (is.na(caliper)) Inf else caliper) * (1 - 1e-9)) wrong <- wrong + 1; next }
+    if (length(mates[[j]]) < round) { if (is.finite(near) && near <= (if (is.na(caliper)) Inf else caliper) * (1 - 1e-9)) wrong <- wrong + 1; next }
     mine <- mates[[j]][round]; away <- abs(scale[mine] - scale[i])
     if (away > near + 1e-9 || (!is.na(caliper) && away > caliper * (1 + 1e-9) + 1e-12)) wrong <- wrong + 1
     free <- setdiff(free, mine)
@@ -603,9 +603,11 @@ signed_rank <- function(e, exactly) {
 pseudomedian <- function(e) {
   x <- e[e != 0]; n <- length(x); walsh <- outer(x, x, "+") / 2; w <- sort(round(walsh[upper.tri(walsh, TRUE)], 9)); estimate <- median(w)
   if (n < 50 && !anyDuplicated(abs(x)) && n == length(e)) {
+    if (psignrank(0, n) > 0.75 * 0.05) return(c(estimate = estimate, low = NA, high = NA))  # so few have no such interval
     k <- max(1, qsignrank(0.025, n)); return(c(estimate = estimate, low = w[k], high = w[length(w) + 1 - k]))
   }
   t <- table(x); variance <- n * (n + 1) * (2 * n + 1) / 24 - sum(t^3 - t) / 48
+  if (!(variance > 0) || (length(w) - 1) / 2 / sqrt(variance) < qnorm(0.975)) return(c(estimate = estimate, low = NA, high = NA))
   values <- unique(w); above <- vapply(values, function(v) sum(w > v), 0) - length(w) / 2; z <- (above - 0.5 * sign(above)) / sqrt(variance)
   passed <- function(q) { k <- which(z < q)[1]; if (is.na(k)) values[length(values)] else values[k] }
   c(estimate = estimate, low = passed(qnorm(0.975)), high = passed(qnorm(0.025)))
@@ -624,12 +626,13 @@ weighted_row <- function(y, treated, weight) {
 mean_with_limits <- function(x) { n <- length(x); if (n < 2) return(c(if (n) mean(x) else NA, NA, NA)); m <- qt(0.975, n - 1) * sd(x) / sqrt(n); c(mean(x), mean(x) - m, mean(x) + m) }
 welch_row <- function(x, y) {
   n <- length(x) + length(y); t <- if (length(x) > 1 && length(y) > 1) tryCatch(t.test(y, x), error = function(e) NULL)
-  if (is.null(t)) c(estimate = NA, low = NA, high = NA, p = NA, n = n) else c(estimate = mean(y) - mean(x), low = t$conf.int[1], high = t$conf.int[2], p = t$p.value, n = n, statistic = unname(t$statistic), df = unname(t$parameter))
+  if (is.null(t) || !is.finite(t$statistic)) c(estimate = NA, low = NA, high = NA, p = NA, n = n) else c(estimate = mean(y) - mean(x), low = t$conf.int[1], high = t$conf.int[2], p = t$p.value, n = n, statistic = unname(t$statistic), df = unname(t$parameter))
 }
 quality_section <- function(b, s) list(qaly = qaly_parts, course = course_parts, responders = responder_parts)[[set_of(s, "measure")]](s)
 area_of <- function(t, u, death, horizon, gaps) {
   k <- !is.na(u); end <- if (is.na(death)) horizon else min(horizon, death)
   if (!k[1] || (gaps == "complete" && any(!k & (is.na(t) | t <= end)))) return(NA)
+  if (end == 0) return(0)
   t <- t[k]; u <- u[k]
   if (gaps == "carried") { before <- t < end; edge <- c(t[before], end); return(sum(diff(edge) * u[before]) / 365.25) }
   if (!is.na(death)) { on <- t == death; t <- c(t[!on], death); u <- c(u[!on], 0) }
@@ -640,7 +643,7 @@ area_of <- function(t, u, death, horizon, gaps) {
 qaly_parts <- function(s) {
   d <- s$data; groups <- groups_of(s); visits <- list_of(s, "visits"); horizon <- number_of(s, "horizon") * DAYS_A_MONTH
   t <- as.matrix(d[paste0("day.", visits)]); u <- as.matrix(d[paste0("u.", visits)])
-  q <- vapply(seq_len(nrow(d)), function(i) if ((d$died[i] %in% 1 && is.na(d$death_day[i])) || (!is.na(d$death_day[i]) && d$death_day[i] <= 0)) NA_real_ else
+  q <- vapply(seq_len(nrow(d)), function(i) if ((d$died[i] %in% 1 && is.na(d$death_day[i])) || (!is.na(d$death_day[i]) && d$death_day[i] < 0)) NA_real_ else
     area_of(t[i, ], u[i, ], d$death_day[i], horizon, set_of(s, "gaps", "linear")), 0)
   each <- lapply(groups, function(g) q[which(d$group == g)])
   years <- lapply(seq_along(groups), function(i) {

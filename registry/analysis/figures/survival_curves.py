@@ -36,6 +36,14 @@ FOLLOW_UP = Label(
     "Median follow-up (reverse Kaplan–Meier) {median} months.", "追跡期間中央値（逆Kaplan-Meier法）{median}か月。"
 )
 NOT_REACHED = Label("not reached", "未到達")
+WITHHELD = Label(
+    "{group} (n = {n}): not shown, as few patients or events stand behind it",
+    "{group}（n = {n}）：該当する患者またはイベントが少数のため示さない",
+)
+ENDS = Label(
+    "Curves end where fewer than {n} are at risk; groups in which a number of patients or events is hidden have none.",
+    "曲線はリスク集合が{n}例未満となる時点で終え、患者数またはイベント数を伏せた群の曲線は示さない。",
+)
 MEDIAN = Column(
     "median",
     Label("Median, months", "中央値（月）"),
@@ -58,7 +66,7 @@ COLUMNS = (
 
 def charts(result, words):
     survival = result["survival"]
-    if not any(curve["n"] for curve in survival["curves"]):
+    if not any(curve["n"] and "withheld" not in curve for curve in survival["curves"]):
         return []
     numbers = tuple(
         (curve["group"], curve["n"], curve["missing"], curve["events"], curve["median"], *_landmark(point))
@@ -85,6 +93,8 @@ def _landmark(point):
 
 
 def _alt(curve, words):
+    if "withheld" in curve:
+        return words(WITHHELD, group=words.groups[curve["group"]], n=curve["n"])
     points = [
         words(AT, percent=f"{100 * point['survival']:.0f}", time=f"{point['time']:g}")
         for point in curve["landmarks"]
@@ -130,6 +140,8 @@ def _x_label(survival, words):
 def _followed(result, words):
     """How long patients were followed, and from when on the curves run."""
     survival = result["survival"]
+    if least := survival.get("least_at_risk"):
+        yield words(ENDS, n=least)
     median = survival.get("follow_up", {}).get("median")
     if median is not None:
         yield words(FOLLOW_UP, median=number(median, 1))
@@ -142,7 +154,7 @@ def _followed(result, words):
 def _curve(axis, curve, place, words, banded):
     steps = curve["steps"]
     label = f"{words.groups[curve['group']]} (n = {curve['n']})"
-    if not curve["n"]:
+    if not curve["n"] or "withheld" in curve:
         return
     time = [0, *steps["time"]]
     survival = [100, *(100 * share for share in steps["survival"])]

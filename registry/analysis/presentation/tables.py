@@ -18,6 +18,7 @@ from registry.analysis.reports.lesion_report import ALL, SCORES
 from registry.instruments import levels, value_sets, variables
 from registry.instruments.base import Label
 from registry.instruments.core import patient, sins
+from sites.tenancy.access import Can
 
 
 @dataclass(frozen=True)
@@ -451,6 +452,22 @@ def shown(result):
     if masked_result is not result:
         complementary.complement(masked_result, settings.SMALL_CELLS)
     return masked_result
+
+
+SEES_EVERY_NUMBER = Can.EXPORT  # who may carry the patients' records out sees what small cells hide
+
+
+def for_reader(result, access):
+    """The result as somebody gets it as data: whole for who may export, else as shown, its hidden counts as text."""
+    return result if access.may(SEES_EVERY_NUMBER) else _in_words(shown(result))
+
+
+def _in_words(part):
+    if isinstance(part, dict):
+        return {name: _in_words(inner) for name, inner in part.items()}
+    if isinstance(part, list):
+        return [_in_words(inner) for inner in part]
+    return str(part) if isinstance(part, small_cells.Few) else part
 
 
 CSV_HEADER = ("table", "variable", "group", "timepoint", "category", "statistic", "value")

@@ -68,6 +68,7 @@ WHY_NOT = {  # the reasons of `stats` and of the runner, after “not estimable 
     ),
     "weights compare numbers and variables of two categories": "重み付けでは数値と2カテゴリの変数のみ比較できる",
     "the test compares two groups": "2群を比較する検定である",
+    "few patients or events stand behind it": "該当する患者またはイベントが少数のため示さない",
 }
 
 

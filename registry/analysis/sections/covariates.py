@@ -77,8 +77,8 @@ def covariates(asked, rows):
     varying, levels, terms, parts = [], [], [], []
     for column in kept:
         values = column.values[rows]
-        if values.size and (values == values[0]).all():
-            dropped[column.name, column.visit] = CONSTANT
+        if not values.size or (values == values[0]).all():
+            dropped[column.name, column.visit] = CONSTANT if values.size else UNKNOWN
             continue
         varying.append(column)
         if not column.categories:

@@ -250,13 +250,14 @@ def mean_limits(values):
 
 
 def qalys(section, patients, columns):
-    """(n,) QALYs. Values are on the days of the visits, the first on day 0; a value after death is not used."""
+    """(n,) QALYs. Values are on the days of the visits, the first on day 0; a value after death is not used. Who died
+    on the day of surgery has none, and is not left out for that."""
     days, values = timed(section, patients, columns)
     horizon = section.horizon * DAYS_A_MONTH
     died = patients.death_day
     undated = (patients.died == 1) & np.isnan(died)
-    found = qaly(days, values, horizon, np.where(died <= 0, np.nan, died), section.gaps).qaly
-    return np.where(undated | (died <= 0) | (patients.group < 0), np.nan, found)
+    found = qaly(days, values, horizon, np.where(died < 0, np.nan, died), section.gaps).qaly
+    return np.where(undated | (died < 0) | (patients.group < 0), np.nan, found)
 
 
 def timed(section, patients, columns):

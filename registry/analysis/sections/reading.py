@@ -87,8 +87,7 @@ def check_event(event, names):
             fits=listed(LIMITS),
         )
     for variable, visit in of_event(event, names):
-        if isinstance(variable, str):
-            _of_plan(names, variable, visit)
+        _of_plan(names, variable, visit)
 
 
 def of_event(event, names):
@@ -148,6 +147,12 @@ def _of_plan(names, variable, visit, baseline=""):
     """The Variable and the visit it is read at: the baseline where a visit's variable names none."""
     if variable == SITE:
         return SITE, ""
+    if not isinstance(variable, (str, variables.Variable)):
+        raise refusal(
+            "a variable is named by a text such as age_at_surgery, not {given}",
+            "変数はage_at_surgeryのような文字列で指定してください（入力：{given}）",
+            given=repr(variable),
+        )
     found = names.get(variable) if isinstance(variable, str) else variable
     if not found.at_visit:
         return found, ""

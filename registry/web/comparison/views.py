@@ -114,7 +114,7 @@ def run(request, run_id):
     }
     context |= {"seconds_left": seconds_left(comparison), "failure": failure(comparison), "before": _before(comparison)}
     if comparison.status == ComparisonRun.Status.DONE:
-        bundle = BUNDLE if request.access.may(Can.EXPORT) else None
+        bundle = BUNDLE if request.access.may(presentation.SEES_EVERY_NUMBER) else None
         context["result"] = _rendered(comparison, bundle, request.access.may(Can.READ))
     return render(request, "comparison/run.html", context)
 
@@ -221,6 +221,8 @@ def download(request, run_id, format):
         return _bundle(request, comparison)
     if result is None or format not in files.FORMATS:
         raise Http404
+    if format == "json":
+        result = presentation.for_reader(result, request.access)
     content = rendered_cache.file_of(comparison.pk, result, format, get_language() or "en")
     audit.record(
         "comparison_downloaded", table=ComparisonRun._meta.db_table, row_id=comparison.pk, detail={"format": format}
@@ -238,7 +240,7 @@ def file_name(comparison, format):
 
 def _bundle(request, comparison):
     """The result with its data, patient by patient: for those who may also export, and recorded as an export."""
-    if not request.access.may(Can.EXPORT):
+    if not request.access.may(presentation.SEES_EVERY_NUMBER):
         raise Http404
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
     try:

@@ -2,13 +2,18 @@
 
 import copy
 import itertools
+import json
 
 import pytest
+from django.db import transaction
 from django.test import override_settings
 
 from registry.analysis.disclosure import of_sections
 from registry.analysis.disclosure.small_cells import Few
+from registry.analysis.figures import drawings
 from registry.analysis.presentation import tables
+from sites.models import Site
+from sites.tenancy.access import Access, Can, Grant, Role
 from tests.analysis.conftest import store
 from tests.analysis.sections.test_in_a_run import PLAN, people, ran
 from tests.analysis.sections.test_matched_comparisons import MATCHED, VARIABLES, WITHIN
@@ -21,10 +26,18 @@ BETWEEN = {
 THRESHOLD = 8
 
 
-@pytest.fixture
-def whole(north):
-    store(north, people())
-    return ran(copy.deepcopy(PLAN) | {"variables": VARIABLES, "comparisons": [BETWEEN, MATCHED, WITHIN]})
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def whole(django_db_setup, django_db_blocker):
+    """The result of one run, which every test takes a copy of."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        store(Site.objects.create(code="N01", name="North Hospital", name_ja="北病院"), people())
+        within = WITHIN | {"rows": [*WITHIN["rows"], {"variable": "walks", "visit": "1m"}]}
+        result = ran(copy.deepcopy(PLAN) | {"variables": VARIABLES, "comparisons": [BETWEEN, MATCHED, within]})
+        transaction.set_rollback(True)
+    return result
 
 
 def shown(result):
@@ -277,3 +290,85 @@ def test_tables_of_hidden_counts_are_told_in_both_languages(whole):
     for language in ("en", "ja"):
         cells = [cell for table in tables.tables(shown(whole), language) for row in table.rows for cell in row.cells]
         assert any(f"<{THRESHOLD}" in cell for cell in cells)
+
+
+FEMALE_2_EVENTS = {"n": 40, "missing": 0, "events": 2, "competing": 0, "censored": 38}
+
+
+def with_few_events(whole):
+    """The endpoint of death, of whose second group two died, with a curve of their own."""
+    entry = copy.deepcopy(whole)
+    section = next(one for one in entry["endpoints"] if one["code"] == "os")
+    section["followed"][1] |= FEMALE_2_EVENTS
+    return entry, section["followed"][0]["group"], section["followed"][1]["group"]
+
+
+def test_a_hidden_number_of_events_is_not_read_from_the_curve(whole):
+    entry, other, few = with_few_events(whole)
+    section = next(one for one in shown(entry)["endpoints"] if one["code"] == "os")
+    assert [row["group"] for row in section["steps"]] == [other]
+    assert all(
+        isinstance(n, Few) or n == 0 for row in section["at_risk"] if row["group"] == few for n in row["at_risk"]
+    )
+    read = [row for part in ("rates", "restricted") for row in section[part] if few in row["group"].split("_vs_")]
+    assert len(read) == 4
+    assert {(row["estimate"], row["low"], row["high"]) for row in read} == {(None, None, None)}
+    assert all(row["reason"] for row in read)
+    followed = next(row for row in section["followed"] if row["group"] == few)
+    assert not any(followed[name] for name in followed if name.startswith(("median", "follow_up")))
+    for language, said in (("en", "few patients or events stand behind it"), ("ja", "少数のため示さない")):
+        with override_settings(SMALL_CELLS=THRESHOLD):
+            result = tables.shown(entry)
+        chart = next(one for one in drawings.charts(result, language) if one.code == "endpoints-os-survival")
+        assert said in chart.alt
+        assert b"few" not in chart.csv()
+        assert drawings.drawn(result, chart.code, "svg", language)
+        table = next(one for one in tables.tables(result, language) if one.code == "endpoints-os-followed0")
+        assert any(said in note for note in table.notes)
+        assert not any("未到達" in cell or "not reached" in cell for cell in table.rows[1].cells)
+
+
+def test_curves_end_where_few_are_at_risk(whole):
+    for before, after in zip(whole["endpoints"], shown(whole)["endpoints"], strict=True):
+        for row in after["steps"]:
+            (old,) = (
+                one for one in before["steps"] if (one["group"], one["estimator"]) == (row["group"], row["estimator"])
+            )
+            assert row["time"] == [t for t, n in zip(old["time"], old["at_risk"], strict=True) if n >= THRESHOLD]
+            assert len({len(column) for column in row.values() if isinstance(column, list)}) == 1
+            assert len(row["time"]) < len(old["time"])
+        assert all(row["estimate"] is None for row in after["rates"] if isinstance(row["at_risk"], Few))
+    assert not any("least_at_risk" in entry for entry in whole["endpoints"])
+
+
+def test_means_of_few_are_not_told(whole):
+    entry = copy.deepcopy(whole)
+    row = next(row for row in entry["comparisons"][0]["rows"] if row["kind"] == "continuous")
+    first, second = row["groups"].values()
+    first |= {"n": 3, "missing": 2}
+    assert None not in (first["mean"], second["mean"])
+    row = next(row for row in shown(entry)["comparisons"][0]["rows"] if row["kind"] == "continuous")
+    first, second = row["groups"].values()
+    assert {first[name] for name in ("mean", "sd", "median", "q1", "q3", "min", "max")} == {None}
+    assert second["mean"] is not None
+    (effect,) = row["effects"].values()
+    assert (effect["estimate"], effect["low"], effect["high"], effect["smd"]) == (None, None, None, None)
+    assert effect["p"] is not None
+
+
+@pytest.mark.parametrize(("within", "whole_told"), [(frozenset(Can), True), ({Can.READ, Can.COMPARE}, False)])
+def test_who_may_export_gets_every_number_as_data(whole, within, whole_told):
+    access = Access(1, (Grant(Role.STATISTICIAN, None),), (1,), frozenset(within))
+    with override_settings(SMALL_CELLS=THRESHOLD):
+        result = tables.for_reader(whole, access)
+    assert (result is whole) == whole_told
+    told = json.dumps(result["transitions"])
+    assert (f'"count": "<{THRESHOLD}"' in told) != whole_told
+
+
+def test_figures_are_drawn_where_weights_are_hidden(whole):
+    entry = copy.deepcopy(whole)
+    for row in entry["propensity"][0]["overlap"]:
+        row["weight"] = None
+    for code in ("propensity-ps-overlap", "propensity-ps-love"):
+        assert drawings.drawn(shown(entry), code, "svg", "en")

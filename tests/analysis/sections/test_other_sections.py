@@ -204,6 +204,21 @@ def test_several_controls_have_no_table_of_pairs():
 # Quality of life
 
 
+@pytest.mark.parametrize("gaps", ["carried", "linear", "complete"])
+def test_who_died_on_the_day_of_surgery_is_not_left_out_of_qalys(gaps):
+    cohort = Cohort(n=3, groups=("a",))
+    cohort.group = np.zeros(3, int)
+    for visit in ("preop", "12m"):
+        cohort.columns["hsuv", visit] = np.array([1.0, 1.0, np.nan])
+    cohort.columns["hsuv", "preop"][2] = 0.5
+    cohort.died, cohort.followed = np.array([0.0, 1.0, 1.0]), np.array([400.0, 0.0, -1.0])
+    cohort.death_day = np.array([np.nan, 0.0, -1.0])  # the last is an error of the data
+    asked = {"measure": "qaly", "variable": "hsuv", "visits": ["preop", "12m"], "horizon": 11.99, "gaps": gaps}
+    (row,) = told("quality", cohort.patients(), **asked)["years"]
+    assert (row["n"], row["unknown"], row["died"]) == (2, 1, 1)
+    assert row["mean"] == pytest.approx(11.99 / 24)
+
+
 def test_qalys_count_the_dead_as_zero_from_their_day():
     cohort = Cohort(n=2, groups=("a", "b"))
     cohort.group = np.array([0, 1])

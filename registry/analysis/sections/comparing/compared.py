@@ -465,4 +465,5 @@ def _changed(effect, changes, confidence):
         answer = paired_t(changes, confidence) if effect == "mean_change" else shift.pseudomedian(changes, confidence)
     except NotEstimable as why:
         return {"estimate": None, "low": None, "high": None, "effect_reason": NOT_ESTIMABLE.format(why)}
-    return {name: getattr(answer, name) for name in ("estimate", "low", "high")}
+    ends = {name: getattr(answer, name) for name in ("estimate", "low", "high")}
+    return {name: value if np.isfinite(value) else None for name, value in ends.items()}

@@ -288,8 +288,10 @@ def interval(effect, words, decimals, scale=1):
     """“−4.2 (−8.1 to −0.3)”; ∞ where an end does not exist."""
     if effect["estimate"] is None and effect["low"] is None and effect["high"] is None:
         return ABSENT
+    endless = {"low": "−∞"}
     estimate, low, high = (
-        "∞" if effect[name] is None else number(scale * effect[name], decimals) for name in ("estimate", "low", "high")
+        endless.get(name, "∞") if effect[name] is None else number(scale * effect[name], decimals)
+        for name in ("estimate", "low", "high")
     )
     return words(INTERVAL, estimate=estimate, low=low, high=high)
 

@@ -2,6 +2,7 @@
 
 from registry.analysis.figures.canvas import color, dash, note, wrapped
 from registry.analysis.figures.chart import Chart, Column, numeric, sentence
+from registry.analysis.figures.survival_curves import ENDS, WITHHELD
 from registry.analysis.presentation.numbers import p_phrase
 from registry.analysis.sections.showing import forest
 from registry.analysis.sections.showing.texts import TEST_NAMES, Names
@@ -83,6 +84,8 @@ def curves(told, names, estimator):
 
 
 def spoken(told, names, row, rates):
+    if "withheld" in row:
+        return names.words(WITHHELD, group=names.group(row["group"]), n=row["n"])
     points = [
         names.words(POINT, percent=f"{100 * rate['estimate']:.0f}", time=f"{rate['time']:g}")
         for rate in rates
@@ -129,7 +132,10 @@ def draw(told, names, estimator):
     place = ("right", 0.97, "top") if estimator == "survival" else ("right", 0.03, "bottom")
     axis.text(0.99, place[1], tested(told, names, estimator), transform=axis.transAxes, ha=place[0], va=place[2])
     at_risk(table, told, names)
-    note(figure, words((WEIGHTED_NOTES if told.get("weighted") else NOTES)[estimator]))
+    notes = [words((WEIGHTED_NOTES if told.get("weighted") else NOTES)[estimator])]
+    if least := told.get("least_at_risk"):
+        notes.append(words(ENDS, n=least))
+    note(figure, " ".join(notes))
     return figure
 
 

@@ -116,7 +116,7 @@ def draw_overlap(told, names):
         for sign, side, place in ((1, "treated", 0), (-1, "control", 1)):
             mine = [row for row in told["overlap"] if row["group"] == told[side]]
             axis.bar(
-                [row["low"] for row in mine], [sign * row[value] for row in mine], width=0.05, align="edge",
+                [row["low"] for row in mine], [sign * (row[value] or 0) for row in mine], width=0.05, align="edge",
                 color=color(names.place(told[side], place)), edgecolor="white", linewidth=0.4,
                 label=names.group(told[side]),
             )  # fmt: skip

@@ -95,7 +95,7 @@ def median(name, label):
     """“12.8 (8.9–not reached)” of a curve that stays above one half."""
 
     def show(row, names):
-        if not row["n"]:
+        if not row["n"] or row.get("withheld"):
             return ABSENT
         parts = [row[name + end] for end in ("", "_low", "_high")]
         told = [names.words(NOT_REACHED) if part is None else number(part, 1) for part in parts]

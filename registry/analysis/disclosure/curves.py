@@ -1,0 +1,120 @@
+"""Curves and distributions of few, hidden with the numbers that they would tell (threshold rule of output checking).
+
+A Kaplan-Meier curve falls by one over those at risk, once an event: who sees its steps counts events and patients. So a
+group whose number of patients or events is hidden has no curve, nor what is read from one (rates, medians, restricted
+means, numbers at risk); every other curve ends where fewer than the threshold are at risk, and what lies beyond is not
+told. Means and quartiles are told of as many patients as the threshold or more.
+Source: Griffiths et al. 2019, Handbook on Statistical Disclosure Control for Outputs; Eurostat (ESSnet SDC) 2015,
+Guidelines for Output Checking.
+"""
+
+from bisect import bisect_left
+
+from registry.analysis.disclosure.relations import Cell, Relation, is_few
+from registry.analysis.disclosure.small_cells import Few
+
+REASON = "few patients or events stand behind it"
+NUMBERS = ("n", "events", "competing", "censored")  # of a group: one that is hidden is what its curve would tell
+_MEDIANS = ("median", "median_low", "median_high")
+_FOLLOW_UP = ("follow_up", "follow_up_low", "follow_up_high")
+_READ = ("estimate", "standard_error", "low", "high", "statistic")
+_DISTRIBUTION = (
+    *("mean", "sd", "median", "q1", "q3", "min", "max", "mean_with_dead", "low_with_dead", "high_with_dead"),
+    *("treated_mean", "treated_sd", "control_mean", "control_sd"),
+)
+
+
+def relations(result, threshold):
+    """The Relation of events and the few who had none, in the report of survival: there they have no row."""
+    for curve in result.get("survival", {}).get("curves", ()):
+        alive = curve["n"] - curve["events"]
+        if 0 < alive < threshold:
+            yield Relation([Cell([Few(alive, threshold)], 0), Cell(curve, "events")], Cell(curve, "n"))
+
+
+def hide_curves(result, threshold):
+    """Take away in place the curves of a result that tell a hidden number, and of the others what fewer tell."""
+    if result.get("survival", {}).get("curves"):
+        _of_survival(result["survival"], threshold)
+    for entry in result.get("endpoints", ()):
+        _of_endpoint(entry, threshold)
+
+
+def _of_survival(survival, threshold):
+    survival["least_at_risk"] = str(threshold)  # for the note below the figure
+    for curve in survival["curves"]:
+        if any(is_few(curve[name]) for name in ("n", "events")):
+            curve |= dict.fromkeys(_MEDIANS) | {"withheld": True}
+            curve["steps"] = {name: [] for name in curve["steps"]}
+            _hide_all(curve, "at_risk_at_ticks", threshold)
+        else:
+            _end_medians(curve, _MEDIANS, _cut(curve["steps"], threshold))
+        for point in curve["landmarks"]:
+            if "withheld" in curve and point["at_risk"]:
+                Cell(point, "at_risk").hide(threshold)
+            if is_few(point["at_risk"]):
+                point |= dict.fromkeys(("survival", "low", "high"))
+    if any("withheld" in curve for curve in survival["curves"]):
+        tested = survival["log_rank"]
+        tested |= {name: dict.fromkeys(tested[name]) for name in {"observed", "expected"} & tested.keys()}
+        tested |= dict.fromkeys({"statistic", "df"} & tested.keys())
+
+
+def _of_endpoint(entry, threshold):
+    entry["least_at_risk"] = str(threshold)
+    hidden = {row["group"] for row in entry["followed"] if any(is_few(row[name]) for name in NUMBERS)}
+    entry["steps"] = [row for row in entry["steps"] if row["group"] not in hidden]
+    ends = {row["group"]: _cut(row, threshold) for row in entry["steps"]}
+    for row in entry["followed"]:
+        if row["group"] in hidden:
+            row |= dict.fromkeys((*_MEDIANS, *_FOLLOW_UP)) | {"withheld": True, "reason": REASON}
+        else:
+            _end_medians(row, (*_MEDIANS, *_FOLLOW_UP), ends.get(row["group"]))
+    for row in entry["at_risk"]:
+        if row["group"] in hidden:
+            _hide_all(row, "at_risk", threshold)
+    for row in (*entry["rates"], *entry["restricted"]):
+        _hide_read(row, hidden, threshold)
+
+
+def _hide_read(row, hidden, threshold):
+    """A rate or restricted mean read from a hidden curve, or a rate from where few are at risk."""
+    of_hidden = bool(hidden.intersection((row["group"], *row["group"].split("_vs_"))))
+    if of_hidden and row.get("at_risk"):
+        Cell(row, "at_risk").hide(threshold)
+    if (of_hidden or is_few(row.get("at_risk"))) and row.get("estimate") is not None:
+        row |= dict.fromkeys(row.keys() & set(_READ)) | {"reason": REASON}
+
+
+def _hide_all(part, name, threshold):
+    part[name] = [Few(count, threshold) if count else count for count in part[name]]
+
+
+def _cut(steps, threshold):
+    """End a curve's columns where fewer are at risk; the last time that stays, None where none does."""
+    kept = bisect_left([-count for count in steps["at_risk"]], 1 - threshold)
+    for name, column in steps.items():
+        if isinstance(column, list):
+            steps[name] = column[:kept]
+    return steps["time"][-1] if steps["time"] else None
+
+
+def _end_medians(row, names, end):
+    """A median beyond the end of a curve is not reached on it."""
+    for name in names:
+        if end is not None and row.get(name) is not None and row[name] > end:
+            row[name] = None
+
+
+def hide_distributions(part, threshold):
+    """Take away in place means, spreads and quartiles of fewer patients than the threshold, wherever they stand."""
+    if isinstance(part, list):
+        for inner in part:
+            hide_distributions(inner, threshold)
+    if not isinstance(part, dict):
+        return
+    if is_few(part.get("n")) and part["n"] < threshold:
+        gone = part.keys() & set(_DISTRIBUTION)
+        part |= dict.fromkeys(gone | (part.keys() & {"low", "high"} if gone else set()))
+    for inner in part.values():
+        hide_distributions(inner, threshold)
