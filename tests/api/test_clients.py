@@ -97,6 +97,10 @@ def test_a_refusal_names_what_is_wrong_and_never_the_token(followed):
     assert token not in repr(here) + repr(here.connection)
     with pytest.raises(ValueError, match="https"):
         metaspine.registry("http://registry.example.org", token)
+    with pytest.raises(ConnectionError, match="no registry answers at http://127.0.0.1:9/api/v1/"):
+        metaspine.registry("http://127.0.0.1:9", token).patients()
+    with pytest.raises(metaspine.Refused, match="answers with text/html. Is it the address of a registry"):
+        here.connection.get("docs", {}, "application/json")  # a page, as another address or version may answer
 
 
 MYPY = ("--strict", "--disable-error-code=import-untyped", "--config-file", os.devnull)

@@ -309,6 +309,12 @@ p_value <- function(b, line, quick) {
   p_adjusted(b, line, quick)
 }
 
+# Kendall's test of values against the order of groups; of two observations cor.test divides by zero, where z is 1 or -1.
+kendall <- function(y, g) {
+  k <- !is.na(y) & !is.na(g); y <- y[k]; g <- g[k]
+  if (length(y) == 2 && y[1] != y[2] && g[1] != g[2]) return(list(statistic = sign((y[2] - y[1]) * (g[2] - g[1])), p.value = 2 * pnorm(-1)))
+  cor.test(y, g, method = "kendall", exact = FALSE)
+}
 # Statistics of tests, with their degrees of freedom after them: c(2.31, 45.2). Of samples, of tables, of changes.
 number_and_df <- function(test) tryCatch({ t <- suppressWarnings(test); unname(c(t$statistic, t$parameter)) }, error = function(e) NA_real_)
 first_two <- function(y, g) list(y[g %in% levels(g)[1]], y[g %in% levels(g)[2]])
@@ -321,7 +327,7 @@ statistic_of <- list(
   t_test = function(y, g) { two <- first_two(y, g); number_and_df(t.test(two[[1]], two[[2]], var.equal = TRUE)) },
   welch_t = function(y, g) { two <- first_two(y, g); number_and_df(t.test(two[[1]], two[[2]])) },
   mann_whitney = rank_sum, mann_whitney_exact = rank_sum, mann_whitney_uncorrected = rank_sum,
-  jonckheere = function(y, g) number_and_df(cor.test(y, as.numeric(g), method = "kendall", exact = FALSE)),
+  jonckheere = function(y, g) number_and_df(kendall(y, as.numeric(g))),
   wilcoxon_signed_rank = signed_ranks, signed_rank_exact = signed_ranks, signed_rank_uncorrected = signed_ranks,
   paired_t = function(change) number_and_df(t.test(change)),
   chi_square = function(table) number_and_df(chisq.test(table, correct = FALSE)),

@@ -256,7 +256,7 @@ claim_there <- function(claim, name) name %in% names(claim("*"))
 section_test <- function(y, g, groups, test, kind) {
   if (test == "") return(NA_real_)
   g <- factor(g, groups)
-  if (test == "jonckheere") return(attempt(cor.test(y, as.numeric(g), method = "kendall", exact = FALSE)$p.value))
+  if (test == "jonckheere") return(attempt(kendall(y, as.numeric(g))$p.value))
   if (test == "cochran_armitage") {
     counts <- table(g, factor(y, c(0, 1))); held <- rowSums(counts) > 0
     return(attempt(prop.trend.test(counts[held, 1], rowSums(counts)[held], seq_along(groups)[held])$p.value))

@@ -99,7 +99,7 @@ def _wrong_with(chosen):
         return _("Choose at most %(n)s files at once.") % {"n": uploads.MOST_FILES}
     large = [name for name, upload in chosen.items() if upload.size > uploads.LARGEST]
     if large:
-        return _("%(file)s is larger than %(size)s MB. Use the command import_csv on the server.") % {
+        return _("%(file)s is larger than %(size)s MB. Use the command import_file on the server.") % {
             "file": large[0],
             "size": uploads.LARGEST // 1_000_000,
         }

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from registry import tasks
 from registry.health import background_jobs
 from registry.health.checkup.declared import CHECKS
-from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, examine, worst
+from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, examine, scope, worst
 from registry.health.checkup.work import recurring
 from registry.models import BackupRecord
 from sites import audit
@@ -61,8 +61,8 @@ SHOWN = 50
 def system_page(request):
     """Every part of the installation, for administrators. Of jobs who asked and when, never what is in them."""
     request.access.require(Can.ADMINISTER)
-    examined = examine(CHECKS, request)
-    with everything(user_id=current().user_id), transaction.atomic():
+    with scope():
+        examined = examine(CHECKS, request)
         waiting, failed = background_jobs.lately()
         backups = list(BackupRecord.objects.order_by("-began_at")[:10])
     context = {

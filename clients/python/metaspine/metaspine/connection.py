@@ -4,11 +4,12 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 TRIES = 4  # the first, and three after the registry has asked for patience
+NO_REGISTRY = "Is it the address of a registry, of a version that has this?"
 LONGEST_WAIT = 120  # seconds
 Value = str | Sequence[str]
 
@@ -44,7 +45,7 @@ class Connection:
         return f"Connection({self.base!r})"  # never the token
 
     def get(self, path: str, query: Mapping[str, Value], accept: str) -> bytes:
-        """The body of an answer, whole. Raises Refused, and what urllib raises where nobody answers."""
+        """The body of an answer, whole. Raises Refused, and ConnectionError where nobody answers."""
         text = urlencode({name: value if isinstance(value, str) else ",".join(value) for name, value in query.items()})
         headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
         request = Request(f"{self.base}{path}{'?' + text if text else ''}", headers=headers)
@@ -52,14 +53,22 @@ class Connection:
             try:
                 with urlopen(request, timeout=self.timeout) as answer:
                     content: bytes = answer.read()
+                    kind = answer.headers.get_content_type()
+                    if kind != accept:
+                        raise Refused(answer.status, {"detail": f"{self.base} answers with {kind}. {NO_REGISTRY}"})
                     return content
             except HTTPError as error:
                 with error:
                     problem = _problem(error.read())
                 wait = error.headers.get("Retry-After", "")
+                if not problem:
+                    problem = {"detail": f"{error.reason}: {self.base} says no more. {NO_REGISTRY}"}
                 if error.code != 429 or not left or not wait.isdecimal() or int(wait) > LONGEST_WAIT:
                     raise Refused(error.code, problem) from None
                 time.sleep(int(wait))
+            except (URLError, TimeoutError, ConnectionError) as error:
+                reason = getattr(error, "reason", error)
+                raise ConnectionError(f"no registry answers at {self.base}: {reason}") from None
         raise AssertionError  # the last try returns or raises
 
 

@@ -31,11 +31,16 @@ ask <- function(registry, path, query, accept, to = NULL) {
   request <- httr2::req_error(request, is_error = function(response) FALSE)
   response <- httr2::req_perform(request, path = to)
   if (httr2::resp_status(response) >= 400) refuse(response)
+  kind <- httr2::resp_content_type(response)
+  if (!identical(kind, accept)) refuse(response, paste0(registry$base, " answers with ", kind, ". ", no_registry))
   response
 }
 
-refuse <- function(response) {
+no_registry <- "Is it the address of a registry, of a version that has this?"
+
+refuse <- function(response, detail = paste(httr2::resp_status_desc(response), no_registry, sep = ". ")) {
   problem <- tryCatch(httr2::resp_body_json(response, check_type = FALSE), error = function(error) list())
+  if (is.null(problem$detail) && is.null(problem$title)) problem$detail <- detail
   errors <- vapply(names(problem$errors), function(name) paste0(name, ": ", problem$errors[[name]][[1]]), "")
   text <- c(paste(httr2::resp_status(response), if (is.null(problem$detail)) problem$title else problem$detail), errors)
   stop(structure(
