@@ -371,7 +371,7 @@ def _at(cell):
 
 
 def _row(given, cell, offered, rows):
-    """A row of a table between groups: by the test of its own, unless that is one of pairs alone, or else of its kind."""
+    """A row of a table between groups: by the test of its own, unless that is one of pairs alone, or of its kind."""
     kind, own = offered.get(cell[0], ""), rows.tests.get(cell, {})
     of_pairs = (*comparison_tests.offered("within", kind), *comparison_tests.effects_offered("within", kind))
     between = (*comparison_tests.offered("between", kind), *comparison_tests.effects_offered("between", kind))
