@@ -331,7 +331,7 @@ section_t <- function(t) {
   estimate <- if (length(t$estimate) == 2) t$estimate[[1]] - t$estimate[[2]] else t$estimate[[1]]
   c(estimate = estimate, low = t$conf.int[1], high = t$conf.int[2])
 }
-middle <- function(values) median(round(values, 9))
+middle <- function(values) median(values)
 # The ends of an interval by the normal approximation: where the standardised rank statistic passes the quantile.
 passed <- function(values, variance, confidence) {
   values <- sort(values); key <- round(values, 9); at <- values[!duplicated(key)]; total <- length(values)
