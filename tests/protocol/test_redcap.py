@@ -93,6 +93,7 @@ def test_what_cannot_be_carried_is_noted_with_its_place():
 @pytest.mark.parametrize(
     ("row", "column", "says"),
     [
+        ({"name": "b", "type": "calc", "choices": "-" * 3900 + "[a]"}, COLUMNS["choices"][0], "is nested more than 60"),
         ({"name": "b", "branching": "[a] = (1"}, "Branching Logic (Show field only if...)", "ends too early"),
         (
             {"name": "b", "type": "calc", "choices": "[a] +* 2"},
