@@ -62,7 +62,7 @@ def _forget() -> None:
 
 def _is_changed_here() -> bool:
     """Whether the open transaction called `forget`: what it waits to do on commit goes with it when it is undone."""
-    return any(waiting is _forget for _savepoints, waiting, _robust in connection.run_on_commit)
+    return any(waiting[1] is _forget for waiting in connection.run_on_commit)
 
 
 def read() -> Standing:
