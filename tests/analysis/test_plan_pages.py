@@ -2,6 +2,7 @@
 
 import copy
 import json
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
@@ -43,6 +44,10 @@ def test_choices_make_a_plan_and_come_back(random_patients):
     given = choices_of(plan.to_json())
     assert given is not None
     assert plans.from_json(plan_builder.compiled(given)) == plan
+    row = {"row_what_1": "pain_vas_mm", "row_visits_1": ["1m"], "row_pairwise_1": "welch_t"}
+    outcomes = plan_builder.compiled(CHOICES | row)["comparisons"][1]["rows"]
+    at_1m = {"variable": "pain_vas_mm", "visit": "1m", "test": "mann_whitney", "pairwise": "welch_t"}
+    assert outcomes[0] == at_1m
 
 
 @pytest.mark.parametrize("template", [template.code for template in plan_builder.TEMPLATES])
@@ -100,6 +105,11 @@ def test_a_plan_is_saved_locked_and_carried_out(opened):
     again = opened.get(reverse("comparison_plan_new"), {"from": saved.pk}).content.decode()
     assert 'value="hsuv@last" checked' in again
     assert json.loads(opened.get(answer["Location"], {"format": "json"}).content)["name"] == "Two arms"
+    for gone in ("abc", str(uuid4())):
+        answer = opened.post(reverse("comparison_plan_new"), CHOICES | {"act": "run", "snapshot": gone})
+        assert answer.status_code == 422 and f'value="{gone}" selected' in answer.content.decode()
+        answer = opened.post(reverse("comparison_plan_run", args=[saved.pk]), {"snapshot": gone}, follow=True)
+        assert "is not here any more" in answer.content.decode()
     started = opened.post(reverse("comparison_plan_run", args=[saved.pk]))
     run = ComparisonRun.objects.get()
     assert started["Location"] == reverse("comparison_run", args=[run.pk]) and run.plan["name"] == "Two arms"
@@ -382,6 +392,10 @@ WRONG = (
     ({"event_what_1": "death", "event_endpoint_1": "9"}, "an event is of endpoint 9"),
     ({"step_what_1": "aged_at_least", "step_group_1": "7", "step_minimum_1": "60"}, "a step is of group 7"),
     ({"table_what_1": "between"}, "name at least one row"), ({"grouping": "arms"}, "levels of both arms"),
+    ({"plan_alpha": "0,05x"}, "is no number"),
+    ({"grouping": "everybody", "within": ""}, "one group has nothing to compare after surgery"),
+    ({"grouping": "everybody", "cells": ["assessment_date@1m"]}, "of a date after surgery"),
+    ({"pairs": "1", "ps_what_1": ""}, "need a score"),
 )  # fmt: skip
 
 
@@ -389,6 +403,8 @@ def test_what_does_not_fit_says_so_before_anything_is_run(opened):
     for wrong, said in WRONG:
         answer = opened.post(reverse("comparison_plan_new"), SECTIONED | wrong | {"act": "check"})
         assert answer.status_code == 422 and said in answer.context["error"], (said, answer.context["error"])
+    answer = opened.post(reverse("comparison_plan_new"), CHOICES | {"plan_alpha": "0,05", "act": "save"})
+    assert answer.status_code == 422 and 'value="0,05"' in answer.content.decode()
     nothing = {"grouping": "everybody", "name": "Nothing"}
     assert opened.post(reverse("comparison_plan_new"), nothing | {"act": "check"}).status_code == 200
     answer = opened.post(reverse("comparison_plan_new"), nothing | {"act": "save"})

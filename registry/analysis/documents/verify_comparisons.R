@@ -331,11 +331,11 @@ section_t <- function(t) {
   estimate <- if (length(t$estimate) == 2) t$estimate[[1]] - t$estimate[[2]] else t$estimate[[1]]
   c(estimate = estimate, low = t$conf.int[1], high = t$conf.int[2])
 }
-middle <- function(values) median(round(values, 9))
+middle <- function(values) median(values)
 # The ends of an interval by the normal approximation: where the standardised rank statistic passes the quantile.
 passed <- function(values, variance, confidence) {
-  values <- sort(round(values, 9)); at <- unique(values); total <- length(values)
-  above <- total - findInterval(at, values); away <- above - total / 2
+  values <- sort(values); key <- round(values, 9); at <- values[!duplicated(key)]; total <- length(values)
+  above <- total - findInterval(unique(key), key); away <- above - total / 2
   z <- (away - 0.5 * sign(away)) / sqrt(variance); q <- qnorm((1 + confidence) / 2)
   if (!(variance > 0) || (total - 1) / 2 / sqrt(variance) < q) return(c(low = NA, high = NA))  # so few have no such interval
   end <- function(limit) { below <- which(z < limit); if (length(below)) at[below[1]] else at[length(at)] }

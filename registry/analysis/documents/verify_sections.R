@@ -601,14 +601,14 @@ signed_rank <- function(e, exactly) {
   k <- suppressWarnings(wilcox.test(e, exact = FALSE, correct = TRUE)); c(statistic = unname(k$statistic), p = k$p.value)
 }
 pseudomedian <- function(e) {
-  x <- e[e != 0]; n <- length(x); walsh <- outer(x, x, "+") / 2; w <- sort(round(walsh[upper.tri(walsh, TRUE)], 9)); estimate <- median(w)
+  x <- e[e != 0]; n <- length(x); walsh <- outer(x, x, "+") / 2; w <- sort(walsh[upper.tri(walsh, TRUE)]); key <- round(w, 9); estimate <- median(w)
   if (n < 50 && !anyDuplicated(abs(x)) && n == length(e)) {
     if (psignrank(0, n) > 0.75 * 0.05) return(c(estimate = estimate, low = NA, high = NA))  # so few have no such interval
     k <- max(1, qsignrank(0.025, n)); return(c(estimate = estimate, low = w[k], high = w[length(w) + 1 - k]))
   }
   t <- table(x); variance <- n * (n + 1) * (2 * n + 1) / 24 - sum(t^3 - t) / 48
   if (!(variance > 0) || (length(w) - 1) / 2 / sqrt(variance) < qnorm(0.975)) return(c(estimate = estimate, low = NA, high = NA))
-  values <- unique(w); above <- vapply(values, function(v) sum(w > v), 0) - length(w) / 2; z <- (above - 0.5 * sign(above)) / sqrt(variance)
+  values <- w[!duplicated(key)]; above <- vapply(unique(key), function(v) sum(key > v), 0) - length(w) / 2; z <- (above - 0.5 * sign(above)) / sqrt(variance)
   passed <- function(q) { k <- which(z < q)[1]; if (is.na(k)) values[length(values)] else values[k] }
   c(estimate = estimate, low = passed(qnorm(0.975)), high = passed(qnorm(0.025)))
 }

@@ -38,6 +38,7 @@ from registry.web.comparison.stages import STAGES, seconds_left, stage_label
 from registry.web.comparison.words import described, failure
 from registry.web.shared.flow_diagram import diagram, lists
 from registry.web.shared.gates import for_comparing
+from registry.web.shared.lookup import uuid_in
 from sites import audit
 from sites.models import Site
 from sites.moments import day_of
@@ -63,7 +64,7 @@ def run_list(request):
 @for_comparing
 def new(request):
     """The form of a new comparison; a run named by `from` fills it in."""
-    earlier = ComparisonRun.objects.filter(Q(pk=_uuid(request.GET.get("from")))).first()
+    earlier = ComparisonRun.objects.filter(Q(pk=uuid_in(request.GET.get("from")))).first()
     if request.method != "POST" and earlier and is_of_sections(earlier.plan):
         return redirect(f"{reverse('comparison_plan_new')}?run={earlier.pk}")
     if earlier and (gone := _unreadable(earlier)):
@@ -73,7 +74,7 @@ def new(request):
         request.POST or None,
         earlier=earlier,
         saved=request.GET.get("saved"),
-        snapshot=_uuid(request.GET.get("snapshot")),
+        snapshot=uuid_in(request.GET.get("snapshot")),
     )
     if request.method == "POST" and form.is_valid():
         frozen = form.cleaned_data["snapshot"]
@@ -89,15 +90,6 @@ def _unreadable(run):
     except ValueError as error:
         return design_errors.told(error, get_language() or "en")
     return ""
-
-
-def _uuid(text):
-    from uuid import UUID
-
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return None
 
 
 @require_safe

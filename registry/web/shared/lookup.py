@@ -1,5 +1,7 @@
 """Finding what a page is about. Another site's record does not exist: 404, never 403."""
 
+from uuid import UUID
+
 from django.http import Http404
 
 from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
@@ -16,6 +18,14 @@ COUNTED = 10_000  # a list is counted up to here: nobody reads further, and coun
 def number_in(text, digits=17):
     """The whole number that an address or a field says; None for anything else, and for one too long for any id."""
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= digits else None
+
+
+def uuid_in(text):
+    """The UUID that an address or a field says; None for anything else."""
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
 
 
 def page_in(text, last):

@@ -129,6 +129,14 @@ def taken(fields, given, kind=""):
     return told
 
 
+def is_filled(fields, given):
+    """Whether anything of fields without a number was typed, be it what is no number: that is shown too."""
+    try:
+        return bool(taken(fields, given))
+    except ValueError:
+        return True
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of entry on the page: `part` of the plan, `prefix` of its fields, and the field that says what it is.

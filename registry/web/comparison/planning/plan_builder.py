@@ -315,6 +315,9 @@ def _ticked(given, rows):
     one_group = given["grouping"] == EVERYBODY
     before = [cell for cell in cells if cell[1] in ("", "preop")]
     after = [cell for cell in cells if cell not in before]
+    dated = [cell for cell in after if offered.get(cell[0]) == sources.DATE]
+    if one_group:
+        _require_within(given, after, dated)
     options = {"adjust": given.get("adjust") or "none", "family": given.get("family") or "row"}
     if before:
         yield BASELINE | {"rows": [_row(given, cell, offered, rows) for cell in before]}
@@ -328,11 +331,32 @@ def _ticked(given, rows):
     if given.get("repeats"):
         yield repeated.SECTION | {"rows": [{"variable": repeated.variable_of(one)["name"]} for one in given["repeats"]]}
     if given.get("within") and after:
-        within = [cell for cell in after if offered.get(cell[0]) != sources.DATE]
+        within = [cell for cell in after if cell not in dated]
         yield CHANGES | {"kind": "within", "rows": [_paired(cell, offered, rows, "within") for cell in within]}
-    if given.get("pairs") and cells and (scores := section_fields.PROPENSITY.codes(given)):
+    scores = section_fields.PROPENSITY.codes(given)
+    if given.get("pairs") and not scores:
+        raise refusal(
+            "tables of the matched need a score: add one, or untick “Tables of the matched patients”",
+            "マッチした患者の表には傾向スコアが要ります。スコアを追加するか、「マッチした患者の表」の選択を外してください",
+        )
+    if given.get("pairs") and cells:
         listed = {"rows": [_paired(cell, offered, rows, comparison_tests.MATCHED) for cell in cells]}
         yield PAIRS | {"matched": next(iter(scores.values()))} | listed
+
+
+def _require_within(given, after, dated):
+    """Refused where a tick after surgery is in no table of the only group."""
+    if after and not given.get("within"):
+        raise refusal(
+            "one group has nothing to compare after surgery: tick “Also before and after within each group”",
+            "1群では術後に比較するものがありません。「各群内の前後比較も行う」を選んでください",
+        )
+    if dated:
+        raise refusal(
+            "one group has nothing to compare of a date after surgery: untick “{name}”",
+            "1群では術後の日付に比較するものがありません。「{name}」の選択を外してください",
+            name=(sources.offered() | own_variables(given))[dated[0][0]].label,
+        )
 
 
 def _kinds(given):
@@ -347,15 +371,15 @@ def _at(cell):
 
 
 def _row(given, cell, offered, rows):
-    """A row of a table between groups: by the test of its own, unless that is one of pairs alone."""
-    kind, own = offered.get(cell[0], ""), rows.tests.get(cell)
-    if own is None:
-        return _at(cell) | _usual(given, kind)
+    """A row of a table between groups: by the test of its own, unless that is one of pairs alone, or of its kind."""
+    kind, own = offered.get(cell[0], ""), rows.tests.get(cell, {})
     of_pairs = (*comparison_tests.offered("within", kind), *comparison_tests.effects_offered("within", kind))
     between = (*comparison_tests.offered("between", kind), *comparison_tests.effects_offered("between", kind))
-    return _at(cell) | {
-        name: code for name, code in own.items() if name != "from" and (code in between or code not in of_pairs)
-    }
+    return (
+        _at(cell)
+        | _usual(given, kind)
+        | {name: code for name, code in own.items() if name != "from" and (code in between or code not in of_pairs)}
+    )
 
 
 def _paired(cell, offered, rows, kind):

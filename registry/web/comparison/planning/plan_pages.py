@@ -7,11 +7,12 @@ import hashlib
 import json
 import re
 from dataclasses import replace
-from uuid import UUID
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -47,7 +48,7 @@ from registry.web.comparison.planning.fields import SEVERAL, Field
 from registry.web.comparison.planning.grid import Grid
 from registry.web.comparison.planning.offered import text
 from registry.web.shared.gates import for_comparing
-from registry.web.shared.lookup import number_in
+from registry.web.shared.lookup import number_in, uuid_in
 from sites.tenancy.scope import everything
 
 MOST_COUNTED = 50_000  # patients of whom the page counts the groups at once; more are counted by the run
@@ -105,8 +106,9 @@ def _started(request):
     if (number := number_in(request.GET.get("from"))) is not None:
         saved = get_object_or_404(SavedPlan, pk=number)
         return _again(saved.plan, saved.cohort, {"name": saved.name, "note": saved.note})
-    if run := ComparisonRun.objects.filter(pk=_uuid(request.GET.get("run"))).first():
-        return _again(run.plan, run.cohort, {"name": run.plan["name"], "note": run.plan.get("note", "")})
+    if run := ComparisonRun.objects.filter(pk=uuid_in(request.GET.get("run"))).first():
+        about = {"name": run.plan["name"], "note": run.plan.get("note", ""), "snapshot": str(run.frozen_id or "")}
+        return _again(run.plan, run.cohort, about)
     template = next((one for one in plan_builder.TEMPLATES if one.code == request.GET.get("template")), None)
     return dict(template.choices) if template else {"grouping": NAMED}, ""
 
@@ -120,13 +122,6 @@ def _without(given, removed):
 
 def _is_several(name):
     return name in plan_builder.SEVERAL or bool(plan_builder.SEVERAL_NUMBERED.fullmatch(name))
-
-
-def _uuid(text):
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return None
 
 
 def _again(plan, cohort, about):
@@ -186,8 +181,21 @@ def _as_saved(plan):
     return plan
 
 
+def _frozen(chosen):
+    """The Snapshot that was chosen; None for the registry as it is. Refused where there is no such snapshot."""
+    if not chosen:
+        return None
+    snapshot = Snapshot.objects.filter(pk=uuid_in(chosen)).first()
+    if snapshot is None:
+        raise design_errors.refusal(
+            "the snapshot that was chosen is not here any more; choose another one, or the registry as it is now",
+            "選んだスナップショットはもうありません。別のスナップショットか、現在の登録データを選んでください",
+        )
+    return snapshot
+
+
 def _run(request, plan, cohort, given):
-    frozen = Snapshot.objects.filter(pk=given["snapshot"]).first() if given.get("snapshot") else None
+    frozen = _frozen(given.get("snapshot"))
     packed_snapshots.require(frozen, (*cohorts.timepoints_needed(cohort), *plan.items_needed))
     run = start_comparison(access=request.access, plan=plan, cohort=cohort, frozen=frozen)
     return redirect("comparison_run", run.pk)
@@ -241,7 +249,7 @@ def _offered(given, as_json):
         "as_json": as_json,
         "whole": whole,
         "cohorts": _with_chosen(cohorts_offered(), [given.get("cohort_name", cohorts.ALL.name)]),
-        "snapshots": Snapshot.objects.order_by("-created_at"),
+        "snapshots": _snapshots(given.get("snapshot")),
         "groupings": _groupings(given),
         "arms_part": forms.part(design_fields.ARMS, given.get("grouping") == ARMS),
         "groups": [_group(given, number, forms) for number in range(1, groups + 1)],
@@ -254,7 +262,7 @@ def _offered(given, as_json):
         "repeats": repeated.offered(given.get("repeats", ())),
         "sections": forms.sections(),
         **{
-            f"{name}_part": forms.part(some, bool(fields.taken(some, given)))
+            f"{name}_part": forms.part(some, fields.is_filled(some, given))
             for name, some in (("settings", design_fields.OF_PLAN), ("study", design_fields.TABLES_OF_STUDY))
         },
         **(_of_tests(given) if whole or _changes_tests(given) else {"tests": None}),
@@ -280,6 +288,12 @@ def _ticked(pairs, chosen):
 def _with_chosen(pairs, chosen):
     """The pairs, and what is chosen beside them: a browser sends back what it is shown alone."""
     return _ticked([*pairs, *((code, code) for code in chosen if code not in dict(pairs))], chosen)
+
+
+def _snapshots(chosen):
+    """(id, label, whether it is chosen) of the registry as it is now, then of the snapshots, newest first."""
+    frozen = ((str(one.pk), one.label) for one in Snapshot.objects.order_by("-created_at"))
+    return _with_chosen([("", _("The registry as it is now")), *frozen], [chosen or ""])
 
 
 def _groupings(given):
@@ -396,7 +410,7 @@ def plan(request, plan_id):
     versions = SavedPlan.objects.filter(name=saved.name).order_by("-version")
     context = {"saved": saved, "versions": versions, "checked": checked, "error": error}
     context["cohort"] = text(cohort_label(saved.cohort["name"]))
-    return render(request, "comparison/plan.html", context | {"snapshots": Snapshot.objects.order_by("-created_at")})
+    return render(request, "comparison/plan.html", context | {"snapshots": _snapshots(request.GET.get("snapshot"))})
 
 
 @require_POST
@@ -408,4 +422,5 @@ def plan_run(request, plan_id):
         return _run(request, saved_plans.plan_of(saved), saved_plans.cohort_of(saved), request.POST)
     except (ValueError, snapshots.Lacking) as error:
         messages.error(request, design_errors.told(error, get_language() or "en"))
-        return redirect("comparison_plan", saved.pk)
+        chosen = urlencode({"snapshot": request.POST.get("snapshot", "")})
+        return redirect(f"{reverse('comparison_plan', args=[saved.pk])}?{chosen}")
