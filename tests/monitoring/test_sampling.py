@@ -1,8 +1,8 @@
 """The sampling plan: the critical items of every form, drawn forms whole, deterministic, declared and dated."""
 
 import pytest
-from django.core.exceptions import PermissionDenied
 from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.urls import reverse
 

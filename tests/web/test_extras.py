@@ -72,7 +72,8 @@ def test_an_administrator_switches_after_reading_what_it_does(ada, alice, browse
         other.save()
         assert service.switched_on() == frozenset()
         assert "Switch it off?" in text(client.get(reverse("extra_instrument", args=["ais"])))
-        assert [line.switch.code for line in client.get(reverse("extra_instruments")).context["lines"] if line.on] == ["ais"]
+        lines = client.get(reverse("extra_instruments")).context["lines"]
+        assert [line.switch.code for line in lines if line.on] == ["ais"]
         other.delete()
     assert "Switch it on?" in text(client.get(page))
     assert browse(alice).get(page).status_code == 403

@@ -158,7 +158,7 @@ def _waiting(sites, plans, today):
 
 
 def _work(sites, plans, today):
-    """What waits, the first of it: {"lines": [...], "due", "overdue", "closing": counts, "counted_at": of the reasons}."""
+    """What waits, the first of it: {"lines": [...], "due", "overdue", "closing": counts, "counted_at": of why}."""
     lines, counted_at = _waiting(sites, plans, today)
     overdue = sum(line.state == "overdue" for line in lines)
     return {
