@@ -39,7 +39,7 @@ class Panel:
 
 
 def of(access):
-    """{"waits": [(words, address)], "panels": [Panel], "counted_at"}, the panels for what somebody may do in every site.
+    """{"waits": [(words, address)], "panels": [Panel], "counted_at"}, panels of what somebody may do in every site.
 
     counted_at  when what waits was counted, as far as the worker keeps it; None for now
     """
