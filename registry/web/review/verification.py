@@ -169,7 +169,7 @@ class _Wanted:
             return cursor.fetchone()[0]
 
     def page(self, number):
-        """(site, patient, form, when it changed last, marks, of them before a change) of a page's forms and one more."""
+        """(site, patient, form, when it changed last, marks, of them before a change) of a page and one more."""
         order = "f.patient_id, array_position(%(order)s::text[], f.form), f.form"
         left = sampling.first_of_each_site(self.parts, " AND ".join(self.conditions), order)
         with connection.cursor() as cursor:
