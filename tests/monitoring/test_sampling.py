@@ -1,12 +1,14 @@
 """The sampling plan: the critical items of every form, drawn forms whole, deterministic, declared and dated."""
 
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.urls import reverse
 
 from registry.models import ProtocolVersion
 from registry.services.monitoring import sampling, verified_share
+from registry.services.operations import site_counts
 from registry.services.protocol import publishing
 from registry.services.protocol.publishing import InvalidDefinition
 from registry.services.review import verification
@@ -155,7 +157,7 @@ def test_the_next_form_leads_through_what_is_left_and_ends(finished, declare, mo
     assert "No form is left" in text(client.get(address, follow=True))
 
 
-def test_the_list_shows_what_the_plan_asks_for_or_everything(finished, declare, mona, browse):
+def test_the_list_shows_what_the_plan_asks_for_or_everything(finished, declare, mona, browse, monkeypatch):
     declare()
     client, address = browse(mona), reverse("to_verify")
     assert [row["code"] for row in client.get(address).context["rows"]] == ["surgery", "preop"]
@@ -166,6 +168,11 @@ def test_the_list_shows_what_the_plan_asks_for_or_everything(finished, declare, 
     ]
     page = client.get(reverse("verify_form", args=[finished.pk, "preop"]))
     assert [line["name"] for line in page.context["lines"] if line["is_wanted"]] == ["assessment_date", "frankel"]
+    cache.clear()
+    monkeypatch.setattr(site_counts, "is_large", lambda: True)
+    waits = client.get("/").context["central"]
+    assert [words for words, _url in waits["waits"]] == ["2 forms to verify"]
+    assert waits["counted_at"] is not None
 
 
 def test_the_share_verified_counts_marks_that_hold_by_site_and_item(finished, save, mona, north, as_person, row_of):
