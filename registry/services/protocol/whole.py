@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from registry.instruments import catalogue, extras
 from registry.instruments.base import Label
+from registry.instruments.spelling import read_json
 from registry.models import ProtocolVersion
 from registry.protocol import definitions
 from registry.protocol.definitions import Fault
@@ -60,9 +61,11 @@ def read(content: bytes) -> Reading:
     if len(content) > bringing.LARGEST:
         return _refused(Label("is larger than 5 MB", "5 MBを超えています"))
     try:
-        document = json.loads(content.decode("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        reason = Label("cannot be read as JSON: {error}", "JSONとして読み取れません：{error}").format(error=error)
+        document = read_json(content.decode("utf-8-sig"))
+    except ValueError as error:
+        reason = Label("cannot be read as JSON: {error}", "JSONとして読み取れません：{error}").format(
+            error=getattr(error, "reason", error)
+        )
         return _refused(reason, getattr(error, "lineno", 0))
     if not isinstance(document, dict) or document.get("metaspine") != "protocol":
         return _refused(
