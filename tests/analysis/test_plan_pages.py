@@ -396,6 +396,14 @@ WRONG = (
     ({"grouping": "everybody", "within": ""}, "one group has nothing to compare after surgery"),
     ({"grouping": "everybody", "cells": ["assessment_date@1m"]}, "of a date after surgery"),
     ({"pairs": "1", "ps_what_1": ""}, "need a score"),
+    ({"model_what_1": "nonsense"}, "model_what_1: “nonsense” does not fit; one of ancova"),
+    ({"repeats": ["nonsense"]}, "“nonsense” says nothing of records"),
+    ({"var_what_1": "repeat", "var_repeat_1": "nonsense"}, "“nonsense” says nothing of records"),
+    ({"cohort_name": "saved:abc"}, "saved cohort that was chosen is not here"),
+    ({"use_json": "1", "json": '{"name": "a\\u0000b"}'}, "a null byte"),
+    ({"use_json": "1", "json": '{"name": "a\\ud800b"}'}, "half a character"),
+    ({"use_json": "1", "json": "[" * 20_000}, "nested too deeply"),
+    ({"cells": ["sex", "pain_vas_mm@gone"]}, "gone"),
 )  # fmt: skip
 
 
@@ -403,6 +411,14 @@ def test_what_does_not_fit_says_so_before_anything_is_run(opened):
     for wrong, said in WRONG:
         answer = opened.post(reverse("comparison_plan_new"), SECTIONED | wrong | {"act": "check"})
         assert answer.status_code == 422 and said in answer.context["error"], (said, answer.context["error"])
+    page = answer.content.decode()  # of the last: what is ticked and in no table
+    assert 'name="cells" value="pain_vas_mm@gone" checked' in page and page.count('value="sex" checked') == 1
+    odd = {"step_what_01": "sex", "step_what_\uff11": "sex", "name_01": "Third", "levels_01": "sex=male"}
+    assert opened.post(reverse("comparison_plan_new"), CHOICES | odd | {"act": "check"}).status_code == 200
+    assert opened.post(reverse("comparison_plan_new") + "?part=step", CHOICES | odd).status_code == 200
+    page = opened.post(reverse("comparison_plan_new"), {"grouping": "arms", "lists": "1"})
+    first, *_others = html.fromstring(page.content.decode()).xpath("//form[contains(@class, 'plan-form')]//button")
+    assert page.status_code == 200 and page.context["whole"] and first.get("value") == "check"
     answer = opened.post(reverse("comparison_plan_new"), CHOICES | {"plan_alpha": "0,05", "act": "save"})
     assert answer.status_code == 422 and 'value="0,05"' in answer.content.decode()
     nothing = {"grouping": "everybody", "name": "Nothing"}
