@@ -13,7 +13,7 @@ from registry.analysis.design import plans
 from registry.analysis.design.variables import known
 from registry.management.demonstration import PLANS
 from registry.models import ComparisonRun, SavedPlan
-from registry.web.comparison.planning import plan_builder
+from registry.web.comparison.planning import plan_builder, repeated
 from registry.web.comparison.planning.plan_choices import choices_of, same
 from registry.web.shared import wording
 from tests.analysis import test_plan_comparisons
@@ -40,7 +40,7 @@ def opened(client, bob, random_patients):
     return client
 
 
-def test_choices_make_a_plan_and_come_back(random_patients):
+def test_choices_make_a_plan_and_come_back(random_patients, monkeypatch):
     plan = plans.from_json(plan_builder.compiled(CHOICES | {"name_3": ""}))
     assert [group.code for group in plan.named.groups] == ["group_1", "group_2"]
     assert [entry.code for entry in plan.entries("comparisons")] == ["baseline", "outcomes", "events", "changes"]
@@ -51,6 +51,10 @@ def test_choices_make_a_plan_and_come_back(random_patients):
     outcomes = plan_builder.compiled(CHOICES | row)["comparisons"][1]["rows"]
     at_1m = {"variable": "pain_vas_mm", "visit": "1m", "test": "mann_whitney", "pairwise": "welch_t"}
     assert outcomes[0] == at_1m
+    monkeypatch.setattr(repeated, "codes", lambda: ["courses:any", "courses:count"])  # in the order of the page
+    ticked = plan_builder.compiled(CHOICES | {"repeats": ["courses:count", "courses:any"]})
+    records = [row["variable"] for row in ticked["comparisons"][3]["rows"]]
+    assert records == ["rec_courses_any", "rec_courses_count"] == [one["name"] for one in ticked["variables"]][-2:]
 
 
 @pytest.mark.parametrize("template", [template.code for template in plan_builder.TEMPLATES])
