@@ -77,11 +77,17 @@ def test_the_registry_begins_with_the_declared_schedule(db):
 def test_who_was_operated_before_keeps_the_plan(publish, monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(standing, "FRESH", float("inf"))  # asked once a second, and anew after a change
     assert schedule.plans().on(TOMORROW) == SCHEDULE
+    with pytest.raises(RuntimeError), transaction.atomic():
+        publish(changed("3m", day="94"))
+        assert schedule.plans().on(TOMORROW) != SCHEDULE
+        raise RuntimeError
+    assert schedule.plans().on(TOMORROW) == SCHEDULE
     with django_assert_num_queries(0):
         schedule.plans()
     publish(changed("3m", day="95", before="10", after="10"))
     plans = schedule.plans()
     assert plans.on(TODAY) == SCHEDULE
+    assert standing._known["standing"] is None  # what is not committed is nobody else's
     later = {timepoint.code: timepoint for timepoint in plans.on(TOMORROW)}
     assert (later["3m"].day, later["3m"].before, later["3m"].after) == (95, 10, 10)
     assert later["1m"] == SCHEDULE[1]

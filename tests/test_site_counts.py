@@ -48,6 +48,8 @@ def test_what_is_kept_equals_what_is_counted(both, as_system, monkeypatch):
 
 def test_a_page_of_a_large_registry_shows_what_was_kept_and_when(both, large, enrolled, alice, bob):
     client = Client()
+    client.force_login(alice)
+    assert b"Counted " in client.get("/").content  # of one site: the number of its patients
     client.force_login(bob)
     first = client.get("/")
     assert [line["enrolled"] for line in first.context["sites"]["lines"]] == [2, 1]

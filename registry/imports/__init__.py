@@ -185,12 +185,14 @@ class _Work:
     def only_new(self, cursor, file, pass_on):
         """Check a file of which nothing is stored, and count its rows; raises `pipeline.Otherwise` for any other."""
         staged = self._stage(cursor, pass_on)
+        self.tell(0.5, "compare")
         self._check(cursor, staged)
         self._compare(cursor, file, staged[file.name])
         comparing.find_not_asked(cursor, file, self.report.errors)
         rows = staged[file.name].rows
         if self.report.errors or self.report.counts[file.name].new != rows or not self._is_as_seen():
             raise pipeline.Otherwise
+        self.tell(0.9, "plausibility")
         plausibility.find_warnings(cursor, file, self.report.warnings)
         return rows
 

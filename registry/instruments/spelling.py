@@ -4,6 +4,7 @@ One identifier has one spelling, whatever keyboard it came from: full width beco
 hyphen. What cannot be seen, or only looks like another character, is never guessed at: it is refused, by its name.
 """
 
+import json
 import re
 import unicodedata
 from typing import Any
@@ -19,6 +20,43 @@ _LONG_VOWEL = re.compile(r"(?<![ぁ-ヿ])[ーｰ]")
 _UNSEEN = frozenset({"Cf", "Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800") | {chr(0xFE00 + n) for n in range(16)}
 _EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC", "HANGUL")
+
+# What JSON can spell and neither UTF-8 nor the database takes: a null byte, and half a surrogate pair.
+_NOT_STORED = re.compile("[\x00\ud800-\udfff]")
+DEEPEST = 100  # deeper than any document, shallower than what would exhaust the stack of those who read it
+
+
+def read_json(text: str | bytes, deepest: int = DEEPEST, **hooks: Any) -> Any:
+    """The value of JSON that comes from elsewhere; ValueError for what is none.
+
+    Unfit says what of it cannot be kept. `hooks` are those of `json.loads`.
+    """
+    try:
+        value = json.loads(text, **hooks)
+    except RecursionError:
+        raise Unfit(TOO_DEEP) from None
+    left = [(value, 0)]
+    while left:
+        part, depth = left.pop()
+        if depth > deepest:
+            raise Unfit(TOO_DEEP)
+        if isinstance(part, str) and _NOT_STORED.search(part):
+            raise Unfit(NOT_STORED)
+        if isinstance(part, (dict, list)):
+            left += [(one, depth + 1) for one in (part.values() if isinstance(part, dict) else part)]
+            left += [(name, depth) for name in part if isinstance(part, dict)]
+    return value
+
+
+class Unfit(InvalidValue):
+    """JSON that is well-formed, and cannot be kept."""
+
+
+TOO_DEEP = Label("is nested too deeply", "入れ子が深すぎます")
+NOT_STORED = Label(
+    "has a text that cannot be stored: a null byte, or half a character",
+    "保存できない文字列（ヌル文字または不完全な文字）があります",
+)
 
 
 def named(character: str) -> str:

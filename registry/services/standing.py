@@ -1,6 +1,7 @@
 """The schedule's rows and the switches of extra instruments, which nearly every request asks: read by one statement.
 
-A process asks the database at most once a second. Whoever changes something calls `forget`.
+A process asks the database at most once a second; pages that administer ask it each time (`read`), as another process
+may have taken the change that they show. Whoever changes something calls `forget`.
 """
 
 import time
@@ -38,7 +39,9 @@ _known: dict[str, Any] = {"at": 0.0, "standing": None}
 
 @once_a_request
 def current() -> Standing:
-    """What holds now."""
+    """What holds now; kept for others only where this transaction has changed nothing of it."""
+    if _is_changed_here():
+        return read()
     began, known = time.monotonic(), _known["standing"]
     if known is None or began - _known["at"] > FRESH:
         known = _known["standing"] = read()
@@ -55,6 +58,11 @@ def forget() -> None:
 def _forget() -> None:
     _known["standing"] = None
     current.forget()
+
+
+def _is_changed_here() -> bool:
+    """Whether the open transaction called `forget`: what it waits to do on commit goes with it when it is undone."""
+    return any(waiting[1] is _forget for waiting in connection.run_on_commit)
 
 
 def read() -> Standing:

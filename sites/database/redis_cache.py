@@ -16,20 +16,26 @@ from typing import Any, cast
 from django.core.cache.backends import redis
 from django.core.cache.backends.locmem import LocMemCache
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
 PAUSE = 2.0  # seconds for which Redis is not asked after it did not answer
 CONNECTING, ANSWERING = 0.25, 1.0  # seconds
+STORING = ("add", "set", "set_many")  # tell that Redis stores: incr reads before, and a full one still deletes
 
 
 class Circuit:
-    """Whether Redis is asked. After a failure not for `PAUSE` seconds; then one attempt decides."""
+    """Whether Redis is asked. After a failure not for `PAUSE` seconds; then one attempt decides.
+
+    stores_nothing  whether it answered and refused to store: then only what it stores tells that it is back, for it
+                    still answers to a GET
+    """
 
     def __init__(self) -> None:
         self.open_until = 0.0
+        self.stores_nothing = False
         self.lock = threading.Lock()
 
     @property
@@ -43,9 +49,14 @@ class Circuit:
             self.open_until = time.monotonic() + PAUSE
             return False
 
+    def is_open_to(self, *, writes: bool) -> bool:
+        """Whether Redis is not to be asked by one who writes, or who only reads."""
+        return (self.stores_nothing and not writes) or self.is_open
+
     def failed(self, error: Any) -> None:
         if not self.open_until:
             log.warning("Redis does not answer (%s): going on without it", error)
+        self.stores_nothing = isinstance(error, ResponseError)  # NOAUTH is none to redis-py
         self.open_until = time.monotonic() + PAUSE
 
     def answered(self) -> bool:
@@ -53,7 +64,7 @@ class Circuit:
         if not self.open_until:
             return False
         log.warning("Redis answers again")
-        self.open_until = 0.0
+        self.open_until, self.stores_nothing = 0.0, False
         return True
 
 
@@ -73,11 +84,11 @@ class Client(redis.RedisCacheClient):
 
 def _or_alone(name: Any) -> Any:
     """A method of the cache that does the same with the process's own where Redis does not answer."""
-    method = getattr(redis.RedisCache, name)
+    method, writes = getattr(redis.RedisCache, name), name in STORING
 
     @wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not circuit.is_open:
+        if not circuit.is_open_to(writes=writes):
             try:
                 answer = method(self, *args, **kwargs)
             except RedisError as error:
@@ -130,7 +141,7 @@ class RedisCache(redis.RedisCache):
         return [text.decode() for text in self._of_list("lpop", key, most) or ()]
 
     def _of_list(self, command: Any, key: Any, value: Any) -> Any:
-        if circuit.is_open:
+        if circuit.is_open_to(writes=command == "rpush"):
             return None
         try:
             answer = getattr(self.client.kept, command)(self.make_and_validate_key(key), value)

@@ -204,6 +204,9 @@ def test_a_redis_that_answers_and_stores_nothing_is_away(own_broker, command):
         assert not own.answers()
         own.set("other", 1, 60)
         assert own.incr("other") == 2 and own.push("list", "text") is None and own.count(["c"], 60) == [1]
+        redis_cache.circuit.open_until -= redis_cache.PAUSE  # what still answers to a GET is not back by that
+        assert own.get("other") == 2 and own.take("list", 5) == [] and redis_cache.circuit.open_until
+        assert own.incr("other") == 3
         redis_cache.circuit.answered()
         with sending_to(own_broker):
             tasks.compute_awaited_outcomes.delay()  # which follows from what is stored, and raises nothing

@@ -1,16 +1,20 @@
 """The sampling plan: the critical items of every form, drawn forms whole, deterministic, declared and dated."""
 
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
 from registry.models import ProtocolVersion
 from registry.services.monitoring import sampling, verified_share
+from registry.services.operations import site_counts
 from registry.services.protocol import publishing
 from registry.services.protocol.publishing import InvalidDefinition
 from registry.services.review import verification
 from registry.services.review.soft_checks import Form
+from registry.web.review import verification as verification_page
 
 SHARES = {"low": "0", "standard": "0", "high": "100"}
 CRITICAL = ["frankel", "assessment_date", "surgery_date"]
@@ -155,7 +159,7 @@ def test_the_next_form_leads_through_what_is_left_and_ends(finished, declare, mo
     assert "No form is left" in text(client.get(address, follow=True))
 
 
-def test_the_list_shows_what_the_plan_asks_for_or_everything(finished, declare, mona, browse):
+def test_the_list_shows_what_the_plan_asks_for_or_everything(finished, declare, mona, browse, monkeypatch):
     declare()
     client, address = browse(mona), reverse("to_verify")
     assert [row["code"] for row in client.get(address).context["rows"]] == ["surgery", "preop"]
@@ -166,6 +170,27 @@ def test_the_list_shows_what_the_plan_asks_for_or_everything(finished, declare, 
     ]
     page = client.get(reverse("verify_form", args=[finished.pk, "preop"]))
     assert [line["name"] for line in page.context["lines"] if line["is_wanted"]] == ["assessment_date", "frankel"]
+    cache.clear()
+    monkeypatch.setattr(site_counts, "is_large", lambda: True)
+    waits = client.get("/").context["central"]
+    assert [words for words, _url in waits["waits"]] == ["2 forms to verify"]
+    assert waits["counted_at"] is not None
+    monkeypatch.setattr(verification_page, "PAGE", 1)
+    for kept in (1, 5):  # forms were completed since the worker counted, or verified: the last page is reached
+        counts = site_counts.Counted({1: (kept, kept)}, timezone.now())
+        monkeypatch.setattr(site_counts, "counts", lambda *asked, counts=counts: counts)
+        first = client.get(address)
+        assert (first.context["count"], first.context["counted_at"] is None) == ((2, True) if kept == 1 else (5, False))
+        assert b'rel="next"' in first.content
+        for number in (2, 5):
+            last = client.get(f"{address}?page={number}")
+            assert [row["code"] for row in last.context["rows"]] == ["preop"]
+            assert (last.context["count"], last.context["counted_at"], last.context["number"]) == (2, None, 2)
+            assert b'rel="next"' not in last.content
+    monkeypatch.setattr(verification_page, "READ_AT_MOST", 5)  # no page is so deep that many are read for it
+    bounded = client.get(f"{address}?page=2")
+    assert [row["code"] for row in bounded.context["rows"]] == ["surgery"]
+    assert b"Choose a site or a form to reach those behind." in bounded.content
 
 
 def test_the_share_verified_counts_marks_that_hold_by_site_and_item(finished, save, mona, north, as_person, row_of):

@@ -87,6 +87,7 @@ def test_instruments_may_name_the_arm_and_those_behind_them_in_the_file(loaded):
     ("change", "column", "says"),
     [
         ({"metaspine": "instrument"}, "", "is no protocol"),
+        ({"metaspine": "protocol", "study": {"name": "a\0b"}}, "", "a null byte"),
         ({"shedule": {}}, "shedule", "is no part of a protocol"),
         ({"extras": ["aix"]}, "extras", "did you mean “ais”?"),
         ({"library": ["cemnt"]}, "library", "did you mean “cement”?"),

@@ -59,7 +59,7 @@ def test_mended_data_close_it_and_spoilt_ones_raise_it_again(save, stored, steps
     assert [kind for kind, *_ in steps(query)] == ["raised", "mended", "reopened"]
 
 
-def test_what_a_monitor_closed_stays_closed_for_the_same_answers(save, stored, mona, as_person):
+def test_what_a_monitor_closed_stays_closed_for_the_same_answers(save, own_form, stored, mona, as_person, as_system):
     save(WALKS)
     (query,) = stored()
     with as_person(mona) as access:
@@ -70,6 +70,20 @@ def test_what_a_monitor_closed_stays_closed_for_the_same_answers(save, stored, m
         save(WALKS | {"frankel": "B"}, said=Said())
     save(WALKS | {"frankel": "B"})
     assert stored()[0].state == "open"
+    own_form("baseline")
+    own_form("surgery")
+    early = {"timepoint": "1m", "assessment_date": "2026-01-10"}
+    save(**early)
+    of_visit = Query.objects.filter(timepoint_id="1m")
+    with as_system():  # closed when its rule had another name
+        assert [row.rule for row in of_visit] == ["follow_up_before_surgery"]
+        of_visit.update(rule="outside_visit_window", state="closed")
+        sweep()
+    save(**early, said=Said())
+    before = ("assessment", "1m", "outside_visit_window", "closed")
+    assert rule_queries(stored)[2:] == [before]
+    save(**early | {"assessment_date": "2026-01-11"})
+    assert rule_queries(stored)[2:] == [before, ("assessment", "1m", "follow_up_before_surgery", "open")]
 
 
 def test_a_draft_is_not_asked_about(save, stored):

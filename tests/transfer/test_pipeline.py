@@ -1,15 +1,23 @@
 """A large file of new rows, stored while it is read: what it stores and tells is what the common way does."""
 
+from dataclasses import replace
+from threading import Event, Thread, current_thread, main_thread
+from types import SimpleNamespace
+
+import psycopg
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from registry.imports import import_files
+from registry.imports.checking import staging
 from registry.imports.files import reading
 from registry.imports.storing import pipeline, statements
+from registry.instruments import catalogue
 from registry.models import Assessment
 from sites.models import AuditEvent, Site
 from sites.tenancy.scope import everything
 from tests.transfer.conftest import ASSESSMENT, PATIENT, write_csv
+from tests.working import until
 
 PATIENTS = [f"N01-000{n}" for n in range(1, 6)]
 UNLIKELY = {"frankel": "A", "barthel_mobility": "15", "assessment_date": "2024-01-20"}
@@ -63,8 +71,10 @@ def test_new_rows_are_stored_while_they_are_read(folder, monkeypatch):
     stored, store_all = [], statements.store_all
     monkeypatch.setattr(statements, "store_all", lambda *given: stored.append(store_all(*given)) or stored[-1])
     monkeypatch.setattr(statements, "store_new", None)
-    report = import_files(folder, seen=checked.seen)
+    stages = []
+    report = import_files(folder, seen=checked.seen, tell=lambda *stage: stages.append(stage))
     assert (report.stored, sum(stored)) == (True, 5)
+    assert stages == [(0, "read"), (0.5, "compare"), (0.9, "plausibility")]
     assert told(report) == told(checked)
     assert report.warnings.total == 4
     number, after, until = report.trail
@@ -102,7 +112,71 @@ def test_any_other_file_is_told_of_as_ever(folder):
     assert agrees(update=True, reason="corrected").counts["assessments"].changed == 1
 
 
-def test_a_connection_that_cannot_be_had_is_no_reason_to_refuse(folder, monkeypatch):
+class Stopped(Exception):
+    pass
+
+
+def behind_an_alter(create_stage):
+    """`create_stage`, and between those of both connections somebody's ALTER waits for the first of them."""
+    created, alters = Event(), []
+
+    def alter():
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '5s'")  # without a limit of its own the import waits for this
+                cursor.execute("LOCK TABLE registry_assessment IN ACCESS EXCLUSIVE MODE")
+        finally:
+            connection.close()
+
+    def create(cursor, file, **how):
+        if current_thread() is not main_thread() and not alters:
+            assert created.wait(10)
+            alters.append(Thread(target=alter))
+            alters[0].start()
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
+            until(lambda: cursor.execute(waiting) or cursor.fetchone()[0])
+        create_stage(cursor, file, **how)
+        if "derived" in how:
+            created.set()
+
+    return create
+
+
+def raising(error):
+    def fails(*_given):
+        raise error
+
+    return fails
+
+
+def test_what_comes_between_is_no_reason_to_refuse(folder, monkeypatch):
+    """The file goes the common way, and nothing is told; only who asks for a stop is heard."""
+
+    def goes_the_common_way(timepoint):
+        stages = []
+        write(folder, [row | {"timepoint": timepoint} for row in ROWS[:3]])
+        assert import_files(folder, tell=lambda _share, stage: stages.append(stage)).stored
+        return "store" in stages
+
+    def stop(_share, stage):
+        if stage == "compare":
+            raise Stopped
+
     write(folder, ROWS)
+    with pytest.raises(Stopped):
+        import_files(folder, tell=stop)
+    assert not goes_the_common_way("preop")
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "LOCK_MS", 100)
+        patched.setattr(staging, "create_stage", behind_an_alter(staging.create_stage))
+        assert goes_the_common_way("1m")
+    with monkeypatch.context() as patched:
+        patched.setattr(statements, "store_all", raising(psycopg.errors.QueryCanceled()))
+        assert goes_the_common_way("3m")
+    with monkeypatch.context() as patched:  # published while the rows are stored
+        now = catalogue.current()
+        versions = iter([now, replace(now, version=now.version + 1)])
+        patched.setattr(pipeline, "catalogue", SimpleNamespace(current=versions.__next__))
+        assert goes_the_common_way("6m")
     monkeypatch.setitem(connections.settings["default"], "PORT", "1")  # of those that are opened from here on
-    assert import_files(folder).stored
+    assert goes_the_common_way("12m")

@@ -8,7 +8,8 @@ from django.db import DatabaseError, transaction
 from django.urls import reverse
 
 from registry.instruments import catalogue, extras
-from registry.models import Assessment, Patient, Query, Timepoint
+from registry.models import Assessment, InstrumentSwitch, Patient, Query, Timepoint
+from registry.services import standing
 from registry.services.entry.assessments import save_assessment
 from registry.services.files import file_formats
 from registry.services.records import extras as service
@@ -62,8 +63,18 @@ def test_the_contract_knows_no_extra():
     assert set().union(*(switch.items for switch in extras.SWITCHES.values())) == extra
 
 
-def test_an_administrator_switches_after_reading_what_it_does(ada, alice, browse, text):
+def test_an_administrator_switches_after_reading_what_it_does(ada, alice, browse, text, monkeypatch):
     client, page = browse(ada), reverse("extra_instrument", args=["kps"])
+    with monkeypatch.context() as patch, everything(reason="as another web process does"):
+        patch.setattr(standing, "FRESH", float("inf"))
+        assert service.switched_on() == frozenset()
+        other = InstrumentSwitch(code="ais", on=True)
+        other.save()
+        assert service.switched_on() == frozenset()
+        assert "Switch it off?" in text(client.get(reverse("extra_instrument", args=["ais"])))
+        lines = client.get(reverse("extra_instruments")).context["lines"]
+        assert [line.switch.code for line in lines if line.on] == ["ais"]
+        other.delete()
     assert "Switch it on?" in text(client.get(page))
     assert browse(alice).get(page).status_code == 403
     assert browse(alice).post(page, {"on": "1"}).status_code == 403

@@ -4,12 +4,14 @@ import datetime as dt
 import re
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from registry.models import Assessment, FollowUpEnd, Patient, ScheduleVersion
 from registry.services.entry.assessments import save_assessment
+from registry.services.operations import site_counts
 from registry.web.start import grid as grid_page
 from tests.web.conftest import ASSESSMENT
 
@@ -146,7 +148,7 @@ def lines(response):
     return [(line.visit.patient_id, line.visit.code) for line in response.context["work"]["lines"]]
 
 
-def test_what_closes_first_stands_first_and_says_why(operated, recorded, alice, browse, text):
+def test_what_closes_first_stands_first_and_says_why(operated, recorded, alice, browse, text, monkeypatch):
     soon = operated(42)  # the window of one month closes in 2 days
     later = operated(30)
     overdue = operated(60)  # counts as missed in 10 days
@@ -160,6 +162,11 @@ def test_what_closes_first_stands_first_and_says_why(operated, recorded, alice, 
     assert "Window closed 16 days ago; counts as missed in 10 days" in page
     assert f'href="/patients/{soon.pk}/assessments/1m/"' in page
     assert (response.context["work"]["due"], response.context["work"]["overdue"]) == (2, 1)
+    assert response.context["work"]["counted_at"] is None
+    with monkeypatch.context() as large:  # where the worker counts what is known, the page says when
+        cache.clear()
+        large.setattr(site_counts, "is_large", lambda: True)
+        assert browse(alice).get("/").context["work"]["counted_at"] is not None
     following = {soon: overdue, overdue: later, later: soon}  # from a patient's page to who stands behind
     for patient, other in following.items():
         page = browse(alice).get(f"/patients/{patient.pk}/").content.decode()

@@ -3,12 +3,14 @@
 A Kaplan-Meier curve falls by one over those at risk, once an event: who sees its steps counts events and patients. So a
 group whose number of patients or events is hidden has no curve, nor what is read from one (rates, medians, restricted
 means, numbers at risk); every other curve ends where fewer than the threshold are at risk, and what lies beyond is not
-told. Means and quartiles are told of as many patients as the threshold or more.
+told: no median, and no restricted mean whose horizon is later. Means and quartiles are told of as many patients as the
+threshold or more.
 Source: Griffiths et al. 2019, Handbook on Statistical Disclosure Control for Outputs; Eurostat (ESSnet SDC) 2015,
 Guidelines for Output Checking.
 """
 
 from bisect import bisect_left
+from math import inf
 
 from registry.analysis.disclosure.relations import Cell, Relation, is_few
 from registry.analysis.disclosure.small_cells import Few
@@ -64,22 +66,27 @@ def _of_endpoint(entry, threshold):
     entry["least_at_risk"] = str(threshold)
     hidden = {row["group"] for row in entry["followed"] if any(is_few(row[name]) for name in NUMBERS)}
     entry["steps"] = [row for row in entry["steps"] if row["group"] not in hidden]
-    ends = {row["group"]: _cut(row, threshold) for row in entry["steps"]}
+    ends = dict.fromkeys(hidden, -inf) | {row["group"]: _cut(row, threshold) for row in entry["steps"]}
     for row in entry["followed"]:
         if row["group"] in hidden:
             row |= dict.fromkeys((*_MEDIANS, *_FOLLOW_UP)) | {"withheld": True, "reason": REASON}
         else:
-            _end_medians(row, (*_MEDIANS, *_FOLLOW_UP), ends.get(row["group"]))
+            _end_medians(row, (*_MEDIANS, *_FOLLOW_UP), ends.get(row["group"], inf))
     for row in entry["at_risk"]:
         if row["group"] in hidden:
             _hide_all(row, "at_risk", threshold)
-    for row in (*entry["rates"], *entry["restricted"]):
-        _hide_read(row, hidden, threshold)
+    for row in entry["rates"]:
+        _hide_read(row, _groups(row) & hidden, threshold)
+    for row in entry["restricted"]:
+        _hide_read(row, {group for group in _groups(row) if row["horizon"] > ends.get(group, inf)}, threshold)
 
 
-def _hide_read(row, hidden, threshold):
-    """A rate or restricted mean read from a hidden curve, or a rate from where few are at risk."""
-    of_hidden = bool(hidden.intersection((row["group"], *row["group"].split("_vs_"))))
+def _groups(row):
+    return {row["group"], *row["group"].split("_vs_")}
+
+
+def _hide_read(row, of_hidden, threshold):
+    """A rate or restricted mean read from what is hidden of a curve, or a rate from where few are at risk."""
     if of_hidden and row.get("at_risk"):
         Cell(row, "at_risk").hide(threshold)
     if (of_hidden or is_few(row.get("at_risk"))) and row.get("estimate") is not None:
@@ -91,18 +98,21 @@ def _hide_all(part, name, threshold):
 
 
 def _cut(steps, threshold):
-    """End a curve's columns where fewer are at risk; the last time that stays, None where none does."""
+    """End a curve's columns where fewer are at risk; the last time that stays, infinite where all or none do."""
+    every = len(steps["at_risk"])
     kept = bisect_left([-count for count in steps["at_risk"]], 1 - threshold)
     for name, column in steps.items():
         if isinstance(column, list):
             steps[name] = column[:kept]
-    return steps["time"][-1] if steps["time"] else None
+    if kept == every:
+        return inf
+    return steps["time"][-1] if kept else -inf
 
 
 def _end_medians(row, names, end):
     """A median beyond the end of a curve is not reached on it."""
     for name in names:
-        if end is not None and row.get(name) is not None and row[name] > end:
+        if row.get(name) is not None and row[name] > end:
             row[name] = None
 
 

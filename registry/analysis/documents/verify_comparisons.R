@@ -327,7 +327,8 @@ homogeneity <- function(pairs) {
 }
 t_or_na <- function(change, confidence) tryCatch(t.test(change, conf.level = confidence), error = function(e) NULL)
 section_t <- function(t) {
-  if (is.null(t)) return(c(estimate = NA, low = NA, high = NA))
+  # Of constants R refuses ("data are essentially constant"), but of zeros alone, which it tells without an interval.
+  if (is.null(t) || anyNA(t$conf.int)) return(c(estimate = NA, low = NA, high = NA))
   estimate <- if (length(t$estimate) == 2) t$estimate[[1]] - t$estimate[[2]] else t$estimate[[1]]
   c(estimate = estimate, low = t$conf.int[1], high = t$conf.int[2])
 }

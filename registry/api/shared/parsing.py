@@ -3,11 +3,18 @@
 import json
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
+from registry.instruments.spelling import NOT_STORED, TOO_DEEP, Unfit, read_json
+
 # Deeper than anything that is sent here on purpose, shallower than what would exhaust the stack.
 DEEPEST = 20
+SAID = {
+    TOO_DEEP: gettext_lazy("The body is nested too deeply."),
+    NOT_STORED: gettext_lazy("The body has a text that cannot be stored: a null byte, or half a character."),
+}
 
 
 class JSONObject(BaseParser):
@@ -17,14 +24,16 @@ class JSONObject(BaseParser):
         """The object in the body, empty for no body. ParseError says what is wrong."""
         try:
             text = stream.read().decode("utf-8")
-            data = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number) if text.strip() else {}
+            hooks = {"object_pairs_hook": _once, "parse_constant": _no_number}
+            data = read_json(text, DEEPEST, **hooks) if text.strip() else {}
         except UnicodeDecodeError:
             raise ParseError(_("The body is not UTF-8.")) from None
-        except (ValueError, RecursionError) as error:
+        except Unfit as error:
+            raise ParseError(str(SAID[error.reason])) from None
+        except ValueError as error:
             raise ParseError(_("The body is not JSON: %(why)s.") % {"why": str(error)[:120]}) from None
         if not isinstance(data, dict):
             raise ParseError(_("The body must be a JSON object."))
-        _check(data, 0)
         return data
 
 
@@ -38,18 +47,3 @@ def _once(pairs):
 
 def _no_number(text):
     raise ValueError(f"{text} is no number")
-
-
-def _check(data, depth):
-    if depth > DEEPEST:
-        raise ParseError(_("The body is nested too deeply."))
-    if isinstance(data, str):
-        if "\x00" in data or any("\ud800" <= character <= "\udfff" for character in data):
-            raise ParseError(_("The body has a text that cannot be stored: a null byte, or half a character."))
-    elif isinstance(data, dict):
-        for name, value in data.items():
-            _check(name, depth)
-            _check(value, depth + 1)
-    elif isinstance(data, list):
-        for value in data:
-            _check(value, depth + 1)

@@ -3,7 +3,6 @@
 Who asks, by token or session, and how often one may, is as in the rest of the API.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
@@ -25,6 +24,7 @@ from registry.api.shared.problems import Problem
 from registry.api.shared.signing_in import Allowed
 from registry.fhir.mapping.faults import Fault, InvalidResource, outcome, path_of
 from registry.instruments.base import Label
+from registry.instruments.spelling import Unfit, read_json
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
 
@@ -69,8 +69,10 @@ class FHIRParser(BaseParser):
         if len(body) > LARGEST:
             raise Refused(413, TOO_LARGE, "too-long")
         try:
-            resource = json.loads(body, parse_constant=_refuse)
-        except (ValueError, RecursionError):
+            resource = read_json(body, parse_constant=_refuse)
+        except Unfit as error:
+            raise Refused(400, error.reason, "value") from None
+        except ValueError:
             raise Refused(400, NOT_JSON, "structure") from None
         if not isinstance(resource, dict):
             raise Refused(400, NOT_JSON, "structure")

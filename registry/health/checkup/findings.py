@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from psycopg.pq import TransactionStatus
 
 from registry.health import heartbeats, shared_folder
 from sites.logs.redaction import redacted
@@ -109,6 +110,9 @@ def _one_by_one(checks, looking):
                     began, check = time.monotonic(), left[0]
                     examined[check.name] = check, check.look(looking), time.monotonic() - began
                     left.pop(0)
+                    if connection.connection.info.transaction_status == TransactionStatus.INERROR:
+                        transaction.set_rollback(True)  # the check kept an error of the database to itself
+                        break
         except Exception as error:
             finding = _broken(error)
             if left:

@@ -6,17 +6,19 @@ bet on rows that are all new and without fault: whatever else shows, what was st
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from itertools import islice
 from pathlib import Path
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from threading import Event
 
+import psycopg
 from django.db import DatabaseError, connection, connections, transaction
 
 from registry.imports.checking import staging
 from registry.imports.storing import statements
+from registry.instruments import catalogue
 from registry.services.files import file_formats
 
 MANY = 20_000  # rows; of fewer a second connection saves nothing
@@ -24,6 +26,13 @@ MANY_BYTES = 50 * MANY
 LEAST, MOST = 10, 50  # blocks of a thousand rows in a statement: each looks for the patients, and keeps what it adds
 AHEAD = 200  # blocks that may wait, so that the checks of the whole set begin long before the last is stored
 PAUSE = 0.2  # seconds between looks whether the other side has given up
+LOCK_MS = 5000  # for which either connection waits for a lock
+# A thread that waits for the other is nothing that PostgreSQL sees, so where somebody's ALTER stands between both
+# connections it finds no deadlock: one of them has to give up.
+NO_LONG_WAIT = """
+    WITH before AS MATERIALIZED (SELECT setting, setting::int AS ms FROM pg_settings WHERE name = 'lock_timeout')
+    SELECT setting, set_config('lock_timeout', CASE WHEN ms BETWEEN 1 AND %s THEN setting ELSE %s END, true) FROM before
+"""
 
 
 class Otherwise(Exception):
@@ -46,13 +55,17 @@ def store_while_read(file, check):
 
     check  called in a thread with a function that takes the records of a block; returns (number of rows, what it tells)
            and raises `Otherwise` where the file has to go the common way
+    Raises whatever else `check` raises.
     """
-    handed_on = _HandedOn()
+    handed_on, version = _HandedOn(), catalogue.current().version
 
     def checked():
         try:
-            with transaction.atomic():
+            with transaction.atomic(), _no_long_wait():
                 return check(handed_on.put)
+        except BaseException:
+            handed_on.take_back()
+            raise
         finally:
             handed_on.end()
             connections.close_all()  # of this thread
@@ -61,15 +74,27 @@ def store_while_read(file, check):
         checking = threads.submit(copy_context().run, checked)
         try:
             with transaction.atomic():
-                stored = _store(file, handed_on)
+                with _no_long_wait():
+                    stored = _store(file, handed_on)
                 rows, told = checking.result()
-                if stored != rows:
+                if stored != rows or catalogue.current().version != version:  # each statement judged by what was then
                     raise Otherwise
                 return told
-        except (Otherwise, DatabaseError):
+        except (Otherwise, DatabaseError, psycopg.Error):  # a COPY raises psycopg's own
             return None
         finally:
             handed_on.given_up.set()
+
+
+@contextmanager
+def _no_long_wait():
+    """No lock is waited for longer than LOCK_MS, nor than was set: that is a DatabaseError."""
+    with connection.cursor() as cursor:
+        cursor.execute(NO_LONG_WAIT, [LOCK_MS, str(LOCK_MS)])
+        before = cursor.fetchone()[0]
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
 
 
 def _store(file, handed_on):
@@ -101,6 +126,12 @@ class _HandedOn:
                 continue
             return
         raise Otherwise
+
+    def take_back(self):
+        """Nobody needs what waits: the one who stores comes to its end at once."""
+        with suppress(Empty):
+            while True:
+                self.queue.get_nowait()
 
     def end(self):
         with suppress(Otherwise):

@@ -51,12 +51,12 @@ class Record(models.Model):
     "changed_at" when the column changes afterwards. A verified form that is corrected is complete again.
     """
 
-    # Columns that the trigger changes even where a statement writes them: the saved instance is told them.
     # SQL of what a new row begins with. The trigger sees to it, and is not called for a row that has it already.
     STAMPS = {
         "updated_at": "statement_timestamp()",
         "updated_by_id": "nullif(current_setting('app.user_id', true), '')::bigint",
     }
+    # Columns that the trigger changes even where a statement writes them: the saved instance is told them.
     SET_BY_TRIGGERS = ("verified", "version", "updated_at", "updated_by_id", "state", "baseline_state", "surgery_state")
 
     missing = models.JSONField(_("reasons for missing values"), default=dict, db_default=Value({}, models.JSONField()))

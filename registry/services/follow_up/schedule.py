@@ -62,9 +62,9 @@ OVERLAP = Label(
 AFTER_SURGERY = Label("must end on the day of surgery or before", "許容期間は手術当日までにしてください")
 
 
-def plans() -> Plans:
-    """The `Plans` of this registry."""
-    return _plans(standing.current().visits)
+def plans(*, now: bool = False) -> Plans:
+    """The `Plans` of this registry, at most a second old; `now` asks the database."""
+    return _plans((standing.read() if now else standing.current()).visits)
 
 
 @lru_cache(maxsize=4)
@@ -115,7 +115,7 @@ def publish(*, access: Access, effective_from: Any, visits: Any, note: Any, toda
     errors: dict[str, list[Label]] = {}
     start = _cleaned(EFFECTIVE_FROM, effective_from, "effective_from", errors)
     why = _cleaned(NOTE, note, "note", errors)
-    known = _plans(standing.read().visits)
+    known = plans(now=True)
     rows = [_visit(visit, place, errors) for place, visit in enumerate(visits)]
     if not errors:
         _check(rows, known, start, today, errors)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.instruments.base import Label
+from registry.instruments.spelling import read_json
 from registry.protocol import definitions, odm_metadata, questionnaires, redcap
 from registry.protocol.definitions import Fault
 from registry.protocol.notes import Carried
@@ -29,11 +30,14 @@ def read(content: bytes, record: str) -> Carried:
     if text.lstrip("\ufeff \r\n\t")[:1] not in ("{", "["):
         return redcap.read(content, record, taken)
     try:
-        document = json.loads(text.lstrip("\ufeff"))
-    except (json.JSONDecodeError, RecursionError) as error:
+        document = read_json(text.lstrip("\ufeff"))
+    except ValueError as error:
         line = getattr(error, "lineno", 0)
         return _refused(
-            Label("cannot be read as JSON: {error}", "JSONとして読み取れません：{error}").format(error=error), line
+            Label("cannot be read as JSON: {error}", "JSONとして読み取れません：{error}").format(
+                error=getattr(error, "reason", error)
+            ),
+            line,
         )
     if isinstance(document, dict) and document.get("resourceType"):
         return questionnaires.read(document, record, taken)

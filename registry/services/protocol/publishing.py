@@ -96,8 +96,7 @@ def taken(declared: Any = ()) -> frozenset[Any | str]:
     names = {item.name for item in catalogue.BUILT_IN.all_items} | set(catalogue.BUILT_IN._derived)
     for model in set(MODELS.values()):
         own = {field.name for field in model._meta.local_fields if getattr(field, "is_own", False)}
-        names |= {field.column for field in model._meta.local_fields} | {*dir(model)} - own  # `site`, `save`, `pk`
-        names -= own
+        names |= ({field.column for field in model._meta.local_fields} | {*dir(model)}) - own  # `site`, `save`, `pk`
     names |= {
         "record",  # of a repeating form, in files
         "key",

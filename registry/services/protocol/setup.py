@@ -312,7 +312,7 @@ def _eligibility(about: Any) -> dict[str, Any] | None:
 def visits() -> list[tuple[str, Label]]:
     """Every visit that a version of the schedule plans, in order: (code, label)."""
     known: dict[str, tuple[int, Label]] = {}
-    for version in schedule.plans().versions:
+    for version in schedule.plans(now=True).versions:
         for timepoint in version.plan:
             known.setdefault(timepoint.code, (timepoint.day, timepoint.label))
     return [(code, label) for code, (_day, label) in sorted(known.items(), key=lambda pair: pair[1][0])]

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from registry.instruments import catalogue, extras
 from registry.instruments.base import Label
+from registry.instruments.spelling import read_json
 from registry.models import ProtocolVersion
 from registry.protocol import definitions
 from registry.protocol.definitions import Fault
@@ -60,9 +61,11 @@ def read(content: bytes) -> Reading:
     if len(content) > bringing.LARGEST:
         return _refused(Label("is larger than 5 MB", "5 MBを超えています"))
     try:
-        document = json.loads(content.decode("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        reason = Label("cannot be read as JSON: {error}", "JSONとして読み取れません：{error}").format(error=error)
+        document = read_json(content.decode("utf-8-sig"))
+    except ValueError as error:
+        reason = Label("cannot be read as JSON: {error}", "JSONとして読み取れません：{error}").format(
+            error=getattr(error, "reason", error)
+        )
         return _refused(reason, getattr(error, "lineno", 0))
     if not isinstance(document, dict) or document.get("metaspine") != "protocol":
         return _refused(
@@ -191,7 +194,7 @@ def _published(document: Any) -> bool:
 def _publish_schedule(access: Access, plan: Any, today: Any) -> None:
     visits = [{name: str(visit.get(name, "")) for name in VISIT} for visit in _dicts(plan.get("visits"))]
     start, note = str(plan.get("effective_from") or ""), str(plan.get("note") or "")
-    if visits == _visits(schedule.plans().versions[-1].plan):
+    if visits == _visits(schedule.plans(now=True).versions[-1].plan):
         return
     try:
         schedule.publish(access=access, effective_from=start, visits=visits, note=note, today=today)
@@ -221,7 +224,7 @@ def _visits(plan: Any) -> list[dict[str, str]]:
 def document_of_registry() -> dict:
     """The protocol that holds, as a file that another registry loads."""
     found = setup.document()
-    current = schedule.plans().versions[-1]
+    current = schedule.plans(now=True).versions[-1]
     made = {"study_arm", "eligibility", "consent_form"}  # `study` makes them anew
     own = [one["document"] for one in bringing.published() if not one.get("retired")]
     return {
@@ -235,7 +238,7 @@ def document_of_registry() -> dict:
                 visit | {key: int(visit[key]) for key in ("day", "before", "after")} for visit in _visits(current.plan)
             ],
         },
-        "extras": sorted(switched_on()),
+        "extras": sorted(switched_on(now=True)),
         "library": [],
         "instruments": [one for one in own if one["code"] not in made],
         "off": list(found.get("off") or ()),

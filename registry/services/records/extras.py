@@ -21,9 +21,10 @@ CORE = {"assessment": catalogue.ASSESSMENT}
 SWITCHED_OFF = Label("is switched off in this registry", "本レジストリでは使用していません")
 
 
-def switched_on() -> frozenset[Any]:
-    """Codes of the switches that are on. They take effect within a second."""
-    return standing.current().switches.intersection(extras.SWITCHES)
+def switched_on(*, now: bool = False) -> frozenset[Any]:
+    """Codes of the switches that are on. They take effect within a second; `now` asks the database."""
+    known = standing.read() if now else standing.current()
+    return known.switches.intersection(extras.SWITCHES)
 
 
 @transaction.atomic

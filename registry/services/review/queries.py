@@ -197,10 +197,17 @@ def _of_rules(patient: Patient, form: Any) -> Any:
         parameters += [form.timepoint, form.event, form.record]
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return {
-            f"{Form(*about).code}:{rule}": _Stored(state, mended, json.loads(seen))
+        stored = {
+            (Form(*about).code, rule): _Stored(state, mended, json.loads(seen))
             for *about, rule, state, mended, seen in cursor.fetchall()
         }
+    explained = {
+        (code, rule): query
+        for (code, before), query in stored.items()
+        for rule, former in FORMERLY.items()
+        if before == former and query.state == QueryState.CLOSED and not query.mended
+    }
+    return {f"{code}:{rule}": query for (code, rule), query in (explained | stored).items()}
 
 
 FOUND = """SELECT * FROM jsonb_to_recordset(%(found)s::jsonb) AS f(
@@ -209,12 +216,18 @@ FOUND = """SELECT * FROM jsonb_to_recordset(%(found)s::jsonb) AS f(
 SAME = """q.patient_id = f.patient_id AND q.rule = f.rule AND q.form = f.form
     AND q.timepoint_id IS NOT DISTINCT FROM f.timepoint_id AND q.event_id IS NOT DISTINCT FROM f.event_id
     AND q.own_record_id IS NOT DISTINCT FROM f.own_record_id"""
+# Rules that another asked for before they had a name of their own: what was explained then is not asked again.
+FORMERLY = {"follow_up_before_surgery": "outside_visit_window"}
+EXPLAINED = " OR ".join(f"f.rule = '{rule}' AND q.rule = '{before}'" for rule, before in FORMERLY.items())
 RECONCILE = """
 WITH found AS MATERIALIZED ({found}),
 raised AS (
     INSERT INTO registry_query
         (site_id, patient_id, form, timepoint_id, event_id, own_record_id, field, rule, text, seen)
-    SELECT site_id, patient_id, form, timepoint_id, event_id, own_record_id, field, rule, '', seen FROM found
+    SELECT site_id, patient_id, form, timepoint_id, event_id, own_record_id, field, rule, '', seen FROM found AS f
+    WHERE NOT EXISTS (
+        SELECT FROM registry_query AS q WHERE q.patient_id = f.patient_id AND q.timepoint_id = f.timepoint_id
+        AND ({explained}) AND q.state = 'closed' AND NOT q.mended AND q.seen = f.seen)
     ON CONFLICT DO NOTHING RETURNING id, site_id
 ),
 returned AS (
@@ -246,7 +259,7 @@ def reconcile(findings: Any, which: Any, parameters: Any) -> Any:
     Returns how many were raised, raised again and closed.
     """
     with connection.cursor() as cursor:
-        cursor.execute(RECONCILE.format(found=findings, same=SAME, which=which), parameters)
+        cursor.execute(RECONCILE.format(found=findings, same=SAME, which=which, explained=EXPLAINED), parameters)
         return cursor.fetchone()
 
 

@@ -14,6 +14,7 @@ from registry.instruments.base import Label
 from registry.models import SavedCohort, Snapshot
 from registry.services.files import snapshots
 from registry.web.comparison.planning.plan_words import PARTS, RULES, rule_choices
+from registry.web.shared.lookup import number_in
 
 SAVED = "saved:"  # before the number of a saved cohort, which no declared one is called
 DEFAULT = plans.SEGMENT_COMPARISON
@@ -76,7 +77,13 @@ def _cohorts():
 
 def _cohort(chosen):
     if chosen.startswith(SAVED):
-        return saved_cohorts.cohort_of(SavedCohort.objects.get(pk=chosen.removeprefix(SAVED)))
+        saved = SavedCohort.objects.filter(pk=number_in(chosen.removeprefix(SAVED))).first()
+        if saved is None:
+            raise design_errors.refusal(
+                "the saved cohort that was chosen is not here any more; choose another one",
+                "選んだ保存済みコホートはもうありません。別のコホートを選んでください",
+            )
+        return saved_cohorts.cohort_of(saved)
     return cohorts.get(chosen)
 
 

@@ -125,6 +125,11 @@ def _keep(request, patient, code, typed, version):
     )
 
 
+def is_marked(request):
+    """Whether the page that was sent knows a draft; what it typed last may be kept while the form is being stored."""
+    return bool(_known(request))
+
+
 def forget(request, sheet):
     """The form is saved: its draft has done its duty. Whether something typed in another window is left."""
     return drafts.forget(request.access, sheet.patient, form_code(sheet), request.POST, _known(request))

@@ -85,7 +85,7 @@ def _reason_wanted():
 
 
 def _stored(request, sheet, row, complete):
-    left = getattr(row, "may_leave_draft", True) and drafts.forget(request, sheet)
+    left = (drafts.is_marked(request) or getattr(row, "may_leave_draft", True)) and drafts.forget(request, sheet)
     start_patient_outcomes(sheet.patient.pk)
     form = form_of_record(row) if isinstance(row, OwnRecord) else sheet.form
     may_leave_queries = form and getattr(row, "may_leave_queries", True)

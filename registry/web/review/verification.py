@@ -1,5 +1,7 @@
 """Comparing forms with the source: what is left to compare, and one form field by field."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -33,6 +35,7 @@ from sites.models import Site
 from sites.tenancy.access import Can
 
 PAGE = 50
+READ_AT_MOST = 100_000  # forms for one page: of each site and kind as many are read as stand before the page's end
 
 
 @require_safe
@@ -44,10 +47,7 @@ def to_verify(request):
     chosen = {name: request.GET.get(name, "").strip() for name in ("site", "form", "patient", "changed", "plan")}
     plan = sampling.plan()
     wanted = _Wanted(sites, chosen, labels, plan)
-    count, counted_at = wanted.counted()
-    last = last_page(count, PAGE)
-    number = page_in(request.GET.get("page"), last)
-    rows = wanted.page(number)
+    shown = _page(wanted, request.GET.get("page"))
     codes = {site.pk: site.code for site in sites}
     in_address = {name: value for name, value in chosen.items() if value}
     return render(
@@ -65,7 +65,7 @@ def to_verify(request):
                     "marks": marks,
                     "whole": plan.draws(codes[site], patient, code),
                 }
-                for site, patient, code, at, marks, changed in rows
+                for site, patient, code, at, marks, changed in shown.rows[:PAGE]
             ],
             "sites": sites if len(sites) > 1 else [],
             "forms": [
@@ -76,14 +76,48 @@ def to_verify(request):
             "chosen": chosen,
             "any_filter": bool(in_address),
             "query": urlencode(in_address),
-            "count": count,
-            "many": count > COUNTED,
+            "count": shown.count,
+            "many": shown.count > COUNTED,
             "counted": COUNTED,
-            "counted_at": counted_at,
-            "number": number,
-            "last": last,
+            "counted_at": shown.counted_at,
+            "number": shown.number,
+            "last": max(shown.number, min(last_page(shown.count, PAGE), wanted.deepest)),
+            "more": shown.more and shown.number < wanted.deepest,
+            "too_many": shown.more and shown.number == wanted.deepest,
         },
     )
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A page of the list: its number, its rows and one more where more follow, how many forms there are, and when they
+    were counted (None for now)."""
+
+    number: int
+    rows: list
+    count: int
+    counted_at: datetime | None = None
+
+    @property
+    def more(self):
+        return len(self.rows) > PAGE
+
+
+def _page(wanted, text):
+    """The `_Page` that the address asks for, or the last there is. Its rows say whether more follow: a number that is
+    kept may be of some minutes ago, and is counted anew where they tell otherwise.
+    """
+    number = page_in(text, wanted.deepest)
+    rows = wanted.page(number)
+    if len(rows) <= PAGE and (rows or number == 1):
+        return _Page(number, rows, (number - 1) * PAGE + len(rows))
+    count, counted_at = wanted.counted()
+    if counted_at and (not rows or count <= number * PAGE):
+        count, counted_at = wanted.counted_now(), None
+    if not rows:
+        number = page_in(text, min(last_page(count, PAGE), wanted.deepest))
+        rows = wanted.page(number)
+    return _Page(number, rows, count, counted_at)
 
 
 class _Wanted:
@@ -109,6 +143,12 @@ class _Wanted:
         if chosen["changed"]:
             self._narrow("jsonb_path_exists(f.verified, '$.*.changed_at')")
 
+    @property
+    def deepest(self):
+        """The number of the last page that may be asked for; site and form narrow what is read for a page."""
+        kinds = max(1, len(self.parameters["sites"]) * len(self.parts))
+        return min(last_page(COUNTED, PAGE), max(1, READ_AT_MOST // (kinds * PAGE)))
+
     def _narrow(self, condition, **parameters):
         self.conditions.append(condition)
         self.parameters |= parameters
@@ -119,14 +159,17 @@ class _Wanted:
             plans, today = schedule.plans(), timezone.localdate()
             kept = site_counts.counts("left_to_verify", self.parameters["sites"], plans, today)
             return sum(asked if self.by_plan else left for asked, left in kept.by_site.values()), kept.at
+        return self.counted_now(), None
+
+    def counted_now(self):
         every = " UNION ALL ".join(f"{part} AND site_id = ANY (%(sites)s)" for part in self.parts)
         forms = f"SELECT FROM ({every}) AS {sampling.F} WHERE {' AND '.join(self.conditions)} LIMIT {COUNTED + 1}"
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM ({forms}) AS counted", self.parameters)
-            return cursor.fetchone()[0], None
+            return cursor.fetchone()[0]
 
     def page(self, number):
-        """(site, patient, form, when it changed last, marks, of them before a change) of the forms of a page."""
+        """(site, patient, form, when it changed last, marks, of them before a change) of a page and one more."""
         order = "f.patient_id, array_position(%(order)s::text[], f.form), f.form"
         left = sampling.first_of_each_site(self.parts, " AND ".join(self.conditions), order)
         with connection.cursor() as cursor:
@@ -134,8 +177,8 @@ class _Wanted:
                 f"""SELECT f.site_id, f.patient_id, f.form, f.updated_at,
                 (SELECT count(*) FROM jsonb_each(f.verified)),
                 (SELECT count(*) FROM jsonb_each(f.verified) WHERE value ? 'changed_at')
-                FROM {left} ORDER BY {order} LIMIT {PAGE} OFFSET %(offset)s""",
-                self.parameters | {"offset": (number - 1) * PAGE, "until": number * PAGE},
+                FROM {left} ORDER BY {order} LIMIT {PAGE + 1} OFFSET %(offset)s""",
+                self.parameters | {"offset": (number - 1) * PAGE, "until": number * PAGE + 1},
             )
             return cursor.fetchall()
 

@@ -38,7 +38,7 @@ def schedule_page(request):
     access = request.access
     if not access.may(Can.READ):
         access.require(Can.ADMINISTER)
-    plans, today = schedule.plans(), timezone.localdate()
+    plans, today = schedule.plans(now=True), timezone.localdate()
     stored = list(ScheduleVersion.objects.select_related("created_by"))
     shown = [_plan(place, plans, stored, today) for place in range(len(stored))]
     return render(request, "schedule/schedule.html", {"plans": shown[::-1], "may_edit": access.may(Can.ADMINISTER)})
@@ -81,7 +81,7 @@ def schedule_new(request):
             messages.success(request, _("Published. Patients operated before that day keep their schedule."))
             return redirect("schedule")
     else:
-        rows = _rows_known(schedule.plans())
+        rows = _rows_known(schedule.plans(now=True))
     return render(
         request,
         "schedule/schedule_form.html",

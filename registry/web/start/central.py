@@ -39,9 +39,17 @@ class Panel:
 
 
 def of(access):
-    """{"waits": [(words, address)], "panels": [Panel]}, the panels for what somebody may do in every site."""
+    """{"waits": [(words, address)], "panels": [Panel], "counted_at"}, panels of what somebody may do in every site.
+
+    counted_at  when what waits was counted, as far as the worker keeps it; None for now
+    """
     panels = _panels(access) if access.is_central else []
-    return {"waits": _waits(access, panels), "panels": panels}
+    kept = [*_to_sign(access), *_to_verify(access)]
+    return {
+        "waits": [*((words, url) for words, url, _at in kept), *_waits(access, panels)],
+        "panels": panels,
+        "counted_at": min((at for _words, _url, at in kept if at), default=None),
+    }
 
 
 def _panels(access):
@@ -58,8 +66,8 @@ def _panels(access):
 
 
 def _waits(access, panels):
-    """(words, address) of each kind of thing that waits for this person."""
-    waits = [*_to_sign(access), *_to_verify(access)]
+    """(words, address) of each kind of thing that waits for this person, but for what is kept."""
+    waits = []
     if noted := safety.number_to_acknowledge(access):
         told = ngettext("%(n)s serious event to take note of", "%(n)s serious events to take note of", noted)
         waits.append((told % {"n": noted}, reverse("safety")))
@@ -74,24 +82,30 @@ def _waits(access, panels):
 
 
 def _to_sign(access):
-    if ready := _counted("to_sign", access.sites_for(Can.SIGN)):
+    """(words, address, when it was counted) of patients to sign; nothing for none. Likewise below."""
+    ready, at = _counted("to_sign", access.sites_for(Can.SIGN))
+    if ready:
         told = ngettext("%(n)s patient ready to sign", "%(n)s patients ready to sign", ready)
-        yield told % {"n": ready}, reverse("to_sign")
+        yield told % {"n": ready}, reverse("to_sign"), at
 
 
 def _to_verify(access):
     """What the sampling plan still asks of a monitor; `Next form` leads through it."""
-    if asked := _counted("left_to_verify", access.sites_for(Can.VERIFY), lambda asked_and_left: asked_and_left[0]):
+    asked, at = _counted("left_to_verify", access.sites_for(Can.VERIFY), lambda asked_and_left: asked_and_left[0])
+    if asked:
         told = ngettext("%(n)s form to verify", "%(n)s forms to verify", asked)
-        yield told % {"n": asked}, reverse("verify_next")
+        yield told % {"n": asked}, reverse("verify_next"), at
 
 
 def _counted(kind, sites, number=int):
-    """The sum over some sites of a kind that is kept in a large registry; `number` takes it from what is kept."""
+    """(the sum over some sites of a kind that is kept in a large registry, when that was counted or None for now).
+
+    number  takes it from what is kept of a site
+    """
     if not sites:
-        return 0
-    found = site_counts.counts(kind, sites, schedule.plans(), timezone.localdate()).by_site
-    return sum(number(found[site_id]) for site_id in sites if site_id in found)
+        return 0, None
+    kept = site_counts.counts(kind, sites, schedule.plans(), timezone.localdate())
+    return sum(number(kept.by_site[site_id]) for site_id in sites if site_id in kept.by_site), kept.at
 
 
 def _waiting(line):

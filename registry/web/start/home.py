@@ -145,24 +145,21 @@ def _measure(name):
 
 
 def _waiting(sites, plans, today):
-    """The Lines of visits due and overdue, the most valuable first."""
+    """(the Lines of visits due and overdue, the most valuable first; when what is known was counted, None for now)."""
     waiting = visits.awaited(sites, plans, today)
-    unknown = {}
-    if waiting:
-        unknown = visits.least_known(site_counts.counts("known", sites, plans, today).by_site.values())
+    known = site_counts.counts("known", sites, plans, today) if waiting else site_counts.Counted({})
+    unknown = visits.least_known(known.by_site.values())
     labels = {timepoint.code: wording.words(timepoint.label) for timepoint in plans.timepoints}
-    return sorted(
-        (
-            Line(line, labels[line.code], line.state(today), line.days_left(today), unknown.get(line.code), today)
-            for line in waiting
-        ),
-        key=lambda line: line.order,
+    lines = (
+        Line(line, labels[line.code], line.state(today), line.days_left(today), unknown.get(line.code), today)
+        for line in waiting
     )
+    return sorted(lines, key=lambda line: line.order), known.at
 
 
 def _work(sites, plans, today):
-    """What waits, the first of it: {"lines": [...], "due", "overdue", "closing": counts}."""
-    lines = _waiting(sites, plans, today)
+    """What waits, the first of it: {"lines": [...], "due", "overdue", "closing": counts, "counted_at": of why}."""
+    lines, counted_at = _waiting(sites, plans, today)
     overdue = sum(line.state == "overdue" for line in lines)
     return {
         "lines": lines[:SHOWN],
@@ -171,6 +168,7 @@ def _work(sites, plans, today):
         "closing": sum(line.closing_soon for line in lines),
         "total": len(lines),
         "more": len(lines) > SHOWN,
+        "counted_at": counted_at if any(line.why for line in lines[:SHOWN]) else None,
     }
 
 
@@ -182,7 +180,7 @@ def next_visit(request):
     The session keeps who stood behind: once the visit of `after` is done, nothing on My day tells that any more.
     """
     request.access.require(Can.ENTER)
-    lines = _waiting(request.access.sites_for(Can.ENTER), schedule.plans(), timezone.localdate())
+    lines, _at = _waiting(request.access.sites_for(Can.ENTER), schedule.plans(), timezone.localdate())
     addresses = {line.visit.patient_id: line.address for line in reversed(lines)}  # of each the first line
     order = list(dict.fromkeys(line.visit.patient_id for line in lines))
     after, (led_to, behind) = request.GET.get("after"), request.session.get(BEHIND, (None, ()))

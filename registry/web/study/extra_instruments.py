@@ -43,7 +43,7 @@ def extra_instruments(request):
     access = request.access
     if not access.may(Can.READ):
         access.require(Can.ADMINISTER)
-    on = service.switched_on()
+    on = service.switched_on(now=True)
     return render(
         request,
         "study/extra_instruments.html",
@@ -62,7 +62,7 @@ def extra_instrument(request, code):
     request.access.require(Can.ADMINISTER)
     if code not in extras.SWITCHES:
         raise Http404
-    line = Line(extras.SWITCHES[code], code in service.switched_on())
+    line = Line(extras.SWITCHES[code], code in service.switched_on(now=True))
     if request.method == "POST":
         wanted = request.POST.get("on") == "1"
         if service.switch(access=request.access, code=code, on=wanted):

@@ -338,7 +338,23 @@ def test_curves_end_where_few_are_at_risk(whole):
             assert len({len(column) for column in row.values() if isinstance(column, list)}) == 1
             assert len(row["time"]) < len(old["time"])
         assert all(row["estimate"] is None for row in after["rates"] if isinstance(row["at_risk"], Few))
+        ends = {row["group"]: row["time"][-1] for row in after["steps"]}
+        for row in after["restricted"]:  # the area to a horizon that lies beyond would tell how the curve goes on
+            beyond = any(row["horizon"] > ends.get(group, 0) for group in row["group"].split("_vs_"))
+            assert (row["estimate"] is None, bool(row["reason"])) == (beyond, beyond)
     assert not any("least_at_risk" in entry for entry in whole["endpoints"])
+    entry = copy.deepcopy(whole)
+    section = entry["endpoints"][0]
+    section["horizon"] = 0.5
+    section["restricted"] = [row | {"horizon": 0.5} for row in section["restricted"]]
+    group = section["followed"][0]["group"]
+    for row in (row for row in section["steps"] if row["group"] == group):
+        row["at_risk"] = [3 for _count in row["at_risk"]]  # nothing of this curve stays
+    section["followed"][0]["median"] = 0.25
+    section = shown(entry)["endpoints"][0]
+    assert not any(section["followed"][0][name] for name in ("median", "follow_up"))
+    hidden = {row["group"]: row["estimate"] is None for row in section["restricted"]}
+    assert hidden == {name: group in name.split("_vs_") for name in hidden} and len(set(hidden.values())) == 2
 
 
 def test_means_of_few_are_not_told(whole):

@@ -5,6 +5,8 @@ soon as they are published.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 from registry.analysis.data import item_columns
 from registry.analysis.design.errors import listed, refusal
@@ -65,8 +67,13 @@ WORKED_OUT = Label("Worked out by the registry", "登録システムが算出")
 
 def offered():
     """Name to Source of everything that can be compared now, in the order of the forms."""
+    return _of_catalogue(catalogue.current())
+
+
+@lru_cache(maxsize=4)  # the protocol that holds, for those who know the arms and those who do not
+def _of_catalogue(current):
     known = {}
-    for record, instruments in ((PATIENT, catalogue.current().of_patient), (VISIT, catalogue.current().of_assessment)):
+    for record, instruments in ((PATIENT, current.of_patient), (VISIT, current.of_assessment)):
         for instrument in instruments:
             for part in (*instrument.items, *instrument.derived):
                 for source in of_part(part, instrument, record):
@@ -75,7 +82,7 @@ def offered():
         known[name] = _of_variable(variables.get(name), record)
     known[DAY_OF_VISIT.name] = DAY_OF_VISIT
     known["age_at_surgery"] = _of_variable(variables.get("age_at_surgery"), PATIENT, built_in=False)
-    return known
+    return MappingProxyType(known)
 
 
 def get(name):

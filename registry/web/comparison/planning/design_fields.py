@@ -11,7 +11,7 @@ from registry.analysis.design.errors import Refused
 from registry.analysis.design.variables import declared, sources, visits
 from registry.instruments import levels, timepoints, value_sets, variables
 from registry.instruments.base import Label
-from registry.web.comparison.planning import recoding
+from registry.web.comparison.planning import recoding, repeated
 from registry.web.comparison.planning.fields import (
     CHOICE,
     CODES,
@@ -133,8 +133,7 @@ def _to_of(entry):
     elif what == "events":
         of = {"events": entry.pop("events", []), "give": entry.pop("give", "any")} | entry
     elif what == "repeat":
-        form, give, *item = entry.pop("repeat", "").split(":") + ["any"] * ("repeat" not in entry)
-        of = {"repeat": form, "give": give} | ({"item": item[0]} if item else {}) | entry
+        of = repeated.of_choice(entry.pop("repeat", "") or ":any") | entry
     else:
         of = {"item": entry.pop("item", "")}
     if lines := told.pop("categories", ""):

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
-from registry.analysis.design.errors import refusal
+from registry.analysis.design.errors import one_of, refusal
 from registry.instruments.base import Label, half_width_number
 
 MOST = 12  # of a kind of entry, on the page
+NUMBERED = "([1-9][0-9]{0,2})"  # what ends the name of a repeated field
 CHOICE, SEVERAL, NUMBER, NUMBERS, CODES, TICK, TEXT, LINES = (
     "choice", "several", "number", "numbers", "codes", "tick", "text", "lines",
 )  # fmt: skip
@@ -181,7 +182,7 @@ class Kind:
     def codes(self, given):
         """{number: code} of entries: that which is given, or the prefix with the first number from its own that no
         other entry has."""
-        matches = (re.fullmatch(rf"{self.prefix}_what_(\d{{1,3}})", name) for name in given)
+        matches = (re.fullmatch(rf"{self.prefix}_what_{NUMBERED}", name) for name in given)
         numbers = sorted(int(match[1]) for match in matches if match and given[match[0]])
         codes = {number: given.get(self.name("code", number), "") for number in numbers}
         for number in numbers:
@@ -192,6 +193,8 @@ class Kind:
 
     def _entry(self, given, number, code):
         kind, entry = given[self.name("what", number)], {self.code_key: code} if self.code_key else {}
+        if isinstance(self.chosen.options, tuple):
+            one_of(self.name("what", number), kind, [option for option, _label in self.chosen.options])
         values = {self.chosen.part: kind}
         for field in self.fields:
             stands, value = field.taken(given.get(self.name(field.name, number), EMPTY.get(field.kind, "")), kind)

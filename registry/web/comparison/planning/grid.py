@@ -49,6 +49,16 @@ class Grid:
         some = self._by_title().get(code)
         return some and {"title": text(some[0].title), "rows": self._rows(some)}
 
+    def lost(self):
+        """[(value, label)] of the ticks that no table has: of a visit or a variable that the plan has no more."""
+        compared, found = plan_builder.compared(self.given), []
+        for value in dict.fromkeys(self.given.get("cells", ())):
+            name, _at, visit = value.partition("@")
+            one = compared.get(name)
+            if one is None or visit not in (dict(self.visits) if one.at_visit else ("",)):
+                found.append((value, ", ".join(filter(None, (text(one.label) if one else name, visit)))))
+        return found
+
     def _by_title(self):
         by_title = {}
         for source in sources.offered().values():

@@ -48,7 +48,7 @@ SEVERAL_NUMBERED = re.compile(
             "levels",
             *(f"{kind.prefix}_{one.name}" for kind in KINDS for one in kind.fields if one.kind == fields.SEVERAL),
         )
-    ).join(("(?:", r")_\d+"))
+    ).join(("(?:", f")_{fields.NUMBERED}"))
 )
 
 
@@ -134,7 +134,7 @@ def compiled(given):
     variables = [
         *design_fields.VARIABLES.entries(given),
         *(_event(kind, given.get("within_days")) for kind in _in_order(given, "events", dict(kinds_of_events(True)))),
-        *map(repeated.variable_of, given.get("repeats", ())),
+        *map(repeated.variable_of, _in_order(given, "repeats", repeated.codes())),
     ]
     sections = {
         "comparisons": tables,
@@ -154,7 +154,7 @@ def compiled(given):
 
 def numbers_of(given, part):
     """Numbers of the repeated fields of a part of the page, such as `name_1`, ascending."""
-    matches = (re.fullmatch(rf"(?:{part})_(\d{{1,3}})", name) for name in given)
+    matches = (re.fullmatch(rf"(?:{part})_{fields.NUMBERED}", name) for name in given)
     return sorted(int(match[1]) for match in matches if match)
 
 
@@ -329,7 +329,8 @@ def _ticked(given, rows):
         kinds = _in_order(given, "events", dict(kinds_of_events(True)))
         yield EVENTS | {"rows": [_usual(given, "binary") | {"variable": _event_name(kind)} for kind in kinds]}
     if given.get("repeats"):
-        yield repeated.SECTION | {"rows": [{"variable": repeated.variable_of(one)["name"]} for one in given["repeats"]]}
+        records = _in_order(given, "repeats", repeated.codes())
+        yield repeated.SECTION | {"rows": [{"variable": repeated.variable_of(one)["name"]} for one in records]}
     if given.get("within") and after:
         within = [cell for cell in after if cell not in dated]
         yield CHANGES | {"kind": "within", "rows": [_paired(cell, offered, rows, "within") for cell in within]}

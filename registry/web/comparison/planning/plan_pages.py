@@ -30,6 +30,7 @@ from registry.analysis.design.variables.columns import variable_columns
 from registry.analysis.presentation.words import cohort_label
 from registry.analysis.sections.comparing import comparison_tests
 from registry.instruments import timepoints
+from registry.instruments.spelling import read_json
 from registry.models import ComparisonRun, Patient, SavedCohort, SavedPlan, Snapshot
 from registry.services.files import snapshots
 from registry.tasks import start_comparison
@@ -73,6 +74,8 @@ def plan_new(request):
         given |= {f"shown_{more}": str((number_in(given.get(f"shown_{more}")) or 0) + 1), "added": more}
     elif removed := request.POST.get("remove"):
         given = _without(given, removed)
+    elif request.POST.get("lists"):
+        given["whole"] = "1"
     elif request.method == "POST":
         try:
             plan = plans.from_json(_plan_json(given, as_json))
@@ -86,7 +89,7 @@ def plan_new(request):
             if act == "run":
                 return _run(request, plan, cohort, given)
             context["checked"] = _checked(plan, cohort, request)
-        except (ValueError, KeyError, TypeError, snapshots.Lacking, SavedCohort.DoesNotExist) as error:
+        except (ValueError, KeyError, TypeError, snapshots.Lacking) as error:
             context["error"] = design_errors.told(error, get_language() or "en")
     status = 422 if context["error"] else 200
     return render(request, "comparison/plan_new.html", context | _offered(given, as_json), status=status)
@@ -96,6 +99,7 @@ def _given(request):
     """(choices of the page, the plan as JSON where it is edited so)."""
     if request.method == "POST":
         given = {name: request.POST.getlist(name) if _is_several(name) else request.POST[name] for name in request.POST}
+        given.setdefault("grouping", NAMED)
         return given, request.POST.get("json", "") if request.POST.get("use_json") else ""
     given, as_json = _started(request)
     return given | ({"whole": "1"} if request.GET.get("whole") else {}), as_json
@@ -141,10 +145,10 @@ def _plan_json(given, as_json):
     if not as_json:
         return plan_builder.compiled(given)
     try:
-        return json.loads(as_json)
+        return read_json(as_json)
     except ValueError as error:
         raise design_errors.refusal(
-            "the plan is no JSON: {why}", "計画がJSONとして読めません：{why}", why=error
+            "the plan is no JSON: {why}", "計画がJSONとして読めません：{why}", why=getattr(error, "reason", error)
         ) from error
 
 
@@ -257,8 +261,9 @@ def _offered(given, as_json):
         "more_groups": groups < plan_builder.MOST_GROUPS,
         "visits": grid.visits_shown,
         "instruments": grid.instruments(whole),
+        "lost_cells": grid.lost(),
         "counted_at": grid.counted_at,
-        "events": _ticked(_labelled(plan_builder.kinds_of_events(True)), given.get("events", ())),
+        "events": _with_chosen(_labelled(plan_builder.kinds_of_events(True)), given.get("events", ())),
         "repeats": repeated.offered(given.get("repeats", ())),
         "sections": forms.sections(),
         **{
@@ -303,7 +308,7 @@ def _groupings(given):
         (ARMS, text(ARM_LABEL)),
         *_labelled((grouping.code, grouping.label) for grouping in GROUPINGS.values()),
     ]
-    return _ticked(choices, [given.get("grouping", NAMED)])
+    return _with_chosen(choices, [given.get("grouping", NAMED)])
 
 
 LEVELS = Field("levels", "", SEVERAL, "levels")
@@ -317,10 +322,10 @@ def _group(given, number, forms):
         "name": given.get(f"name_{number}", ""),
         "ja": given.get(f"ja_{number}", ""),
         "levels": forms.field(LEVELS, f"levels_{number}"),
-        "cohorts": [
-            (str(cohort.pk), f"{cohort.name} · {cohort.version}", str(cohort.pk) == given.get(f"cohort_{number}"))
-            for cohort in SavedCohort.objects.order_by("name", "-version")
-        ],
+        "cohorts": _with_chosen(
+            [(str(one.pk), f"{one.name} · {one.version}") for one in SavedCohort.objects.order_by("name", "-version")],
+            [chosen for chosen in (given.get(f"cohort_{number}"),) if chosen],
+        ),
     }
 
 

@@ -6,6 +6,7 @@ A choice is `form:give` or `form:give:item`, such as `rt_courses:count` or `rt_c
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from registry.analysis.design.errors import refusal
 from registry.analysis.design.variables import declared, sources
 from registry.instruments import catalogue
 
@@ -29,11 +30,19 @@ def _words():
 
 
 def offered(chosen):
-    """[(title of the form, [(choice, label, whether it is chosen)])] of every repeating form."""
-    return [
+    """[(title of the form, [(choice, label, whether it is chosen)])] of every repeating form, and of what is chosen
+    beside them."""
+    shown = [
         (_text(form.title), [(choice, label, choice in chosen) for choice, label in _choices(form)])
         for form in catalogue.current().repeats
     ]
+    lost = set(chosen) - set(codes())
+    return [*shown, *([(_("Chosen"), [(one, one, True) for one in chosen if one in lost])] if lost else [])]
+
+
+def codes():
+    """Every choice, in the order of the page."""
+    return [choice for form in catalogue.current().repeats for choice, _label in _choices(form)]
 
 
 def _text(label):
@@ -60,9 +69,19 @@ def _given_of(form, item):
 
 def variable_of(choice):
     """The variable of a plan's JSON that a choice stands for."""
-    form, give, *item = choice.split(":")
-    of = {"repeat": form, "give": give} | ({"item": item[0]} if item else {})
-    return {"name": "_".join(("rec", form, give, *item))[:40].rstrip("_"), "of": of}
+    of = of_choice(choice)
+    return {"name": "_".join(("rec", *of.values()))[:40].rstrip("_"), "of": of}
+
+
+def of_choice(choice):
+    """The `of` of a variable that a choice stands for. Refused says which is none."""
+    if choice.count(":") not in (1, 2):
+        raise refusal(
+            "“{choice}” says nothing of records; such as form:count or form:sum:item",
+            "「{choice}」は記録から求めるものを示していません。例：form:count、form:sum:item",
+            choice=choice,
+        )
+    return dict(zip(("repeat", "give", "item"), choice.split(":"), strict=False))
 
 
 def choice_of(variable):
