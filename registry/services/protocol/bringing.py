@@ -67,8 +67,8 @@ def _own(entry: Any) -> Carried:
                 '尺度の定義ではありません（"metaspine": "instrument"がありません）',
             )
             result.faults.append(Fault(0, "metaspine", "", reason))
-        elif reason := _unfit(document, result.documents):
-            result.faults.append(Fault(0, "", str(document.get("code"))[:80], reason))
+        elif unfit := _unfit(document, result.documents):
+            result.faults.append(Fault(0, "", str(document.get("code"))[:80], unfit))
         else:
             result.documents[document["code"]] = document
             result.seen += len(document["items"])
