@@ -22,7 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lark import Lark, Token
+from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput
 
 from registry.instruments.base import Item, Label
@@ -66,9 +66,20 @@ def parse(text: str) -> Any:
     if len(text) > LONGEST:
         _fail("is longer than {n} characters", "{n}文字を超えています", n=LONGEST)
     try:
-        return _parser().parse(_one_line(text))
+        tree = _parser().parse(_one_line(text))
     except UnexpectedInput as error:
         raise _syntax(text, error) from None
+    _refuse_depth(tree)
+    return tree
+
+
+def _refuse_depth(tree: Tree) -> None:
+    """Refuse, level by level, what those who walk a tree by calling themselves could not come to the end of."""
+    level, depth = [tree], 0
+    while level := [child for node in level for child in node.children if isinstance(child, Tree)]:
+        depth += 1
+        if depth > DEEPEST:
+            _fail("is nested more than {n} deep", "入れ子が{n}段を超えています", n=DEEPEST)
 
 
 def _one_line(text: str) -> str:
@@ -118,7 +129,7 @@ def compiled(text: str, items: Mapping[str, Item], wanted: str = "") -> Typed:
     A wanted `boolean` takes a number too: anything but 0 and null is true. Raises InvalidExpression.
     """
     tree = parse(text)
-    expression = _Compiler(items, _one_line(text)).typed(tree, 0)
+    expression = _Compiler(items, _one_line(text)).typed(tree)
     if wanted == "boolean":
         return Typed(_truth(expression), "boolean")
     if wanted and expression.type not in (wanted, "null"):
@@ -157,12 +168,10 @@ class _Compiler:
     def __init__(self, items: Any, text: str) -> None:
         self.items, self.text = items, text
 
-    def typed(self, node: Any, depth: int) -> Any:
-        if depth > DEEPEST:
-            _fail("is nested more than {n} deep", "入れ子が{n}段を超えています", n=DEEPEST)
+    def typed(self, node: Any) -> Any:
         if isinstance(node, Token):  # pragma: no cover - the grammar names each of its atoms
             _fail("cannot be read: “{v}”", "読み取れません：「{v}」", node, v=node)
-        children = [child if isinstance(child, Token) else self.typed(child, depth + 1) for child in node.children]
+        children = [child if isinstance(child, Token) else self.typed(child) for child in node.children]
         kind = str(node.data)
         result = (
             getattr(self, f"_{kind}")(node, *children) if kind not in ARITHMETIC else self._sum(node, kind, *children)

@@ -70,6 +70,6 @@ def fitting(name: str, taken: Collection[str] = (), longest: int = LONGEST) -> s
     for number in range(2, 10_000):
         end = f"_{number}"
         candidate = base[: longest - len(end)] + end
-        if reason_against(candidate, taken) is None:
+        if candidate not in taken and reason_against(candidate) is None:
             return candidate
     raise ValueError(name)

@@ -39,6 +39,7 @@ COLUMNS = {
     "ranking": ("Matrix Ranking?", "matrix_ranking"),
     "annotation": ("Field Annotation", "field_annotation"),
 }
+MOST_FIELDS = 9000  # of a file
 NEEDED = ("name", "form", "type", "label")
 # Validations of text that say that an answer names a person or leads to one.
 OF_PERSONS = re.compile(r"email|phone.*|ssn|v?mrn.*|(zip|post|postal)code.*|.*_?zip")
@@ -54,8 +55,12 @@ def read(content: bytes, record: str = "assessment", taken: Any = ()) -> Carried
     return _Reader(record, taken).read(content)
 
 
-def read_fields(rows: list[tuple[int, dict[str, str]]], record: str, taken: Any = ()) -> Carried:
-    """The documents of fields that another file holds: (its row, cells by the keys of COLUMNS)."""
+def read_fields(rows: list[tuple[int, dict[str, Any]]], record: str, taken: Any = ()) -> Carried:
+    """The documents of fields that another file holds: (its row, cells by the keys of COLUMNS).
+
+    Beside them a file may give `label_in` ({language: label} beside the English one) and, in the place of the column of
+    choices, `pairs` [(code, {language: label})], whose texts may hold the signs that separate choices there.
+    """
     return _Reader(record, taken).read_fields(rows)
 
 
@@ -78,7 +83,7 @@ def tick_column(name: str, code: Any) -> str:
 
 def plain(text: str) -> str:
     """A label without HTML, in one line."""
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", text or ""))).strip()
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"</?[A-Za-z!][^>]*>", " ", text or ""))).strip()
 
 
 def _delimited(text: str) -> tuple[str, str]:
@@ -99,19 +104,22 @@ class _Reader:
         self.record, self.taken = record, set(taken)
         self.result = Carried()
         self.rows_of: dict[str, list[int]] = {}  # code of a document to the file's row of each of its items
+        self.codes: dict[str, str] = {}  # name of a form, in small letters, to the code of its document
         self.named: dict[str, str] = {}  # REDCap's name to the item's
-        self.twice: set[int] = set()  # rows whose name an earlier one has
         self.header = {key: known[0] for key, known in COLUMNS.items()}
 
     def read(self, content: Any) -> Carried:
         rows = self._rows(content)
         return self.result if rows is None else self.read_fields(rows)
 
-    def read_fields(self, rows: list[tuple[int, dict[str, str]]]) -> Carried:
+    def read_fields(self, rows: list[tuple[int, dict[str, Any]]]) -> Carried:
         self.result.seen = len(rows)
-        self._name_all(rows)
-        for row, cells in rows:
-            self._field(row, cells)
+        if len(rows) > MOST_FIELDS:
+            self._fault(1, "", str(len(rows)), "has {v} fields; at most {m} can be read: divide the file",
+                        "項目が{v}件あります（{m}件まで）。ファイルを分けてください", m=MOST_FIELDS)  # fmt: skip
+            return self.result
+        for place, (row, cells) in enumerate(self._name_all(rows)):
+            self._field(row, cells, is_first=place == 0)
         self._check()
         return self.result
 
@@ -188,9 +196,9 @@ class _Reader:
                     "見出しより列が多い行です（「{v}」）。引用符やカンマを確認してください",
                 )  # fmt: skip
 
-    def _name_all(self, rows: Any) -> None:
-        """An item's name for every field, before any expression is read."""
-        taken = set(self.taken)
+    def _name_all(self, rows: Any) -> list[tuple[int, Any]]:
+        """An item's name for every field, before any expression is read: the rows whose name no earlier one has."""
+        taken, once = set(self.taken), []
         for row, cells in rows:
             name = cells["name"]
             if name.lower() in self.named:
@@ -198,18 +206,30 @@ class _Reader:
                     row, "name", name, "is the name of an earlier field too; “{f}” would fit",
                     "前の項目と同じ名前です（例：「{f}」）", f=naming.fitting(name, taken),
                 )  # fmt: skip
-                self.twice.add(row)
                 continue
+            once.append((row, cells))
             fitted = naming.fitting(name, taken)
             taken.add(fitted)
             self.named[name.lower()] = fitted
             if fitted != name:
                 self._note(row, "name", fitted, CHANGED, "“{v}” is called “{f}” here",
-                           "「{v}」は「{f}」という名前になります", v=name, f=fitted)  # fmt: skip
+                           "「{v}」は「{f}」という名前になります", v=name[:80], f=fitted)  # fmt: skip
+        return once
 
-    def _document(self, cells: Any) -> dict:
+    def _code(self, row: int, form: str) -> str:
+        """The code of a form's document, told where another form's name agrees in what a code can hold."""
+        if form.lower() not in self.codes:
+            code = naming.fitting(form or "form", set(self.codes.values()), 20)
+            if code != (plainly := naming.fitting(form or "form", (), 20)):
+                self._note(row, "form", code, CHANGED, "the form “{v}” has the code “{f}”: “{c}” is another form's",
+                           "調査票「{v}」のコードは「{f}」になります（「{c}」は別の調査票のコード）",
+                           v=form[:80], f=code, c=plainly)  # fmt: skip
+            self.codes[form.lower()] = code
+        return self.codes[form.lower()]
+
+    def _document(self, row: int, cells: Any) -> dict:
         title = cells["form"].replace("_", " ").strip().capitalize() or "Form"
-        code = naming.fitting(cells["form"] or "form", (), 20)
+        code = self._code(row, cells["form"])
         self.rows_of.setdefault(code, [])
         return self.result.documents.setdefault(
             code,
@@ -219,20 +239,18 @@ class _Reader:
             },
         )  # fmt: skip
 
-    def _field(self, row: Any, cells: Any) -> None:
-        if row in self.twice:
-            return
+    def _field(self, row: Any, cells: Any, *, is_first: bool) -> None:
         name = self.named[cells["name"].lower()]
-        if self._left_out(row, cells, name):
+        if self._left_out(row, cells, name, is_first=is_first):
             return
-        document = self._document(cells)
+        document = self._document(row, cells)
         if cells["type"] == "descriptive":
             self._note(row, "label", name, LOST, "a text without an answer: {v}", "回答欄のない説明文：{v}",
                        v=plain(cells["label"])[:60])  # fmt: skip
             return
         item = {
             "name": name,
-            "label": {"en": plain(cells["label"]) or name},
+            "label": {"en": plain(cells["label"]) or name} | cells.get("label_in", {}),
             "required": cells["required"].lower() == "y",
         }
         if cells["note"]:
@@ -253,13 +271,12 @@ class _Reader:
         document["items"].append(item)
         self.rows_of[document["code"]].append(row)
 
-    def _left_out(self, row: Any, cells: Any, name: Any) -> bool:
-        if row == min(self.first_row, row):
-            self.first_row = row
-            if cells["type"] == "text" and re.search(r"(^|_)(id|no|number|record)$|^record", cells["name"].lower()):
-                self._note(row, "name", name, LOST, "the record's identifier: the patient's number stands for it",
-                           "レコードIDには患者IDを使います")  # fmt: skip
-                return True
+    def _left_out(self, row: Any, cells: Any, name: Any, *, is_first: bool) -> bool:
+        is_key = is_first and re.search(r"(^|_)(id|no|number|record)$|^record", cells["name"].lower())
+        if is_key and cells["type"] == "text":
+            self._note(row, "name", name, LOST, "the record's identifier: the patient's number stands for it",
+                       "レコードIDには患者IDを使います")  # fmt: skip
+            return True
         if cells["identifier"].lower() == "y":
             self._note(
                 row, "identifier", name, LOST, "names a person: own instruments hold no direct identifiers",
@@ -276,8 +293,6 @@ class _Reader:
             self._note(row, "type", name, LOST, "a field of type “{v}”", "「{v}」型の項目", v=cells["type"])
             return True
         return False
-
-    first_row = 10**9
 
     # Types
 
@@ -320,6 +335,8 @@ class _Reader:
         item |= {"kind": "codes", "choices": self._choices(row, cells)}
 
     def _choices(self, row: Any, cells: Any) -> list:
+        if "pairs" in cells:  # a file that has each choice by itself
+            return [{"code": code, "label": label} for code, label in cells["pairs"]]
         choices = []
         for part in re.split(r"\s*\|\s*|\n", cells["choices"].strip()):
             if not part.strip():
@@ -381,12 +398,15 @@ class _Reader:
         left = {name: naming.fitting(name) for name in self.named}
         have = {item["name"] for document in documents.values() for item in document["items"]}
         for code, document in documents.items():
-            for row, item in zip(self.rows_of[code], document["items"], strict=True):
+            asked = list(zip(self.rows_of[code], document["items"], strict=True))
+            for row, item in asked:
                 self._drop_unreachable(row, item, have, left)
-            document["items"] = [item for item in document["items"] if item.get("kind") != "gone"]
+            asked = [(row, item) for row, item in asked if item.get("kind") != "gone"]
+            self.rows_of[code], document["items"] = [row for row, _ in asked], [item for _, item in asked]
+        items = {code: definitions.items_of(document) for code, document in documents.items()}
         for code, document in documents.items():
-            rows = [row for row in self.rows_of[code] if row not in self.gone]
-            self._read(document, rows)
+            others = {item.name: item for other, those in items.items() if other != code for item in those}
+            self._read(document, self.rows_of[code], others)
 
     def _drop_unreachable(self, row: Any, item: Any, have: Any, left: Any) -> None:
         for column in ("show_if", "formula"):
@@ -401,17 +421,8 @@ class _Reader:
                 if column == "formula":
                     item["kind"] = "gone"
                     have.discard(item["name"])
-                    self.gone.add(row)
 
-    @property
-    def gone(self) -> Any:
-        return self.__dict__.setdefault("_gone", set())
-
-    def _read(self, document: Mapping, rows: Any) -> None:
-        others: dict[str, Item] = {}
-        for other in self.result.documents.values():
-            if other is not document:
-                others |= {item.name: item for item in definitions.items_of(other)}
+    def _read(self, document: Mapping, rows: Any, others: Mapping[str, Item]) -> None:
         reading = definitions.read(document, taken=self.taken, known=others)
         for fault in reading.faults:
             row = rows[fault.row - 1] if 0 < fault.row <= len(rows) else 1

@@ -1,6 +1,7 @@
 """The plan's page: choices become a plan and come back, what fits is seen at once, plans are saved, locked and run."""
 
 import copy
+import datetime as dt
 import json
 from uuid import uuid4
 
@@ -9,10 +10,12 @@ from django.urls import reverse
 from lxml import html
 
 from registry.analysis.design import plans
+from registry.analysis.design.variables import known
 from registry.management.demonstration import PLANS
 from registry.models import ComparisonRun, SavedPlan
-from registry.web.comparison.planning import plan_builder
+from registry.web.comparison.planning import plan_builder, repeated
 from registry.web.comparison.planning.plan_choices import choices_of, same
+from registry.web.shared import wording
 from tests.analysis import test_plan_comparisons
 from tests.analysis.sections import test_in_a_run, test_verification
 from tests.analysis.test_plan_comparisons import GROUPS
@@ -37,7 +40,7 @@ def opened(client, bob, random_patients):
     return client
 
 
-def test_choices_make_a_plan_and_come_back(random_patients):
+def test_choices_make_a_plan_and_come_back(random_patients, monkeypatch):
     plan = plans.from_json(plan_builder.compiled(CHOICES | {"name_3": ""}))
     assert [group.code for group in plan.named.groups] == ["group_1", "group_2"]
     assert [entry.code for entry in plan.entries("comparisons")] == ["baseline", "outcomes", "events", "changes"]
@@ -48,6 +51,10 @@ def test_choices_make_a_plan_and_come_back(random_patients):
     outcomes = plan_builder.compiled(CHOICES | row)["comparisons"][1]["rows"]
     at_1m = {"variable": "pain_vas_mm", "visit": "1m", "test": "mann_whitney", "pairwise": "welch_t"}
     assert outcomes[0] == at_1m
+    monkeypatch.setattr(repeated, "codes", lambda: ["courses:any", "courses:count"])  # in the order of the page
+    ticked = plan_builder.compiled(CHOICES | {"repeats": ["courses:count", "courses:any"]})
+    records = [row["variable"] for row in ticked["comparisons"][3]["rows"]]
+    assert records == ["rec_courses_any", "rec_courses_count"] == [one["name"] for one in ticked["variables"]][-2:]
 
 
 @pytest.mark.parametrize("template", [template.code for template in plan_builder.TEMPLATES])
@@ -59,7 +66,7 @@ def test_each_template_opens(opened, template):
     assert len(opened.get(reverse("comparison_plan_new"), {"template": template}).content) < 60_000
 
 
-def test_lists_and_tables_are_fetched_once(opened):
+def test_lists_and_tables_are_fetched_once(opened, monkeypatch):
     lists = opened.get(reverse("comparison_plan_lists"))
     data = lists.json()
     titles = dict(data["lists"]["scales"])
@@ -70,6 +77,11 @@ def test_lists_and_tables_are_fetched_once(opened):
     assert data["told"]["frankel"].startswith("ordinal · known: Before surgery ")
     assert "A: " in data["told"]["frankel"] and data["labels"]["pain_vas_mm"] == "Pain (VAS)"
     assert opened.get(reverse("comparison_plan_lists"), headers={"If-None-Match": lists["ETag"]}).status_code == 304
+    counts, at = known.counts, dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
+    with monkeypatch.context() as large:  # numbers that the worker keeps have their time
+        large.setattr(known, "counts", lambda: (counts()[0], at))
+        told = opened.get(reverse("comparison_plan_lists")).json()["told"]["frankel"]
+        assert told.startswith(f"ordinal · known on {wording.moment(at)}: Before surgery ")
     year = {"grouping": "named", "visit_what_1": "nearest", "visit_day_1": "365", "visit_within_1": "60"}
     page = html.fromstring(opened.get(reverse("comparison_plan_new")).content.decode())
     parts = [details.get("hx-post") for details in page.iter("details") if details.get("hx-post")]

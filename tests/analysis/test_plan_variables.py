@@ -75,6 +75,7 @@ def four(north):
 
 def test_items_are_variables_of_the_kind_of_their_declaration(four):
     known = sources.offered()
+    assert known is sources.offered()  # worked out once for a protocol
     assert {name: known[name].kind for name in ("sex", "frankel", "kps", "consent_date", "ecog_ps", "hsuv")} == {
         "sex": "binary", "frankel": "ordinal", "kps": "ordinal", "consent_date": "date", "ecog_ps": "ordinal",
         "hsuv": "continuous",

@@ -40,7 +40,7 @@ def test_a_version_never_changes(bob, as_person, plan, locked):
             act()
 
 
-def test_a_run_says_whether_it_follows_the_locked_plan(random_patients, as_system, locked, plan):
+def test_a_run_says_whether_it_follows_the_locked_plan(random_patients, as_system, locked, plan, client, bob):
     with as_system():
         before = packed_snapshots.freeze(access=None, label="after the lock")
         follows = runner.compare(saved_plans.plan_of(locked), cohorts.ALL, snapshot=before)
@@ -53,6 +53,10 @@ def test_a_run_says_whether_it_follows_the_locked_plan(random_patients, as_syste
     assert any("すべての数値は探索的" in sentence for sentence in narrative.answer(elsewhere, "ja"))
     assert any("No plan of this name was locked" in sentence for sentence in narrative.answer(unnamed))
     assert follows["comparisons"] == unnamed["comparisons"]
+    client.force_login(bob)
+    for more in ({"act": "check"}, {"more": "name"}):  # the data that were chosen stay chosen
+        page = client.post(reverse("comparison_plan_new"), {"snapshot": str(before.pk)} | more)
+        assert f'<option value="{before.pk}" selected>' in page.content.decode()
 
 
 def test_the_command_takes_a_file_or_a_name(random_patients, locked, tmp_path, capsys):

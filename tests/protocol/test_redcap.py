@@ -93,6 +93,7 @@ def test_what_cannot_be_carried_is_noted_with_its_place():
 @pytest.mark.parametrize(
     ("row", "column", "says"),
     [
+        ({"name": "b", "type": "calc", "choices": "-" * 3900 + "[a]"}, COLUMNS["choices"][0], "is nested more than 60"),
         ({"name": "b", "branching": "[a] = (1"}, "Branching Logic (Show field only if...)", "ends too early"),
         (
             {"name": "b", "type": "calc", "choices": "[a] +* 2"},
@@ -248,6 +249,46 @@ def test_a_project_as_xml_has_the_forms_of_its_dictionary():
     items = odm_metadata.read(standard.encode(), "assessment", ()).documents["visit"]["items"]
     kinds = {item["name"]: item["kind"] for item in items}
     assert (kinds["margin"], kinds["dose"], kinds["more"]) == ("code", "whole", "text")
+    assert any(note.name == "dose" and "GE 0 only warned there" in note.reason.en for note in read.notes)
+
+
+# Two forms of one name, in one line of the file; of the second nothing may vanish.
+STANDARD = """<ODM><Study><MetaDataVersion OID="old"><FormDef OID="O" Name="Old"/></MetaDataVersion>
+<MetaDataVersion OID="new"><FormDef><ItemGroupRef ItemGroupOID="g"/><ItemGroupRef ItemGroupOID="none"/></FormDef>\
+<FormDef OID="B" Name="Spine surgery follow-up early" Repeating="Yes"><ItemGroupRef ItemGroupOID="h"/></FormDef>\
+<FormDef OID="C" Name="Spine surgery follow-up late"><ItemGroupRef ItemGroupOID="i"/></FormDef>\
+<FormDef OID="D" Name="Empty"/>\
+<ItemGroupDef OID="g"><ItemRef ItemOID="i"/><ItemRef ItemOID="c"/><ItemRef ItemOID="lost"/></ItemGroupDef>\
+<ItemGroupDef OID="h"><ItemRef ItemOID="j"/><ItemRef ItemOID="m"/></ItemGroupDef>\
+<ItemGroupDef OID="i"><ItemRef ItemOID="k"/><ItemRef ItemOID="i"/></ItemGroupDef>\
+<ItemDef OID="i" Name="score" DataType="integer"><RangeCheck Comparator="LE" SoftHard="Soft"><CheckValue>5</CheckValue>\
+</RangeCheck><RangeCheck Comparator="LE"><CheckValue>9</CheckValue></RangeCheck></ItemDef>\
+<ItemDef OID="j" Name="Score" DataType="text"/><ItemDef OID="x" Name="unused"/>\
+<ItemDef OID="k" Name="text" Length="900"><CodeListRef CodeListOID="gone"/></ItemDef>\
+<ItemDef OID="c" Name="size"><Question><TranslatedText xml:lang="ja">大きさ</TranslatedText>\
+<TranslatedText xml:lang="fr">Taille</TranslatedText><TranslatedText xml:lang="en">Size &lt;5 or &gt;9</TranslatedText>\
+</Question><CodeListRef CodeListOID="l"/></ItemDef><ItemDef OID="m" Name="many"><MultiSelectListRef \
+MultiSelectListID="s"/></ItemDef><MultiSelectList ID="s"><MultiSelectListItem CodedOptionValue="1"/></MultiSelectList>\
+<CodeList OID="l"><CodeListItem CodedValue="1"><Decode><TranslatedText>A | B, C</TranslatedText></Decode>\
+</CodeListItem><!-- --><EnumeratedItem CodedValue="2"/></CodeList></MetaDataVersion></Study></ODM>"""
+
+
+def test_nothing_of_a_file_of_another_system_vanishes():
+    read = odm_metadata.read(STANDARD.encode(), "assessment", ())
+    early, late = "spine_surgery_follow", "spine_surgery_foll_2"
+    items = {code: [item["name"] for item in document["items"]] for code, document in read.documents.items()}
+    assert items == {"form": ["score", "size"], early: ["many"], late: ["text"]}
+    assert read.documents[late]["title"] == {"en": "Spine surgery follow-up late"}
+    score, size = read.documents["form"]["items"]
+    assert (score["maximum"], size["label"]) == ("9", {"en": "Size <5 or >9", "ja": "大きさ"})
+    assert [choice["label"] for choice in size["choices"]] == [{"en": "A | B, C"}, {"en": "2"}]
+    assert [fault.value for fault in read.faults] == ["Score", "score"]
+    said = "\n".join(note.reason.en for note in read.notes)
+    for part in (
+        "version “old”", "group of items none", "the item lost", "the item unused", "form “Empty”", "code list gone",
+        "range check LE 5", "1 texts in the language “fr”", "early” repeats", "late” has the code",
+    ):  # fmt: skip
+        assert part in said, part
 
 
 @pytest.mark.parametrize(

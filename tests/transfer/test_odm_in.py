@@ -141,6 +141,14 @@ VENDOR = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+CLASSIC = """<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" xmlns:r="https://projectredcap.org" SourceSystem="REDCap">
+<Study OID="s"><GlobalVariables><r:RepeatingInstrument r:UniqueEventName="event_1_arm_1" r:RepeatInstrument="pain"/>
+</GlobalVariables></Study><ClinicalData><SubjectData SubjectKey="1"><StudyEventData StudyEventOID="Event.1">
+<FormData FormOID="Form.pain" FormRepeatKey="1"><ItemGroupData><ItemData ItemOID="vas" Value="20"/></ItemGroupData>
+</FormData></StudyEventData></SubjectData></ClinicalData></ODM>
+"""
+
+
 def rows_of(content, folder):
     """Of the table that is made of an ODM file: the day of the visit, pain, and the kind and day of an event."""
     (folder / "in.xml").write_text(content)
@@ -173,3 +181,8 @@ def test_extensions_of_vendors_are_offered_or_told_and_repeats_stay_apart(browse
     told = " ".join(reason for *_, reason in warnings(page))
     assert "1 files of the ODM file are not imported" in told
     assert "DiscrepancyNote (http://www.openclinica.org/ns/odm_ext_v130/v3.1)" in told
+    # A project of REDCap without events names none in its data: a form that repeats is known by it all the same.
+    (tmp_path / "classic.xml").write_text(CLASSIC)
+    odm.read(tmp_path / "classic.xml", tmp_path, lambda name: True)
+    header, row = list(csv.reader((tmp_path / "sheet-0.csv").read_text().splitlines()))
+    assert (dict(zip(header, row, strict=True))["Repeat Instrument"], row[-1]) == ("pain", "20")

@@ -393,7 +393,7 @@ class _OfRedcap(_Reader):
 
     def _start_studyeventdata(self, attributes):
         super()._start_studyeventdata(attributes)
-        self.unique = self._own(attributes, "UniqueEventName")
+        self.unique = self._own(attributes, "UniqueEventName") or self.CLASSIC
 
     def _repeat_of(self, place):
         form, key = place[0]

@@ -13,6 +13,7 @@ from registry.analysis.sections.comparing import comparison_tests
 from registry.instruments import timepoints
 from registry.instruments.core import adverse_events
 from registry.web.comparison.planning import plan_builder, repeated, section_fields
+from registry.web.shared import wording
 
 CUT = (sources.ORDINAL, sources.NOMINAL, sources.BINARY)
 # What of a list is offered: whether a Source, or a Variable of the plan, is in it.
@@ -136,23 +137,25 @@ def _numbered(given, kind, by_code=False):
 
 
 def told_of():
-    """({name: “ordinal · known: before surgery 120, 1 month 98 · A: complete; B: …”}, when it was counted)."""
+    """{name: “ordinal · known: before surgery 120, 1 month 98 · A: complete; B: …”}, with the time where it is kept."""
     counts, counted_at = known.counts()
     visits = [(visit.code, text(visit.label)) for visit in timepoints.planned()]
+    when = wording.moment(counted_at) if counted_at else ""
+    of_known = _("known on {at}: {n}") if when else _("known: {n}")
     told = {}
     for source in sources.offered().values():
         at = visits if source.at_visit else [("", "")]
         numbers = ", ".join(f"{label} {counts.get((source.name, code), 0)}".strip() for code, label in at)
         codes = "; ".join(f"{choice.code}: {text(choice.label)}" for choice in source.categories)
-        parts = (text(sources.KIND_LABELS[source.kind]), _("known: {n}").format(n=numbers), codes)
+        parts = (text(sources.KIND_LABELS[source.kind]), of_known.format(at=when, n=numbers), codes)
         told[source.name] = " · ".join(filter(None, parts))
-    return told, counted_at
+    return told
 
 
 def lists_json():
     """The lists of what is collected for the page's script: {"told": {name: text}, "lists": {name: [[title, [[code,
     text]]]]}}; a text that `labels` has is left out."""
-    lists, told = collected(), told_of()[0]
+    lists, told = collected(), told_of()
     labels = {code: label for _title, pairs in lists["everything"] for code, label in pairs}
     short = {
         name: [[title, [_short(code, label, labels) for code, label in pairs]] for title, pairs in groups]

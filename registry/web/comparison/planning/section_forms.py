@@ -122,7 +122,7 @@ class Forms:
 
     def _told(self, code):
         if not hasattr(self, "known"):
-            self.known = offered.told_of()[0]
+            self.known = offered.told_of()
         return self.known.get(code, "")
 
 
