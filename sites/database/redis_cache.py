@@ -94,8 +94,7 @@ def _or_alone(name: Any) -> Any:
             except RedisError as error:
                 circuit.failed(error)
             else:
-                if circuit.answered():
-                    self.alone.clear()
+                self.answered()
                 return answer
         return getattr(self.alone, name)(*args, **kwargs)
 
@@ -115,6 +114,11 @@ class RedisCache(redis.RedisCache):
     def client(self) -> Client:
         return cast("Client", self._cache)
 
+    def answered(self) -> None:
+        """What was kept alone is forgotten once Redis is back, whatever was asked of it."""
+        if circuit.answered():
+            self.alone.clear()
+
     def push(self, key: Any, text: str) -> Any:
         """Put a text at the end of the list `key`; returns how long the list is then, or None with Redis away."""
         return self._of_list("rpush", key, text)
@@ -130,7 +134,7 @@ class RedisCache(redis.RedisCache):
             except RedisError as error:
                 circuit.failed(error)
             else:
-                circuit.answered()
+                self.answered()
                 return counted
         for key in keys:
             self.alone.add(key, 0, seconds)
@@ -148,7 +152,7 @@ class RedisCache(redis.RedisCache):
         except RedisError as error:
             circuit.failed(error)
             return None
-        circuit.answered()
+        self.answered()
         return answer
 
     def lengths(self, names: Any) -> dict[Any, Any] | None:
@@ -177,7 +181,7 @@ class RedisCache(redis.RedisCache):
             self.client.kept.set(self.make_and_validate_key("answers"), 1, ex=60)
         except RedisError:
             return False
-        circuit.answered()
+        self.answered()
         return True
 
 

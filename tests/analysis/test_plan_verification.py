@@ -64,10 +64,13 @@ def random_plan(seed):
                       "family": generate.choice(["row", "section"]), "sensitivity": ["worst_rank", "complete_cases"],
                       "interval": generate.choice(["wilson", "clopper_pearson"])}  # fmt: skip
         entries.append(entry)
+    constant = {"variable": "never", "effect": "mean_difference"}  # zeros, of which R tells a difference of 0
+    entries.append({"code": "constant", "kind": "between", "rows": [constant]})
     more = [
         {"name": "wait", "of": {"days": {"from": "consent_date", "to": "death_date"}, "unit": "months"}},
         {"name": "gain", "of": {"change": "pain_vas_mm", "from": "preop"}},
         {"name": "count", "of": {"events": [], "give": "count", "last_day": 30}},
+        {"name": "never", "of": {"events": ["hematoma"], "give": "count", "last_day": 0}},
     ]
     two = {"overall_continuous": "t_test"} if len(groups) == 2 else {}
     return {

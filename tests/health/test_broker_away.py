@@ -188,7 +188,11 @@ def test_redis_is_not_asked_again_and_again_while_it_is_away(lonely, monkeypatch
     assert circuit.is_open
     now[0] += redis_cache.PAUSE + 1
     assert [circuit.is_open, circuit.is_open] == [False, True]  # one tries, the others wait for what comes of it
-    assert cache.answers() and not circuit.is_open
+    assert lonely.alone.add("kept", 1) and cache.answers() and not circuit.is_open
+    with pytest.MonkeyPatch.context() as patched:  # the same, of the cache whose Redis is there again
+        patched.setattr(cache, "alone", lonely.alone)
+        circuit.failed("")
+        assert cache.answers() and lonely.alone.get("kept") is None
 
 
 @pytest.mark.parametrize("command", ["config set maxmemory 1", "replicaof 127.0.0.1 1", "config set requirepass x"])

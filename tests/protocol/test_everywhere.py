@@ -91,3 +91,15 @@ def test_a_dictionary_is_brought(ada, browsed):
     page = browsed(ada, "post", "own_instrument_upload", data={"file": file, "record": "surgery"})
     assert page.status_code == 200 and "2 fields were read; 1 became items" in page.content.decode()
     assert browsed(ada, "get", "own_instrument", "visit").status_code == 200
+    # What cannot be kept even as a draft is told: no code, no list of items, a second of its code.
+    fit = {"metaspine": "instrument", "format": 1, "code": "odd", "title": 5, "items": [{"name": 5, "label": [1]}]}
+    odd = [fit | {"code": None}, fit | {"code": "x", "items": 5}, fit | {"code": "y", "items": [3]}, fit, fit]
+    for entry, says in [([one], "must be") for one in odd[:3]] + [(odd[3:], "two declarations have the code")]:
+        file = io.BytesIO(json.dumps(entry).encode())
+        file.name = "forms.json"
+        page = browsed(ada, "post", "own_instrument_upload", data={"file": file, "record": "surgery"})
+        assert page.status_code == 422 and says in page.content.decode()
+    file = io.BytesIO(json.dumps(fit).encode())
+    file.name = "forms.json"
+    assert browsed(ada, "post", "own_instrument_upload", data={"file": file}).status_code == 422
+    assert browsed(ada, "get", "own_instrument", "odd").status_code == 200

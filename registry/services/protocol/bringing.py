@@ -3,6 +3,7 @@ JSON, kept as drafts.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ from registry.services.protocol import publishing
 from sites.tenancy.access import Access
 
 LARGEST = 5_000_000  # bytes of a file
+CODE = re.compile(r"[a-z][a-z0-9_]{0,19}")
+NO_CODE = Label(
+    "“code” must be 1 to 20 small letters, digits or “_”, beginning with a letter",
+    "codeは、英小文字で始まる20文字以内の英小文字・数字・「_」としてください",
+)
+CODE_TWICE = Label("two declarations have the code “{v}”", "コード「{v}」の定義が2つあります")
+NO_ITEMS = Label("“items” of “{v}” must be a list of items", "「{v}」のitemsは項目の一覧としてください")
 LIBRARY = Path(definitions.__file__).parent / "library"
 
 
@@ -59,11 +67,25 @@ def _own(entry: Any) -> Carried:
                 '尺度の定義ではありません（"metaspine": "instrument"がありません）',
             )
             result.faults.append(Fault(0, "metaspine", "", reason))
-            continue
-        result.documents[str(document.get("code"))] = document
-        result.seen += len(document.get("items") or ())
-        result.faults += publishing.read(document).faults
+        elif unfit := _unfit(document, result.documents):
+            result.faults.append(Fault(0, "", str(document.get("code"))[:80], unfit))
+        else:
+            result.documents[document["code"]] = document
+            result.seen += len(document["items"])
+            result.faults += publishing.read(document).faults
     return result
+
+
+def _unfit(document: dict, before: Any) -> Label | None:
+    """Why a document cannot be kept even as a draft with faults; None where it can."""
+    code, items = document.get("code"), document.get("items")
+    if not isinstance(code, str) or not CODE.fullmatch(code):
+        return NO_CODE
+    if code in before:
+        return CODE_TWICE.format(v=code)
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        return NO_ITEMS.format(v=code)
+    return None
 
 
 def bring(*, access: Access, content: Any, record: Any) -> Carried:
