@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-
 PROJECT = Path(__file__).resolve().parent.parent
 BROKERS = 8  # of the 16 databases that Redis has, the first half is left to other runs
 
@@ -35,15 +33,6 @@ def with_services():
     """Replace this process by the same command with temporary services."""
     services = [sys.executable, "-m", "registry.embedded", "run", "--temporary", "--unsynced", "--"]
     os.execve(sys.executable, [*services, *sys.orig_argv], os.environ | {"PYTHONPATH": str(PROJECT)})  # noqa: S606 - ours
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_xdist_auto_num_workers():
-    """One worker (`-n auto`) more than there are cores: a quarter of the time a test waits for what it started.
-
-    PYTEST_XDIST_AUTO_NUM_WORKERS says another number.
-    """
-    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
 
 
 if "PYTEST_XDIST_WORKER" in os.environ:

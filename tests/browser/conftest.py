@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.staticfiles.handlers import StaticFilesHandler
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.test.testcases import LiveServerThread
 
@@ -74,6 +74,8 @@ def cast(django_db_setup, django_db_blocker):
     """Alice at North with a followed patient and a new one; Bob, Dana and Ada; committed for the whole module."""
     app.conf.task_always_eager = True
     with django_db_blocker.unblock(), swept_afterwards():
+        # Playwright's loop has a connection of its own, which a module in between may have ended from outside of it.
+        connection.close()
         north = Site.objects.create(code="N01", name="North Hospital", name_ja="北病院", enrolment_target=40)
         Site.objects.create(code="S01", name="South Hospital", name_ja="南病院")
         alice, bob = person("Alice", Role.COORDINATOR, north), person("Bob", Role.STATISTICIAN)
