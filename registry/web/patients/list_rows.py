@@ -4,7 +4,7 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from registry.instruments import catalogue
-from registry.web.shared import wording
+from registry.web.shared import cells, wording
 from registry.web.shared.lookup import TELLING_OF_FORMS
 
 # Of a patient's hundred columns those that a line shows, or that tell the states of their forms.
@@ -39,13 +39,11 @@ class Lines:
     def line(self, patient, states):
         """`states`: the cells of the forms."""
         number = escape(patient.pk)
-        beside = self.identified.get(patient.pk, "")
         site = self.sites.get(patient.site_id)
         age = wording.NOTHING if patient.age_at_surgery is None else patient.age_at_surgery
         return (
             f'<tr data-href><th scope="row" class="pinned"><a href="{self.address}{number}/">{number}</a>'
-            + (f' <small class="identified">{escape(beside)}</small>' if beside else "")
-            + "</th>"
+            f"{cells.beside(self.identified, patient.pk)}</th>"
             + (f'<td title="{site[0]}">{site[1]}</td>' if site else "")
             + f'<td class="wide-only">{self._answer(patient, "sex")}</td><td class="number wide-only">{age}</td>'
             f"<td>{self._answer(patient, 'primary_tumour')}</td>"

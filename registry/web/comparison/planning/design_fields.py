@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.analysis.design import cohorts, methods, plans
 from registry.analysis.design.errors import Refused
 from registry.analysis.design.variables import declared, sources, visits
-from registry.instruments import levels, timepoints, value_sets, variables
+from registry.instruments import levels, value_sets, variables
 from registry.instruments.base import Label
 from registry.web.comparison.planning import recoding, repeated
 from registry.web.comparison.planning.fields import (
@@ -228,6 +228,7 @@ VARIABLES = Kind(
 # Settings of the whole plan, and the tables of the segment study.
 
 MAIN_VALUE_SET = value_sets.DEFAULT
+_VALUE_SETS = tuple((one.code, one.label) for one in value_sets.ALL)
 OF_RULE = "rule of segments: "  # before an option of the rule, one of which has the name of a part of the plan
 NONE = "none"  # in place of a further test
 _DEFAULTS = {part.name: part.default for part in parts_of(plans.Plan)}
@@ -249,10 +250,8 @@ OF_PLAN = (
     Field("plan_alpha", PARTS["alpha"], NUMBER, default=0.05, key="alpha"),
     Field("plan_baseline", PARTS["baseline"], CHOICE, "schedule", "preop", key="baseline"),
     Field("plan_followups", PARTS["followups"], SEVERAL, "schedule", ["1m"], key="followups"),
-    Field("plan_value_set", _("EQ-5D-5L value set"), CHOICE,
-          tuple((one.code, one.label) for one in value_sets.ALL), value_sets.DEFAULT, key="value_set"),
-    Field("plan_value_sets", _("Further value sets"), SEVERAL,
-          tuple((one.code, one.label) for one in value_sets.ALL), key="value_sets"),
+    Field("plan_value_set", _("EQ-5D-5L value set"), CHOICE, _VALUE_SETS, MAIN_VALUE_SET, key="value_set"),
+    Field("plan_value_sets", _("Further value sets"), SEVERAL, _VALUE_SETS, key="value_sets"),
     *(Field(f"plan_{rule}", label, CHOICE, tuple((code, RULE_CHOICES.get(code, code)) for code in levels.OPTIONS[rule]),
             getattr(levels.DEFAULT_RULE, rule), key=OF_RULE + rule) for rule, label in RULES.items()),
 )  # fmt: skip
@@ -276,7 +275,3 @@ ARMS = (
     Field("arm_a", _("Arm A"), SEVERAL, "levels_of_arms"),
     Field("arm_b", _("Arm B"), SEVERAL, "levels_of_arms"),
 )
-
-
-def schedule():
-    return [(visit.code, visit.label) for visit in timepoints.planned()]

@@ -195,11 +195,9 @@ class Kind:
         kind, entry = given[self.name("what", number)], {self.code_key: code} if self.code_key else {}
         if isinstance(self.chosen.options, tuple):
             one_of(self.name("what", number), kind, [option for option, _label in self.chosen.options])
-        values = {self.chosen.part: kind}
-        for field in self.fields:
-            stands, value = field.taken(given.get(self.name(field.name, number), EMPTY.get(field.kind, "")), kind)
-            if stands:
-                values[field.part] = value
+        typed = {field.name: self.name(field.name, number) for field in self.fields}
+        typed = {name: given[numbered] for name, numbered in typed.items() if numbered in given}
+        values = {self.chosen.part: kind} | taken(self.fields, typed, kind)
         if self.title_key and (told := self._titled(given, number, values)):
             entry[self.title_key] = told
         return self.nested(entry | values)

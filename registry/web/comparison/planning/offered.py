@@ -96,13 +96,12 @@ def declared_lists(given):
     own = plan_builder.own_variables(given).values()
     title = _("Variables of this plan")
     grades = next(item for item in adverse_events.ADVERSE_EVENT.items if item.name == "clavien_dindo").choices
-    planned = [(visit.code, text(visit.label)) for visit in timepoints.planned()]
     at_preop = [(f"{one.name}@preop" if one.at_visit else one.name, text(one.label)) for one in own]
     lists = {name: [(title, [(one.name, text(one.label)) for one in own if fits(one)])] for name, fits in FITS.items()}
     return lists | {
         "covariates": [(title, at_preop)],
         "visits": [("", [(code, text(label)) for code, label in plan_builder.visits(given)])],
-        "schedule": [("", planned)],
+        "schedule": [("", _schedule())],
         "events": [("", [(code, text(label)) for code, label in plan_builder.kinds_of_events()])],
         "grades": [("", [(choice.code, text(choice.label)) for choice in grades])],
         "repeats": [
@@ -118,6 +117,10 @@ def declared_lists(given):
             for code, grouping in groupings.ARM_VARIABLES.items()
         ],
     }  # fmt: skip
+
+
+def _schedule():
+    return [(visit.code, text(visit.label)) for visit in timepoints.planned()]
 
 
 def _groups(given):
@@ -139,7 +142,7 @@ def _numbered(given, kind, by_code=False):
 def told_of():
     """{name: “ordinal · known: before surgery 120, 1 month 98 · A: complete; B: …”}, with the time where it is kept."""
     counts, counted_at = known.counts()
-    visits = [(visit.code, text(visit.label)) for visit in timepoints.planned()]
+    visits = _schedule()
     when = wording.moment(counted_at) if counted_at else ""
     of_known = _("known on {at}: {n}") if when else _("known: {n}")
     told = {}

@@ -323,7 +323,7 @@ def _ticked(given, rows):
         yield BASELINE | {"rows": [_row(given, cell, offered, rows) for cell in before]}
     if after and not one_group:
         listed = {"rows": [_row(given, cell, offered, rows) for cell in after]}
-        sensitivity = _in_order(given, "sensitivity", dict.fromkeys(("complete_cases", "worst_rank")))
+        sensitivity = _in_order(given, "sensitivity", dict(section_fields.SENSITIVITY))
         yield OUTCOMES | options | {"sensitivity": sensitivity} | listed
     if given.get("events"):
         kinds = _in_order(given, "events", dict(kinds_of_events(True)))
@@ -356,14 +356,17 @@ def _require_within(given, after, dated):
         raise refusal(
             "one group has nothing to compare of a date after surgery: untick “{name}”",
             "1群では術後の日付に比較するものがありません。「{name}」の選択を外してください",
-            name=(sources.offered() | own_variables(given))[dated[0][0]].label,
+            name=_everything(given)[dated[0][0]].label,
         )
 
 
+def _everything(given):
+    return sources.offered() | own_variables(given)
+
+
 def _kinds(given):
-    """{name: kind} of everything that may be compared."""
-    everything = sources.offered() | own_variables(given)
-    return {name: one.kind for name, one in everything.items()}
+    """{name: kind} of everything that is collected or the plan's own."""
+    return {name: one.kind for name, one in _everything(given).items()}
 
 
 def _at(cell):

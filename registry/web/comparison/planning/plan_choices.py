@@ -11,7 +11,7 @@ from registry.analysis.design.groupings import ARMS
 from registry.analysis.design.variables import sources
 from registry.analysis.design.variables.declared import label_of
 from registry.analysis.sections.comparing import comparisons
-from registry.web.comparison.planning import design_fields, plan_builder, repeated, section_fields
+from registry.web.comparison.planning import design_fields, offered, plan_builder, repeated, section_fields
 from registry.web.comparison.planning.fields import SEVERAL, written
 
 ANYHOW = (KeyError, ValueError, TypeError, AttributeError, IndexError)  # of a plan that has more than is asked
@@ -102,7 +102,7 @@ def _of_ticked(ticked, variables, given):
         "within": "1" if "changes" in ticked else "",
         "pairs": "1" if "pairs" in ticked else "",
     }
-    kinds = {name: one.kind for name, one in plan_builder.compared(given).items()}
+    kinds = _kinds(given)
     of_kind = {}
     for row in _between(ticked):
         of_kind.setdefault(kinds[row["variable"]], []).append(row)
@@ -115,6 +115,10 @@ def _of_ticked(ticked, variables, given):
     return told
 
 
+def _kinds(given):
+    return {name: one.kind for name, one in plan_builder.compared(given).items()}
+
+
 def _as_row(row):
     return {"variable": row} if isinstance(row, str) else row
 
@@ -125,7 +129,7 @@ def _between(ticked):
 
 def _own_rows(given, ticked):
     """The rows of the tables of ticks that have a test of their own."""
-    kinds = {name: one.kind for name, one in plan_builder.compared(given).items()}
+    kinds = _kinds(given)
     own = {}
     for row in _between(ticked):
         usual = {part: given.get(f"{part}_{kinds[row['variable']]}", "") for part in ("test", "effect")}
@@ -219,7 +223,7 @@ def _of_all(plan):
 
 def _groups(named):
     given, steps = {}, []
-    levels = {name for name, source in sources.offered().items() if _makes_groups(source)}
+    levels = {name for name, source in sources.offered().items() if offered.makes_groups(source)}
     for number, group in enumerate(named, 1):
         given |= {f"name_{number}": group["label"]["en"], f"ja_{number}": group["label"]["ja"]}
         given |= {f"code_{number}": group["code"], f"levels_{number}": []}
@@ -231,10 +235,6 @@ def _groups(named):
             given[f"levels_{number}"] += [f"{step['variable']}={code}" for code in step["values"]]
         steps += [step | {"group": number} for step in rest]
     return given | _entries(design_fields.STEPS, steps)
-
-
-def _makes_groups(source):
-    return not source.at_visit and source.categories and not source.built_in and ":" not in source.name
 
 
 def _entries(kind, entries):

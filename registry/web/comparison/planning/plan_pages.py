@@ -43,6 +43,7 @@ from registry.web.comparison.planning import (
     plan_builder,
     plan_choices,
     repeated,
+    section_fields,
     section_forms,
 )
 from registry.web.comparison.planning.fields import SEVERAL, Field
@@ -343,11 +344,9 @@ def _of_tests(given):
     return {
         "tests": [_tests(kind, given) for kind in ("continuous", "ordinal", "binary", "nominal")],
         "adjustments": _ticked(_labelled(ADJUSTMENTS.items()), [given.get("adjust", "none")]),
-        "families": _ticked([("row", _("the pairs of each row")), ("section", _("the whole table"))],
-                            [given.get("family", "row")]),
-        "sensitivity": _ticked([("complete_cases", _("Complete cases")), ("worst_rank", _("The dead ranked worst"))],
-                               given.get("sensitivity", ())),
-    }  # fmt: skip
+        "families": _ticked(section_fields.FAMILIES, [given.get("family", "row")]),
+        "sensitivity": _ticked(section_fields.SENSITIVITY, given.get("sensitivity", ())),
+    }
 
 
 def _tests(kind, given):

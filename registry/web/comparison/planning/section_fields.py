@@ -239,6 +239,9 @@ PROPENSITY = Kind(
     short=_("Score"),
 )  # fmt: skip
 
+FAMILIES = (("row", _("the pairs of each row")), ("section", _("the whole table")))
+SENSITIVITY = (("complete_cases", _("Complete cases")), ("worst_rank", _("The dead ranked worst")))
+
 TABLES = Kind(
     "comparisons",
     "table",
@@ -249,10 +252,8 @@ TABLES = Kind(
     (
         MATCHED,
         Field("adjust", _("Correction for several tests"), CHOICE, tuple(ADJUSTMENTS.items()), "none"),
-        Field("family", _("Over"), CHOICE, (
-            ("row", _("the pairs of each row")), ("section", _("the whole table"))), "row"),
-        Field("sensitivity", _("Sensitivity"), SEVERAL, (
-            ("complete_cases", _("Complete cases")), ("worst_rank", _("The dead ranked worst")))),
+        Field("family", _("Over"), CHOICE, FAMILIES, "row"),
+        Field("sensitivity", _("Sensitivity"), SEVERAL, SENSITIVITY),
         Field("confidence", _("Confidence of the intervals"), NUMBER, default=0.95),
         Field("interval", _("Intervals of proportions"), CHOICE, (
             ("wilson", Label("Wilson", "Wilson法")),
