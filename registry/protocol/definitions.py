@@ -35,7 +35,8 @@ MOST_ITEMS = 300
 MOST_CODES = 100
 LONGEST_SQL = 100_000
 NO_YES = (Choice(0, Label("No", "いいえ")), Choice(1, Label("Yes", "はい")))
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,19}")
+CODE = re.compile(r"[a-z][a-z0-9_]{0,19}")  # of an instrument
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,19}")  # of a choice
 _NUMBER = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,2})?", re.ASCII)
 _CHECK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,3})")
@@ -206,7 +207,7 @@ class _Reader:
     def _head(self) -> None:
         document = self.document
         code = str(document.get("code") or "")
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,19}", code):
+        if not CODE.fullmatch(code):
             self.fault(
                 0, "code", code,
                 "must be 1 to 20 small letters, digits or “_”, beginning with a letter; “{f}” would fit",

@@ -3,7 +3,6 @@ JSON, kept as drafts.
 """
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from registry.services.protocol import publishing
 from sites.tenancy.access import Access
 
 LARGEST = 5_000_000  # bytes of a file
-CODE = re.compile(r"[a-z][a-z0-9_]{0,19}")
 NO_CODE = Label(
     "“code” must be 1 to 20 small letters, digits or “_”, beginning with a letter",
     "codeは、英小文字で始まる20文字以内の英小文字・数字・「_」としてください",
@@ -40,16 +38,16 @@ def read(content: bytes, record: str) -> Carried:
     try:
         document = read_json(text.lstrip("\ufeff"))
     except ValueError as error:
-        line = getattr(error, "lineno", 0)
-        return _refused(
-            Label("cannot be read as JSON: {error}", "JSONとして読み取れません：{error}").format(
-                error=getattr(error, "reason", error)
-            ),
-            line,
-        )
+        return _refused(*no_json(error))
     if isinstance(document, dict) and document.get("resourceType"):
         return questionnaires.read(document, record, taken)
     return _own(document)
+
+
+def no_json(error: ValueError) -> tuple[Label, int]:
+    """Why a file is no JSON that can be kept, and its line where that is known."""
+    reason = Label("cannot be read as JSON: {error}", "JSONとして読み取れません：{error}")
+    return reason.format(error=getattr(error, "reason", error)), getattr(error, "lineno", 0)
 
 
 def _refused(reason: Any, row: int = 0) -> Carried:
@@ -79,7 +77,7 @@ def _own(entry: Any) -> Carried:
 def _unfit(document: dict, before: Any) -> Label | None:
     """Why a document cannot be kept even as a draft with faults; None where it can."""
     code, items = document.get("code"), document.get("items")
-    if not isinstance(code, str) or not CODE.fullmatch(code):
+    if not isinstance(code, str) or not definitions.CODE.fullmatch(code):
         return NO_CODE
     if code in before:
         return CODE_TWICE.format(v=code)

@@ -63,10 +63,7 @@ def read(content: bytes) -> Reading:
     try:
         document = read_json(content.decode("utf-8-sig"))
     except ValueError as error:
-        reason = Label("cannot be read as JSON: {error}", "JSONとして読み取れません：{error}").format(
-            error=getattr(error, "reason", error)
-        )
-        return _refused(reason, getattr(error, "lineno", 0))
+        return _refused(*bringing.no_json(error))
     if not isinstance(document, dict) or document.get("metaspine") != "protocol":
         return _refused(
             Label(
