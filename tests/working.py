@@ -64,6 +64,22 @@ def until(condition, seconds=60):
     raise AssertionError("did not happen in time")
 
 
+WAITING = """
+    SELECT count(*) FROM pg_locks WHERE NOT granted AND %s IN (locktype, mode) AND pid IN (
+        SELECT pid FROM pg_locks JOIN pg_database AS d ON d.oid = database WHERE datname = current_database()
+    )
+"""  # pg_stat_activity, which knows too where a session is, stays as it was when a transaction first read it
+
+
+def waits(cursor, what):
+    """Whether a session of this database waits for a lock; pg_locks lists those of every database.
+
+    what  a type of lock (transactionid) or a mode (AccessExclusiveLock)
+    """
+    cursor.execute(WAITING, [what])
+    return cursor.fetchone()[0] > 0
+
+
 def every_earlier_transaction_ended():
     """Wait for all that is under way now, in other databases too: a watermark counts no row that is younger than it."""
     with connection.cursor() as cursor:

@@ -31,6 +31,7 @@ from sites.tenancy.scope import entered, everything
 from tests.conftest import TODAY, person
 from tests.guard.conftest import enrol
 from tests.guard.saving import ANSWERS
+from tests.working import waits
 
 PROJECT = Path(__file__).resolve().parents[2]
 SITES = 10
@@ -238,8 +239,7 @@ def test_of_two_who_record_an_event_in_the_same_instant_the_second_is_told(ten_s
 def waiting_for_another():
     """Whether a session waits for a transaction of another one."""
     with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted")
-        return cursor.fetchone()[0]
+        return waits(cursor, "transactionid")
 
 
 def test_fifty_people_of_ten_sites_at_once(ten_sites):

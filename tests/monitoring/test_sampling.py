@@ -105,7 +105,8 @@ def test_what_somebody_else_declared_meanwhile_stays(ada, as_person):
         assert set(ProtocolVersion.objects.order_by("-pk")[0].document) == {"enrolment", "monitoring"}
         with connection.cursor() as cursor:  # and who comes now waits until this is stored
             cursor.execute(
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s", [publishing.LOCK]
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND pid = pg_backend_pid()",
+                [publishing.LOCK],
             )
             assert cursor.fetchone()[0] == 1
 

@@ -17,7 +17,7 @@ from registry.models import Assessment
 from sites.models import AuditEvent, Site
 from sites.tenancy.scope import everything
 from tests.transfer.conftest import ASSESSMENT, PATIENT, write_csv
-from tests.working import until
+from tests.working import until, waits
 
 PATIENTS = [f"N01-000{n}" for n in range(1, 6)]
 UNLIKELY = {"frankel": "A", "barthel_mobility": "15", "assessment_date": "2024-01-20"}
@@ -133,8 +133,7 @@ def behind_an_alter(create_stage):
             assert created.wait(10)
             alters.append(Thread(target=alter))
             alters[0].start()
-            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
-            until(lambda: cursor.execute(waiting) or cursor.fetchone()[0])
+            until(lambda: waits(cursor, "AccessExclusiveLock"))
         create_stage(cursor, file, **how)
         if "derived" in how:
             created.set()
