@@ -192,7 +192,7 @@ def statement(model, written):
     """SQL that replaces the constraints of a model's table by those that `written` gives."""
     acts = []
     for name, column, kind, codes in CODES[model]:
-        acts += [f"DROP CONSTRAINT {name}", f"ADD CONSTRAINT {name} CHECK ({written(column, kind, codes)})"]
+        acts += [f"DROP CONSTRAINT IF EXISTS {name}", f"ADD CONSTRAINT {name} CHECK ({written(column, kind, codes)})"]
     return f"ALTER TABLE registry_{model} {', '.join(acts)}"
 
 
