@@ -17,6 +17,8 @@ from registry.health.checkup.declared import CHECKS
 from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, examine, scope, worst
 from registry.health.checkup.work import recurring
 from registry.models import BackupRecord
+from registry.services.files.snapshots import InvalidLabel
+from registry.web.shared.wording import words
 from sites import audit
 from sites.confirming import confirmed
 from sites.tenancy.access import Can, access_of
@@ -34,6 +36,7 @@ KINDS = {
     "comparison": gettext_lazy("Comparison"),
     "export": gettext_lazy("Export"),
     "import": gettext_lazy("Import"),
+    "snapshot": gettext_lazy("Snapshot"),
 }
 TASKS = {
     "alert_administrators": gettext_lazy("Tell administrators of alarms"),
@@ -84,7 +87,7 @@ def _worded(jobs):
 @require_POST
 @confirmed
 def system_retry(request):
-    """A failed comparison or export is carried out once more for whoever asked, or a recurring task runs now."""
+    """A failed job but an import is carried out once more for whoever asked, or a recurring task runs now."""
     request.access.require(Can.ADMINISTER)
     kind, key = request.POST.get("kind", ""), request.POST.get("key", "")
     if kind == "task":
@@ -95,6 +98,9 @@ def system_retry(request):
         except PermissionDenied:
             messages.error(request, _("Whoever asked for this may no longer do it."))
             return redirect("system")
+        except InvalidLabel as taken:
+            messages.error(request, words(taken.reason))
+            return redirect("system")
     else:
         raise Http404
     messages.success(request, _("Sent to a worker."))
@@ -104,6 +110,7 @@ def system_retry(request):
 _AGAIN = {
     "comparison": lambda access, job: tasks.repeat_comparison(access=access, run=job),
     "export": lambda access, job: tasks.repeat_export(access=access, export=job),
+    "snapshot": lambda access, job: tasks.repeat_freezing(access=access, asked=job),
 }
 
 
