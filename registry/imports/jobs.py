@@ -279,6 +279,13 @@ def _open(job, **values):
     _undecided(job).update(status=Status.OPEN, heartbeat_at=timezone.now(), **values)
 
 
+def act_again(job):
+    """The act with which an import that failed, was cancelled or is to be looked at anew begins again."""
+    if job.undoes_id:
+        return Act.UNDO
+    return Act.READ if step_of(job) == "read" else Act.CHECK
+
+
 def mapping_of(job):
     return Mapping.from_json((job.mapping or {}).get("map"))
 
