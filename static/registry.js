@@ -26,6 +26,25 @@
     }
   });
 
+  // A table wider than its frame says so, before it, and can be scrolled by keyboard; its first column stays (.scrolls).
+  const sideways = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+    const frame = target.closest(".table-wrap, .table-scroll");
+    const wider = frame !== null && frame.scrollWidth > frame.clientWidth + 1;
+    if (!frame || frame.classList.contains("scrolls") === wider) return;
+    frame.classList.toggle("scrolls", wider);
+    if (wider) {
+      frame.tabIndex = 0;
+      const said = Object.assign(document.createElement("p"), { className: "scrolls-on", textContent: document.body.dataset.sideways });
+      frame.before(said);
+    } else if (frame.previousElementSibling?.matches(".scrolls-on")) frame.previousElementSibling.remove();
+  }));
+  const watchTables = (root) => all(".table-wrap table, .table-scroll table", root).forEach((table) => {
+    sideways.observe(table);
+    sideways.observe(table.parentElement);
+  });
+  watchTables();
+  document.addEventListener("htmx:load", (event) => watchTables(event.detail.elt));
+
   // A press on a button counts, also where the page moves before the finger or the mouse lets go: leaving a field may
   // bring its message, a draft's note may appear. The click then lands beside the button, at the place of the press.
   let pressed = null;
