@@ -27,20 +27,24 @@
   });
 
   // A table wider than its frame says so, before it, and can be scrolled by keyboard; its first column stays (.scrolls).
+  const measured = new WeakMap(); // frames to the width that they were measured at
   const sideways = new ResizeObserver((entries) => entries.forEach(({ target }) => {
     const frame = target.closest(".table-wrap, .table-scroll");
-    const wider = frame !== null && frame.scrollWidth > frame.clientWidth + 1;
-    if (!frame || frame.classList.contains("scrolls") === wider) return;
+    if (!frame || measured.get(frame) === frame.clientWidth && frame.classList.contains("scrolls")) return;
+    measured.set(frame, frame.clientWidth);
+    frame.classList.remove("scrolls"); // as it is without the first column being held
+    const wider = frame.scrollWidth > frame.clientWidth + 1;
     frame.classList.toggle("scrolls", wider);
-    if (wider) {
+    const said = frame.previousElementSibling?.matches(".scrolls-on") ? frame.previousElementSibling : null;
+    if (!wider) said?.remove();
+    else if (!said) {
       frame.tabIndex = 0;
-      const said = Object.assign(document.createElement("p"), { className: "scrolls-on", textContent: document.body.dataset.sideways });
-      frame.before(said);
-    } else if (frame.previousElementSibling?.matches(".scrolls-on")) frame.previousElementSibling.remove();
+      frame.before(Object.assign(document.createElement("p"), { className: "scrolls-on", textContent: document.body.dataset.sideways }));
+    }
   }));
   const watchTables = (root) => all(".table-wrap table, .table-scroll table", root).forEach((table) => {
     sideways.observe(table);
-    sideways.observe(table.parentElement);
+    sideways.observe(table.closest(".table-wrap, .table-scroll"));
   });
   watchTables();
   document.addEventListener("htmx:load", (event) => watchTables(event.detail.elt));
