@@ -65,7 +65,7 @@ def main():
     if not shutil.which("psql"):
         sys.exit("needs psql")
     with registry_of(int(ASSESSMENTS / 1.87)):
-        from registry.exports import tables
+        from registry.exports.data import tables
         from registry.services.files import file_formats
         from sites.models import Site
 

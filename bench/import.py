@@ -48,7 +48,7 @@ def written(path):
     """Write the scratch registry's assessments to `path`, as the contract has them; returns their number."""
     from django.db import transaction
 
-    from registry.exports import tables
+    from registry.exports.data import tables
     from registry.services.files import file_formats
     from sites.tenancy.scope import current, everything
 

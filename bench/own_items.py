@@ -198,8 +198,9 @@ def export(assessments):
     with registry_of(int(assessments / 1.87)):
         from django.db import transaction
 
-        from registry.exports import datasets, package, selecting
+        from registry.exports import package
         from registry.exports.choices import Choices
+        from registry.exports.data import datasets, selecting
         from sites.models import Site
         from sites.tenancy.scope import everything
 

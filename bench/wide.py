@@ -38,7 +38,7 @@ def written(path, shape):
 
     from registry.exports import streaming
     from registry.exports.choices import Choices
-    from registry.exports.selecting import selected
+    from registry.exports.data.selecting import selected
     from registry.instruments import catalogue
     from sites.tenancy.scope import current, everything
 

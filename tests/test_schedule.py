@@ -8,8 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, transaction
 
 from registry.exports import choices as asked
-from registry.exports.datasets import datasets
-from registry.exports.tables import Selection, blocks
+from registry.exports.data.datasets import datasets
+from registry.exports.data.tables import Selection, blocks
 from registry.imports.files import mapping
 from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue

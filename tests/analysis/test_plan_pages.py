@@ -11,7 +11,7 @@ from lxml import html
 
 from registry.analysis.design import plans
 from registry.analysis.design.variables import known
-from registry.management.demonstration import PLANS
+from registry.management.demo.demonstration import PLANS
 from registry.models import ComparisonRun, SavedPlan
 from registry.web.comparison.planning import plan_builder, repeated
 from registry.web.comparison.planning.plan_choices import choices_of, same

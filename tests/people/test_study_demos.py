@@ -12,7 +12,7 @@ from registry.analysis.design import plans
 from registry.analysis.documents import bundle
 from registry.analysis.reports import published_study
 from registry.analysis.running import runner
-from registry.management import demonstration
+from registry.management.demo import demonstration
 from registry.models import Assessment, Patient
 from registry.web.comparison.planning import plan_builder, plan_choices
 from sites.models import User

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts
-from registry.exports import tables
+from registry.exports.data import tables
 from registry.models import Attachment, Consent, ConsentWithdrawal, Patient, PatientLink
 from registry.services.attachments import files
 from registry.services.entry import entered_in_error, patient_links

@@ -31,10 +31,10 @@ from registry.analysis.figures import fonts
 from registry.exports import choices as asked
 from registry.exports import codebook
 from registry.exports.choices import Choices, InvalidChoices
-from registry.exports.datasets import LONGEST_NAME, datasets, outputs, short_name
+from registry.exports.data.datasets import LONGEST_NAME, datasets, outputs, short_name
+from registry.exports.data.selecting import ExportFailed, check_accounts, selected, shift_of
 from registry.exports.formats import files, odm, ordering
 from registry.exports.formats.text import write_csv as write_csv_rows
-from registry.exports.selecting import ExportFailed, check_accounts, selected, shift_of
 from registry.instruments import catalogue, extras, scores, value_sets
 from registry.instruments.base import Choice, Label
 from registry.instruments.timepoints import SCHEDULE

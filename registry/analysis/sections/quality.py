@@ -18,7 +18,7 @@ from registry.instruments.timepoints import DAYS_A_MONTH
 from registry.stats.arrays import REASONS, Moments, NotEstimable, differences
 from registry.stats.describe import describe
 from registry.stats.effects.proportions import risk_difference
-from registry.stats.fisher import fisher
+from registry.stats.exact.fisher import fisher
 from registry.stats.quality.change import responders, worst_rank
 from registry.stats.quality.qaly import GAPS, qaly
 from registry.stats.rank import kruskal_wallis, mann_whitney

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from registry.analysis.design import cohorts, plans, saved_cohorts, saved_plans
-from registry.management.commands import compare_segments
+from registry.management.analyses.management.commands import compare_segments
 from registry.models import SavedCohort, SavedPlan
 
 

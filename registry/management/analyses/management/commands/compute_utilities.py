@@ -1,6 +1,6 @@
 """`manage.py compute_utilities`: the HSUV of every assessment."""
 
-from registry.management.outcomes import OutcomesCommand
+from registry.management.analyses.outcomes import OutcomesCommand
 from registry.services import outcomes
 
 

@@ -1,4 +1,4 @@
-from registry.management.elsewhere import Elsewhere
+from registry.management.transfer.elsewhere import Elsewhere
 
 
 class Command(Elsewhere):

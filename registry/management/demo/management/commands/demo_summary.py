@@ -9,7 +9,7 @@ from registry.analysis.reports import published_study
 from registry.demo.segi2025 import table6
 from registry.instruments import variables
 from registry.instruments.timepoints import timepoint
-from registry.management import demonstration
+from registry.management.demo import demonstration
 from registry.models import ComparisonRun, Patient
 from sites.models import Site, User
 from sites.tenancy.access import PERMISSIONS, Can

@@ -8,8 +8,8 @@ from registry.analysis.design import saved_cohorts
 from registry.analysis.design.cohorts import COHORTS, UnknownStep
 from registry.exports import choices as asked
 from registry.exports.choices import CONTENT, LISTS, OFFERED, InvalidChoices
+from registry.exports.data.selecting import ExportFailed, selected
 from registry.exports.package import write_package
-from registry.exports.selecting import ExportFailed, selected
 from registry.management.emptiness import tell_if_empty
 from registry.models import ExportPreset, SavedCohort, Snapshot
 from sites import audit

@@ -5,8 +5,8 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 
 from registry.analysis.documents import bundle
-from registry.management.commands.compare import plan_and_cohort
-from registry.management.commands.compare_segments import add_question, question, whole_file
+from registry.management.analyses.management.commands.compare import plan_and_cohort
+from registry.management.analyses.management.commands.compare_segments import add_question, question, whole_file
 from registry.models import ComparisonRun
 from sites import audit
 from sites.tenancy.scope import current, everything

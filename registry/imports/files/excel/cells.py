@@ -6,7 +6,7 @@ no patient's number.
 
 import re
 
-from registry.imports.files.workbook import KINDS, MARK, SHOWN
+from registry.imports.files.excel.workbook import KINDS, MARK, SHOWN
 from registry.instruments.base import InvalidValue, Label
 
 PATIENT = "patient_id"

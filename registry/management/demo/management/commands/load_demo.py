@@ -15,7 +15,7 @@ from registry.demo import make_cohort, write_cohort
 from registry.demo.recent import ASKED_ABOUT, with_recent_patients
 from registry.demo.studies import make
 from registry.imports import import_files
-from registry.management import demonstration
+from registry.management.demo import demonstration
 from registry.models import ComparisonRun, LicensedWording, Patient
 from registry.services.protocol import whole, wording
 from registry.services.review import queries

@@ -11,7 +11,7 @@ from django.db import connection
 
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts
-from registry.exports.datasets import PATIENTS_OF_EXPORT, datasets
+from registry.exports.data.datasets import PATIENTS_OF_EXPORT, datasets
 from registry.instruments import catalogue
 from registry.instruments.base import Choice, Label
 from registry.instruments.keys import TIMEPOINT

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
+from registry.exports.data.tables import Selection
 from registry.exports.folder import write_folder
-from registry.exports.tables import Selection
 from registry.management.emptiness import tell_if_empty
 from sites import audit
 from sites.database.copying import one_moment

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from registry.stats import fisher_network
 from registry.stats.arrays import NotEstimable, contingency
-from registry.stats.fisher_network import TooLarge
-from registry.stats.random_tables import log_factorial_sums, log_factorials
+from registry.stats.exact import fisher_network
+from registry.stats.exact.fisher_network import TooLarge
+from registry.stats.exact.random_tables import log_factorial_sums, log_factorials
 
 __all__ = ["Fisher", "TooLarge", "fisher", "fisher_exact", "fisher_monte_carlo"]
 

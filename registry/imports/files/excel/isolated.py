@@ -15,9 +15,9 @@ import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from registry.imports.files import workbook
+from registry.imports.files.excel import workbook
+from registry.imports.files.excel.workbook import Sheet
 from registry.imports.files.reading import Unreadable
-from registry.imports.files.workbook import Sheet
 from registry.instruments.base import Label
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ labels for codes, shifted dates, reasons beside values or inside them.
 import hashlib
 from dataclasses import dataclass, replace
 
-from registry.exports import scores
 from registry.exports.choices import SENTINELS
-from registry.exports.tables import ORDER
+from registry.exports.data import scores
+from registry.exports.data.tables import ORDER
 from registry.instruments import catalogue, levels, patient_forms, value_sets, variables
 from registry.instruments.base import TAGS, Choice, Instrument, Label
 from registry.instruments.core import consent

@@ -1,6 +1,6 @@
 """`manage.py compute_changes`: the changes of every assessment from the preoperative one."""
 
-from registry.management.outcomes import OutcomesCommand
+from registry.management.analyses.outcomes import OutcomesCommand
 from registry.services import outcomes
 
 
