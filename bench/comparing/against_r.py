@@ -5,10 +5,10 @@
 Ours is `manage.py compare_segments` as a process of its own, from the database to the JSON, with the figures' numbers,
 survival and the EQ-5D report, which R is spared. It is timed twice: on a snapshot, which like R's CSV is a copy of the
 data prepared beforehand, and on the registry as it is, for which R would have to export first (the time of that is
-printed too, and not counted). R runs against_r.R, beside this file. They take turns; the best time of each counts. Prints
-all, R's parts, the ratios (limit, on a snapshot: at least 20), and how many P agree; exit 1 where one differs or the ratio
-is below its limit. With --all also the time R takes for every number of the result, as bin/verify-with-r --quick has
-it computed from the bundle, where selection and derived columns are given.
+printed too, and not counted). R runs against_r.R, beside this file. They take turns; the best time of each counts.
+Prints all, R's parts, the ratios (limit, on a snapshot: at least 20), and how many P agree; exit 1 where one differs
+or the ratio is below its limit. With --all also the time R takes for every number of the result, as bin/verify-with-r
+--quick has it computed from the bundle, where selection and derived columns are given.
 """
 
 import argparse
