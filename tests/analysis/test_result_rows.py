@@ -61,10 +61,12 @@ ROWS = [
     ),
     (
         ByValueSet("JP", [], [Between("hsuv", "1m", "continuous", "welch_t", ADJUSTED, {})]),
-        '{"value_set": "JP", "recovery": [], "between_groups": [{"variable": "hsuv", "timepoint": "1m", '
-        '"kind": "continuous", "test": "welch_t", "adjust": "bh", "p_raw": {"a_vs_b": 0.5, "a_vs_c": null}, '
-        '"statistic": {"a_vs_b": 0.0}, "df": {"a_vs_b": 3.5}, "reason": {"a_vs_c": "not estimable because {}"}, '
-        '"p": {"a_vs_b": 1.0}, "groups": {}}]}',
+        (
+            '{"value_set": "JP", "recovery": [], "between_groups": [{"variable": "hsuv", "timepoint": "1m", '
+            '"kind": "continuous", "test": "welch_t", "adjust": "bh", "p_raw": {"a_vs_b": 0.5, "a_vs_c": null}, '
+            '"statistic": {"a_vs_b": 0.0}, "df": {"a_vs_b": 3.5}, "reason": {"a_vs_c": "not estimable because {}"}, '
+            '"p": {"a_vs_b": 1.0}, "groups": {}}]}'
+        ),
     ),
 ]
 
