@@ -51,7 +51,7 @@ def spent_by(process):
     import psutil
 
     top = psutil.Process(process.pid)
-    return sum(top.cpu_times()[:4]) + sum(sum(one.cpu_times()[:4]) for one in top.children(recursive=True))
+    return sum(top.cpu_times()[:4]) + sum(sum(child.cpu_times()[:4]) for child in top.children(recursive=True))
 
 
 def probe():

@@ -244,9 +244,9 @@ def test_exports_and_the_api_have_consents_without_who_took_them(
     for who, signed, left in ((alice, [("1.0", "2026-01-10")], ["contact"]), (charlie, [], [])):
         client.force_login(who)
         items = client.get("/api/v1/consents?agreed_language=ja").json()["items"]
-        assert [(one["agreed_version"], one["agreed_on"]) for one in items] == signed and "Dr Abe" not in str(items)
+        assert [(item["agreed_version"], item["agreed_on"]) for item in items] == signed and "Dr Abe" not in str(items)
         parts = client.get("/api/v1/consent-withdrawals").json()["items"]
-        assert [one["withdrawn_part"] for one in parts] == left
+        assert [part["withdrawn_part"] for part in parts] == left
     snapshot = snapshots.freeze(access=None, label="Consents")
     assert "agreed_taken_by" not in str(snapshot.columns) and "recorded_by_id" not in str(snapshot.columns)
     call_command("export_data", tmp_path / "x.zip", snapshot="Consents", stdout=io.StringIO())
