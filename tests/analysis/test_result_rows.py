@@ -4,63 +4,51 @@ import json
 
 import pytest
 
-from registry.analysis.running.rows import (
-    Analysed,
-    BeforeAfter,
-    Between,
-    ByValueSet,
-    Counted,
-    Described,
-    Method,
-    Overall,
-    Pairwise,
-    Result,
-    Sampled,
-    Second,
-    Tested,
-)
+from registry.analysis.running import rows
 from registry.analysis.sections.endpoints.result import Hazard
 from registry.analysis.sections.typed import Estimate, plain
 
-AGE = Described(2, 1, 60.5, 0.5, 60.5, 60.25, 60.75, 60.0, 61.0)
+AGE = rows.Described(2, 1, 60.5, 0.5, 60.5, 60.25, 60.75, 60.0, 61.0)
 AGE_JSON = (
     '{"n": 2, "missing": 1, "mean": 60.5, "sd": 0.5, "median": 60.5, "q1": 60.25, "q3": 60.75, '
     '"min": 60.0, "max": 61.0}'
 )
-SEX = Counted(3, 0, {"F": 1, "M": 2})
+SEX = rows.Counted(3, 0, {"F": 1, "M": 2})
 SEX_JSON = '{"n": 3, "missing": 0, "counts": {"F": 1, "M": 2}}'
-NONE = Tested(reason="not estimable because {}")
-PAIRS = {"a_vs_b": Tested(0.5, statistic=0.0, df=3.5), "a_vs_c": NONE}
-ADJUSTED = Pairwise(PAIRS, "bh", {"a_vs_b": 1.0})
+NONE = rows.Tested(reason="not estimable because {}")
+PAIRS = {"a_vs_b": rows.Tested(0.5, statistic=0.0, df=3.5), "a_vs_c": NONE}
+ADJUSTED = rows.Pairwise(PAIRS, "bh", {"a_vs_b": 1.0})
 ROWS = [
     (
-        Overall("age", "continuous", "anova", Tested(0.25, statistic=1.5, df=[2.0, 9.0]), {"a": AGE}),
+        rows.Overall("age", "continuous", "anova", rows.Tested(0.25, statistic=1.5, df=[2.0, 9.0]), {"a": AGE}),
         '{"variable": "age", "kind": "continuous", "test": "anova", "p": 0.25, "statistic": 1.5, "df": [2.0, 9.0], '
         '"groups": {"a": ' + AGE_JSON + "}}",
     ),
     (
-        Overall(
+        rows.Overall(
             *("sex", "categorical", "chi_square", NONE, {"a": SEX}),
-            Second("fisher", Tested(0.5, monte_carlo=Sampled(0.01, 1000, 1, "large"))),
+            rows.Second("fisher", rows.Tested(0.5, monte_carlo=rows.Sampled(0.01, 1000, 1, "large"))),
         ),
         '{"variable": "sex", "kind": "categorical", "test": "chi_square", "p_fisher": 0.5, "monte_carlo_fisher": '
         '{"standard_error": 0.01, "resamples": 1000, "seed": 1, "why": "large"}, "p": null, '
         '"reason": "not estimable because {}", "groups": {"a": ' + SEX_JSON + "}}",
     ),
     (
-        BeforeAfter("sex", "a", "1m", "categorical", "fisher", Tested(1.0), Second("mcnemar", NONE), 3, SEX, SEX),
+        rows.BeforeAfter(
+            "sex", "a", "1m", "categorical", "fisher", rows.Tested(1.0), rows.Second("mcnemar", NONE), 3, SEX, SEX
+        ),
         '{"variable": "sex", "group": "a", "timepoint": "1m", "kind": "categorical", "test": "fisher", "p": 1.0, '
         '"p_mcnemar": null, "reason_mcnemar": "not estimable because {}", "pairs": 3, '
         '"baseline": ' + SEX_JSON + ', "followup": ' + SEX_JSON + "}",
     ),
     (
-        Between("age", "delta", "continuous", "tukey", Pairwise(PAIRS), {"a": AGE}, "1m"),
+        rows.Between("age", "delta", "continuous", "tukey", rows.Pairwise(PAIRS), {"a": AGE}, "1m"),
         '{"variable": "age", "timepoint": "delta", "followup": "1m", "kind": "continuous", "test": "tukey", '
         '"p": {"a_vs_b": 0.5, "a_vs_c": null}, "statistic": {"a_vs_b": 0.0}, "df": {"a_vs_b": 3.5}, '
         '"reason": {"a_vs_c": "not estimable because {}"}, "groups": {"a": ' + AGE_JSON + "}}",
     ),
     (
-        ByValueSet("JP", [], [Between("hsuv", "1m", "continuous", "welch_t", ADJUSTED, {})]),
+        rows.ByValueSet("JP", [], [rows.Between("hsuv", "1m", "continuous", "welch_t", ADJUSTED, {})]),
         (
             '{"value_set": "JP", "recovery": [], "between_groups": [{"variable": "hsuv", "timepoint": "1m", '
             '"kind": "continuous", "test": "welch_t", "adjust": "bh", "p_raw": {"a_vs_b": 0.5, "a_vs_c": null}, '
@@ -78,8 +66,8 @@ def test_rows_write_themselves(row, written):
 
 def test_a_result_says_what_applies():
     about = ("plan", "1", "JP", "1", "1", "segment", ["a"], [], "preop", ["1m"], None, {}, True, {}, 0.05)
-    analysed = Analysed({"name": "all"}, [], 3, {"a": 2}, {"S01": 3})
-    result = Result(analysed, Method(*about, deaths_without_a_day=0), {"recovery": []}, {"figures": 1}, {})
+    analysed = rows.Analysed({"name": "all"}, [], 3, {"a": 2}, {"S01": 3})
+    result = rows.Result(analysed, rows.Method(*about, deaths_without_a_day=0), {"recovery": []}, {"figures": 1}, {})
     assert json.dumps(result.to_json()) == (
         '{"cohort": {"name": "all", "flow": [], "n": 3, "groups": {"a": 2}, "in_no_group": 1, "by_site": {"S01": 3}}, '
         '"method": {"plan": "plan", "plan_version": "1", "value_set": "JP", "value_set_version": "1", '
