@@ -65,7 +65,7 @@ def _csv(table, language, note):
 
 
 def _jsonl(table, language, note):
-    return copy_rows.json_blocks(table.sql)
+    return copy_rows.json_blocks(table.sql, table.written)
 
 
 def _parquet(table, language, note):

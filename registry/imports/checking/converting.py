@@ -374,6 +374,7 @@ class _Conversion:
     def _code(self, options, item, text):
         if text in options:
             return _Understood(text)
+        notations.refuse_raised(text)
         tidy = notations.tidy(text)
         number = tidy
         if tidy not in options and item is not None and item.kind == "integer":
@@ -389,6 +390,7 @@ class _Conversion:
         if item.kind == "levels":
             return _Understood(*_noted(notations.read_levels(text)))
         if target == mapped.PATIENT:
+            notations.refuse_raised(text)
             spelled = notations.tidy(text).replace("ー", "-")
             if re.fullmatch(r"\d+\.0+", spelled):
                 raise InvalidValue(REWRITTEN)
