@@ -1,11 +1,14 @@
 """Models, propensity, quality of life and transitions: published tables, the functions behind, and every failure."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from registry.analysis.design.errors import Refused
 from registry.analysis.sections import models, propensity, quality, transitions
 from registry.analysis.sections.declared import written
+from registry.analysis.sections.propensity.balance import overlap
 from registry.analysis.sections.propensity.outcomes import ONE_TO_ONE
 from registry.analysis.sections.typed import plain
 from registry.stats.arrays import differences
@@ -146,6 +149,15 @@ def test_one_group_alone_keeps_its_place(model):
 
 
 # Propensity
+
+
+def test_a_score_that_rounding_left_below_an_edge_counts_above_it():
+    """R: floor(round((0.5 - 2^-54) * 20, 9)) is 10, as of 0.5 itself; 1 is within the last of the twenty."""
+    ones = np.ones(4)
+    score = np.array([0.5, np.nextafter(0.5, 0), 0.49999, 1.0])
+    done = SimpleNamespace(score=score, weights=ones, treated=ones > 0, inside=ones > 0)
+    rows = overlap(propensity.from_json(titled(**MATCHING)), done)
+    assert {row.low: row.count for row in rows if row.count} == {0.45: 1, 0.5: 2, 0.95: 1}
 
 
 def test_pairs_are_compared_within():
