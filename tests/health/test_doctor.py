@@ -232,7 +232,7 @@ def test_a_full_disk_is_found(look, monkeypatch):
 
 
 def test_workers_queues_and_messages_that_are_kept(look, settings, broker, monkeypatch):
-    names = (heartbeats.BEAT, *(heartbeats.QUEUE + one for one in settings.QUEUES))
+    names = (heartbeats.BEAT, *(heartbeats.QUEUE + queue for queue in settings.QUEUES))
     for name in names:
         heartbeats.alive(name)
     assert look(work.workers)[0] == "ok"
