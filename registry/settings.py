@@ -167,7 +167,11 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "sites",
     "registry",
-    "import_export",  # after us: its commands are ours (registry/management/elsewhere.py)
+    "registry.management.analyses",
+    "registry.management.demo",
+    "registry.management.operations",
+    "registry.management.transfer",
+    "import_export",  # after us: its commands are ours (registry/management/transfer/elsewhere.py)
 ]
 
 MIDDLEWARE = [

@@ -30,7 +30,8 @@ from registry.exports.preview import PreviewOf
 from registry.guards import checking
 from registry.health import shared_folder
 from registry.imports import jobs as imports
-from registry.imports.files import isolated, uploads
+from registry.imports.files import uploads
+from registry.imports.files.excel import isolated
 from registry.models import BackupRecord, ComparisonRun, Export, Freezing, Import
 from registry.services import jobs, outcomes
 from registry.services.entry import suspected_pairs

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from registry.exports import choices as asked
 from registry.exports.choices import InvalidChoices
+from registry.exports.data.selecting import ExportFailed, lists_patients, selected
 from registry.exports.package import write_package
-from registry.exports.selecting import ExportFailed, lists_patients, selected
 from registry.instruments.base import Label
 from registry.instruments.timepoints import planned
 from registry.models import Erasure, Export, Snapshot

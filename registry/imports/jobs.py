@@ -17,10 +17,11 @@ from django.utils.translation import gettext_noop
 
 from registry.imports import import_files, reach
 from registry.imports.checking import comparing, converting, listing
-from registry.imports.files import isolated, reading, shaping, sources, uploads
+from registry.imports.files import reading, shaping, sources, uploads
+from registry.imports.files.excel import isolated
+from registry.imports.files.excel.workbook import Sheet
 from registry.imports.files.mapping import Mapping, beside_of, item_name
 from registry.imports.files.sources import Inspection, Table, Way
-from registry.imports.files.workbook import Sheet
 from registry.imports.report import Finding, Findings, Report
 from registry.imports.storing import undoing
 from registry.instruments.base import Label
@@ -277,6 +278,13 @@ def _open(job, **values):
         setattr(job, name, value)
     job.status = Status.OPEN
     _undecided(job).update(status=Status.OPEN, heartbeat_at=timezone.now(), **values)
+
+
+def act_again(job):
+    """The act with which an import that failed, was cancelled or is to be looked at anew begins again."""
+    if job.undoes_id:
+        return Act.UNDO
+    return Act.READ if step_of(job) == "read" else Act.CHECK
 
 
 def mapping_of(job):

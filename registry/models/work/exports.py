@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from registry.models.jobs import Job
 
@@ -51,7 +52,7 @@ class Export(Job):
 class ExportPreset(models.Model):
     """What somebody exports again and again, under a name: own, or shared with everybody who exports."""
 
-    name = models.CharField(_("name"), max_length=80)
+    name = models.CharField(pgettext_lazy("thing", "name"), max_length=80)
     choices = models.JSONField()  # registry.exports.presets: the words of a request
     shared = models.BooleanField(_("for everybody"), default=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")

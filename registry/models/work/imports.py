@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from registry.models.jobs import StagedJob
 
@@ -78,7 +79,7 @@ class ImportPart(models.Model):
 class ImportMapping(models.Model):
     """How the columns and codes of somebody's files become the registry's, under a name that everybody may use."""
 
-    name = models.CharField(_("name"), max_length=80, unique=True)
+    name = models.CharField(pgettext_lazy("thing", "name"), max_length=80, unique=True)
     mapping = models.JSONField()  # registry.imports.files.mapping
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     updated_at = models.DateTimeField(auto_now=True)

@@ -11,12 +11,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from registry.analysis.design import cohorts
 from registry.exports import choices as asked
-from registry.exports import jobs, presets, tables
+from registry.exports import jobs, presets
 from registry.exports.choices import InvalidChoices
+from registry.exports.data import tables
+from registry.exports.data.tables import Selection
 from registry.exports.folder import download_name, zip_blocks
 from registry.exports.http_range import resumable
 from registry.exports.streaming import streamed
-from registry.exports.tables import Selection
 from registry.instruments.base import Label
 from registry.models import Export
 from registry.services.files import file_formats

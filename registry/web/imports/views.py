@@ -136,7 +136,7 @@ def import_report(request, import_id):
             return redirect("import_report", job.pk)
         return render(request, "imports/import_progress_page.html", _progress(job))
     if request.method == "POST" and request.POST.get("again") and job.status in uploads.UNDECIDED:
-        carry_out_import(job, Act.UNDO if job.undoes_id else Act.CHECK)
+        carry_out_import(job, jobs.act_again(job))
         return redirect("import_report", job.pk)
     if job.status == Status.CHECKED:
         return _checked(request, job)
