@@ -208,14 +208,14 @@ def test_what_is_frozen_is_listed_read_exported_compared_and_never_deleted(
     assert [(answer.status_code, answer["Location"].rpartition("/")[2]) for answer in queued] == [
         (202, pk) for pk in ids
     ]
-    assert asking.post(f"snapshots/{ids[0]}/cancel").json()["status"] == "cancelled"
+    assert asking.post(f"snapshots/{ids[0]}/cancel", {}).json()["status"] == "cancelled"
     told = asking.get(f"snapshots/{ids[1]}").json()
     assert (told["status"], told["created_at"], told["created_by"], told["hash"]) == ("queued", None, "Bob", "")
     assert asking.get(f"snapshots/{ids[1]}/differences").status_code == 404
     assert [freezing.perform(pk, reporting=False) for pk in ids] == [False, True]
     told = asking.get(f"snapshots/{ids[1]}").json()
     assert (told["status"], told["progress"], told["hash"], told["rows"]) == ("done", 1, frozen["hash"], frozen["rows"])
-    assert asking.post(f"snapshots/{ids[1]}/cancel").json()["status"] == "done"
+    assert asking.post(f"snapshots/{ids[1]}/cancel", {}).json()["status"] == "done"
 
     added = enrolled(alice).pk
     since = asking.get(f"{address}/differences").json()

@@ -34,7 +34,7 @@ def freeze(*, access, label, note="", pk=None, tell=lambda share, stage: None):
     tell  called with the share done (0 to 1) and the name of the stage; may raise, and nothing is frozen then
     """
     at = snapshots.moment()
-    with one_moment():
+    with one_moment(), transaction.atomic():
         snapshot = snapshots.freeze(
             access=access, label=label, note=note, pk=pk, at=at, tell=lambda share: tell(TABLES * share, "tables")
         )
