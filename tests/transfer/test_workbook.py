@@ -1,12 +1,15 @@
 """The reader of workbooks: every cell that is there, in every dialect, within its limits. No database."""
 
 import csv
+import io
 import json
 import subprocess
 import sys
 import time
 
+import openpyxl
 import pytest
+from openpyxl.comments import Comment
 
 from registry.imports.files import isolated, workbook
 from registry.imports.files.reading import Unreadable
@@ -46,6 +49,18 @@ def test_cells_are_read_whatever_the_dimension_says(rows):
     for dimension in ("A1", "A1:B1", "A1:XFD1048576", "nonsense"):
         content = book(sheet(text("a") + text("b"), text("c"), before=f'<dimension ref="{dimension}"/>'))
         assert rows(content) == [[1, "a", "b"], [2, "c"]]
+
+
+def test_comments_of_cells_are_told_with_their_places(read):
+    written = openpyxl.Workbook()
+    for row in range(1, 8):
+        written.active.append([row])
+        written.active.cell(row, 1).comment = Comment("35 in truth", "A")
+    out = io.BytesIO()
+    written.save(out)
+    assert [told[0] for told in read(out.getvalue())[0].told] == [
+        "7 cells have a comment, which is not imported: A1, A2, A3, A4, A5, …"
+    ]
 
 
 def test_a_cell_far_away_costs_nothing(rows):
