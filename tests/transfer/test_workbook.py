@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 import time
+import zipfile
 
 import openpyxl
 import pytest
 from openpyxl.comments import Comment
 
-from registry.imports.files import isolated, workbook
+from registry.imports.files import isolated, sources, workbook
 from registry.imports.files.reading import Unreadable
 from registry.imports.files.workbook import MARK, SHOWN, Limits, Refused
 from tests.transfer.books import _STRICT_KINDS, STRICT, book, number, sheet, styles, text
@@ -61,6 +62,30 @@ def test_comments_of_cells_are_told_with_their_places(read):
     assert [told[0] for told in read(out.getvalue())[0].told] == [
         "7 cells have a comment, which is not imported: A1, A2, A3, A4, A5, …"
     ]
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b'\xef\xbb\xbf<table border="1">', "is a web page"),
+        (b"<!-- made by a system -->\n<HTML>", "is a web page"),
+        (b'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?><Workbook>', "Excel 2003"),
+        (b"\x1f\x8b\x08", "is compressed"),
+    ],
+)
+def test_what_only_looks_like_a_table_says_what_to_do(head, said):
+    with pytest.raises(Unreadable) as refused:
+        sources.kind_of(head)
+    assert said in refused.value.reason.en
+
+
+def test_an_archive_of_tables_says_what_to_do(read):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("assessments.csv", "patient_id\n")
+    with pytest.raises(Refused) as refused:
+        read(out.getvalue())
+    assert "Unpack it" in isolated.REASONS[refused.value.code].en
 
 
 def test_a_cell_far_away_costs_nothing(rows):

@@ -774,7 +774,7 @@ def _main_part(archive):
     if main.endswith(".bin"):
         raise Refused("binary")
     if not archive.has(main) or not main.startswith("xl/"):
-        raise Refused("broken")
+        raise Refused("broken" if archive.has("[Content_Types].xml") else "archive")
     return main
 
 
