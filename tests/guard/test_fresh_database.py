@@ -31,7 +31,7 @@ def empty_database():
 def test_a_command_before_migrate_is_a_sentence(empty_database, tmp_path):
     def manage(*arguments):
         command = [sys.executable, str(PROJECT / "manage.py"), *arguments]
-        return subprocess.run(command, env=empty_database, capture_output=True, text=True, timeout=300)
+        return subprocess.run(command, env=empty_database, capture_output=True, text=True)
 
     early = manage("compare_segments")
     assert (early.returncode, "Traceback" in early.stderr) == (2, False)

@@ -27,7 +27,7 @@ from sites.tenancy.scope import entered
 from tests.analysis.conftest import answers, patient, store
 from tests.api.conftest import issued
 from tests.conftest import person
-from tests.working import a_worker, export_path, locked, until
+from tests.working import PATIENCE, a_worker, export_path, locked, until
 
 application = get_wsgi_application()
 
@@ -90,7 +90,7 @@ def served():
 
 def fetched(port, path, token, at_most=None, **headers):
     """(status, headers, bytes) of a GET; with `at_most` the connection is dropped after so many bytes."""
-    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     asking.request("GET", path, headers={"Authorization": f"Bearer {token}", **headers})
     answer = asking.getresponse()
     content = answer.read(at_most)
