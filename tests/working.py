@@ -71,6 +71,14 @@ def until(condition, seconds=PATIENCE, every=0.05):
     return outcome
 
 
+def has_looked_whether_to_stop(job):
+    """Wait for two signs of life of a row's worker: between them it has looked whether the job was cancelled by now."""
+    for _ in range(2):
+        row = type(job).objects.filter(pk=job.pk)
+        (before,) = row.values_list("heartbeat_at", flat=True)
+        until(row.exclude(heartbeat_at=before).exists)
+
+
 _ports = itertools.count()
 
 

