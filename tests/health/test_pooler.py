@@ -104,5 +104,5 @@ def test_a_scope_ends_with_its_transaction_and_doctor_knows_of_the_pooler(ten_si
             [sys.executable, "manage.py", "doctor", "--json"],
             env=pooled | {"METASPINE_DATABASE_POOLER": setting}, cwd=PROJECT, capture_output=True,
         )  # fmt: skip
-        checks = {one["check"]: one["state"] for one in json.loads(done.stdout)["checks"]}
+        checks = {check["check"]: check["state"] for check in json.loads(done.stdout)["checks"]}
         assert checks["pooler"] == state

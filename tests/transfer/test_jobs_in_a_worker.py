@@ -101,7 +101,7 @@ def test_a_killed_worker_leaves_no_file_and_the_next_one_writes_it_whole(bob, ac
     kept = {"METASPINE_EXPORTS": str(folder)}
     export = jobs.request(access=access, choices=Choices())
     with a_worker(tmp_path, "first", **kept) as first, locked(LAST_READ):
-        tasks.send_export(export)
+        tasks.send(export)
         until(lambda: state_of(export) == "running" and left_in(folder) == [".part"])
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
@@ -142,7 +142,7 @@ def test_an_export_cancelled_while_it_is_written_leaves_nothing(access, folder, 
     export = jobs.request(access=access, choices=Choices())
     with a_worker(tmp_path, METASPINE_EXPORTS=str(folder)):
         with locked(LAST_READ):
-            tasks.send_export(export)
+            tasks.send(export)
             until(lambda: state_of(export) == "running" and left_in(folder) == [".part"])
             jobs.cancel(access=access, export=export)
             has_looked_whether_to_stop(export)

@@ -21,7 +21,8 @@ READ = {
 }  # fmt: skip
 REFUSED = {
     ("blood_loss_ml", "5²"): "raised", ("eq_vas", "70³"): "raised", ("blood_loss_ml", "0.5L"): "another unit",
-    ("pain_vas_mm", "7㎝"): "another unit", ("blood_loss_ml", "約10"): "no exact", ("blood_loss_ml", "≦5"): "no exact",
+    ("pain_vas_mm", "7㎝"): "another unit", ("blood_loss_ml", "350①"): "circled",
+    ("blood_loss_ml", "約10"): "no exact", ("blood_loss_ml", "≦5"): "no exact",
 }  # fmt: skip
 
 
@@ -61,6 +62,35 @@ def test_a_moment_is_the_day_that_it_is_here(written, day):
     assert "study's time zone" in refused.value.reason.en
 
 
+@pytest.mark.parametrize("written", ["2024/3/1①", "2024/3/1²", "R6.3.1㉒"])
+def test_a_footnote_behind_a_date_is_none_of_its_digits(written):
+    with pytest.raises(InvalidValue, match="footnote"):
+        notations.read_date(written, tuple(notations.DATE_FORMATS))
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("平成30年10月29日（月曜日）", "2018-10-29"),
+        ("2018/10/28（日・祝） 0:00", "2018-10-28"),
+        ("Tuesday, February 5, 2019", "2019-02-05"),
+        ("03/02/2018 (Sat)", "2018-02-03"),  # the weekday says which of two it is
+        ("2019年2月5日", "2019-02-05"),
+        ("05FEB2019", "2019-02-05"),
+        ("2019-Feb-05", "2019-02-05"),
+        ("H30.12.3(火)", None),
+        ("令和6年3月9日㈮", None),
+        ("Sat 2019-02-05", None),
+    ],
+)
+def test_the_weekday_beside_a_date_is_held_against_it(written, day):
+    if day:
+        assert notations.read_date(written, tuple(notations.DATE_FORMATS)) == (day, None)
+        return
+    with pytest.raises(InvalidValue, match="day, not a "):
+        notations.read_date(written, tuple(notations.DATE_FORMATS))
+
+
 @pytest.mark.parametrize(
     ("written", "levels"),
     [
@@ -76,6 +106,8 @@ def test_a_moment_is_the_day_that_it_is_here(written, day):
         ("L5～S1", "L5;S"),
         ("胸椎3-5、4腰椎", None),
         ("T5-7-9", None),
+        ("Th1²", None),  # no T12
+        ("Th1①", None),
         ("T13", None),
         ("5-7", None),
     ],
@@ -117,6 +149,7 @@ def test_a_unit_in_a_columns_name(north, as_system, column, target):
         ("frankel", "グレードＤ", "D"),
         ("frankel", "C→D", ""),
         ("frankel", "D1", ""),
+        ("kps", "1⁰", ""),
         ("ecog_ps", "2～3", ""),
         ("ecog_ps", "2:歩行可", "2"),
         ("sex", "♀", "female"),

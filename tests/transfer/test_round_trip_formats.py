@@ -16,7 +16,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from lxml import etree
 
-from registry.exports.datasets import short_name
+from registry.exports.data.datasets import short_name
 from registry.instruments import catalogue
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Import, Patient

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from registry.imports.checking.staging import HIDDEN
 from registry.imports.checking.unpivoting import NAMING, Unpivot, groups
-from registry.imports.files import cells as typed
 from registry.imports.files import mapping as mapped
 from registry.imports.files import notations, reading, redcap, repeats
+from registry.imports.files.excel import cells as typed
 from registry.imports.files.questions import adult_of
 from registry.imports.report import Finding
 from registry.instruments.base import InvalidValue, Label
@@ -374,6 +374,7 @@ class _Conversion:
     def _code(self, options, item, text):
         if text in options:
             return _Understood(text)
+        notations.refuse_raised(text)
         tidy = notations.tidy(text)
         number = tidy
         if tidy not in options and item is not None and item.kind == "integer":
@@ -389,6 +390,7 @@ class _Conversion:
         if item.kind == "levels":
             return _Understood(*_noted(notations.read_levels(text)))
         if target == mapped.PATIENT:
+            notations.refuse_raised(text)
             spelled = notations.tidy(text).replace("ー", "-")
             if re.fullmatch(r"\d+\.0+", spelled):
                 raise InvalidValue(REWRITTEN)

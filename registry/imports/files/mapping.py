@@ -540,6 +540,10 @@ def _sites():
 
 def suggested_code(target, value):
     """The code whose name or label a value is; "" where none is for certain."""
+    return "" if notations.RAISED_DIGIT.search(str(value)) else _suggested_code(target, value)
+
+
+def _suggested_code(target, value):
     if (tagged := TAGGED.get(str(value).strip())) and _may_lack(target):
         return tagged  # before a code: `.e` of an export is no grade E
     wanted, options = plain(redcap.event_of(value) if target == TIMEPOINT else value), choices_of(target)
