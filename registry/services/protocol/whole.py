@@ -69,7 +69,7 @@ def read(content: bytes) -> Reading:
             Label(
                 'is no protocol: "metaspine": "protocol" is not in it. An instrument is brought on the page of own '
                 "instruments",
-                'プロトコルの定義ではありません（"metaspine": "protocol"がありません）',
+                'プロトコールの定義ではありません（"metaspine": "protocol"がありません）',
             )
         )
     return Reading(document, [*_shape(document), *_references(document)])
@@ -84,7 +84,7 @@ def _shape(document: Any) -> Iterator[Fault]:
     for key in sorted(document.keys() - known):
         reason = Label(
             f"is no part of a protocol; one of {', '.join(PARTS)} would fit",
-            f"プロトコルにない項目です（{', '.join(PARTS)}のいずれか）",
+            f"プロトコールにない項目です（{', '.join(PARTS)}のいずれか）",
         )
         yield Fault(0, key, "", reason)
     if document.get("format", FORMAT) != FORMAT:

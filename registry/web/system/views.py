@@ -15,6 +15,7 @@ from registry import tasks
 from registry.health import background_jobs
 from registry.health.checkup.declared import CHECKS
 from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, examine, scope, worst
+from registry.health.checkup.words import QUEUES, task_words
 from registry.health.checkup.work import recurring
 from registry.models import BackupRecord
 from sites import audit
@@ -35,25 +36,6 @@ KINDS = {
     "export": gettext_lazy("Export"),
     "import": gettext_lazy("Import"),
 }
-TASKS = {
-    "alert_administrators": gettext_lazy("Tell administrators of alarms"),
-    "check_all_forms": gettext_lazy("Check all forms"),
-    "compute_all_outcomes": gettext_lazy("Compute utilities and changes"),
-    "count_scorecards": gettext_lazy("Count the scorecards"),
-    "forget_api_answers": gettext_lazy("Forget old answers of the API"),
-    "forget_attempts": gettext_lazy("Forget old failed sign-ins"),
-    "forget_drafts": gettext_lazy("Forget old drafts"),
-    "keep_counts": gettext_lazy("Count for the pages"),
-    "look_for_pairs": gettext_lazy("Look for patients of two sites"),
-    "purge_expired": gettext_lazy("Delete what is kept long enough"),
-    "seal_audit": gettext_lazy("Seal the audit trail"),
-    "send_digests": gettext_lazy("Mail what waits"),
-    "send_scorecards": gettext_lazy("Mail the scorecards"),
-    "sweep": gettext_lazy("Do what lost tasks left undone"),
-    "tell_of_serious_events": gettext_lazy("Mail serious adverse events"),
-    "verify_audit": gettext_lazy("Verify the audit trail"),
-    "watch_backups": gettext_lazy("Watch the backups"),
-}
 SHOWN = 50
 
 
@@ -68,11 +50,11 @@ def system_page(request):
     context = {
         "lines": [(check, finding, WORDS[finding.state], SHAPES[finding.state]) for check, finding, _took in examined],
         "worst": worst(examined),
-        "queues": cache.lengths(settings.QUEUES) or {},
+        "queues": [(QUEUES[name], n) for name, n in (cache.lengths(settings.QUEUES) or {}).items()],
         "waiting": _worded(waiting),
         "failed": _worded(failed),
         "backups": backups,
-        "tasks": sorted((name, f"{TASKS.get(name, name)} ({name})") for name in recurring()),
+        "tasks": [(name, task_words(name)) for name in sorted(recurring())],
     }
     return render(request, "system/system.html", context)
 
