@@ -169,6 +169,8 @@ class Snapshots(_Snapshots):
         if not freezing.is_small():
             return Response(_asked(self.job(send(job).pk)), status=202, headers=headers)
         freezing.perform(job.pk, reporting=False)
+        if self.made(job.pk) is None:
+            raise Problem(503, _asked(self.job(job.pk))["error"])
         return self.told(request, job.pk, status=201, headers=headers)
 
 
