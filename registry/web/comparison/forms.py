@@ -194,7 +194,7 @@ class ComparisonForm(forms.Form):
             self.plan = plans.segment_comparison(**self._changes(given))
             self.cohort = _cohort(given["cohort_name"])
         except design_errors.Refused as error:
-            raise forms.ValidationError(design_errors.told(error, get_language() or "en")) from error
+            raise forms.ValidationError(design_errors.sentence(error, get_language() or "en")) from error
         try:
             needed = cohorts.timepoints_needed(self.cohort)
             packed_snapshots.require(given["snapshot"], (*needed, *self.plan.items_needed))

@@ -110,7 +110,10 @@ def ethics_text(approvals):
 
 def criteria_text(criteria):
     """The criteria as `criteria_in` reads them."""
-    lines = ([one["code"], _label_of(one, "en"), _label_of(one, "ja"), one.get("when", "")] for one in criteria)
+    lines = (
+        [criterion["code"], _label_of(criterion, "en"), _label_of(criterion, "ja"), criterion.get("when", "")]
+        for criterion in criteria
+    )
     return "\n".join(" | ".join(parts).rstrip(" |") for parts in lines)
 
 

@@ -236,8 +236,8 @@ def _effects_of_pairs(row, words):
     pairs = words.pairs([row])
     for code, name in pairs.items() if len(pairs) <= tested_p.MOST_PAIRS else ():
         effect = row["effects"].get(code, {})
-        for label, told in _effect_told(effect, _effect(effect, row, words), words):
-            yield f"{name}: {label}", told
+        for label, text in _effect_told(effect, _effect(effect, row, words), words):
+            yield f"{name}: {label}", text
 
 
 def _p_of_pair(entry, row, name, words):
