@@ -7,7 +7,11 @@ from pathlib import Path
 from django.conf import settings
 
 NO_NAMES = {"one", "found", "told", "kept", "once", "wire"}
-NEAR = re.compile(rf"\b({'|'.join(NO_NAMES)})\b *(:|=[^=]|,|\)| in\b|\()")  # the rest of the files need no parsing
+WORD = rf"\b({'|'.join(NO_NAMES)})\b"
+NEAR = re.compile(  # what may bind one: the rest of the files need no parsing
+    rf"(?m)^[^#\"'\n]*{WORD} *(:|=[^=])|\bfor\b[^\n]*{WORD}[^\n]*\bin\b|\b(def|class|lambda|as|import)\b[^\n]*{WORD}"
+    rf"|^ *{WORD},?$"
+)
 
 
 def bound(tree):

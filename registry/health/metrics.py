@@ -4,9 +4,9 @@ Where METASPINE_METRICS_TOKEN is set; whoever asks shows it (Authorization: Bear
 in files of PROMETHEUS_MULTIPROC_DIR, which settings.py makes before this module is loaded. No number is of a patient.
 """
 
+import functools
 import os
 import shutil
-import functools
 from itertools import chain
 
 from django.conf import settings
