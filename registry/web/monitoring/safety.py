@@ -113,14 +113,7 @@ def _wanted(sent):
 
 def _lines(events):
     """Of each event whether it is serious, and what it says of each of SHOWN; what many say is worded once."""
-    items, words = [catalogue.item(name) for name in SHOWN], {}
-
-    def worded(item, value):
-        key = item.name, value
-        if key not in words:
-            words[key] = wording.shown(item, value)
-        return words[key]
-
+    items, worded = [catalogue.item(name) for name in SHOWN], wording.Worded()
     return [
         {
             "event": event,

@@ -34,8 +34,7 @@ from registry.instruments.spelling import read_json
 from registry.models import ComparisonRun, Patient, SavedCohort, SavedPlan, Snapshot
 from registry.services.files import snapshots
 from registry.tasks import start_comparison
-from registry.web.comparison.forms import _cohort as cohort_chosen
-from registry.web.comparison.forms import _cohorts as cohorts_offered
+from registry.web.comparison.forms import cohort_chosen, cohorts_offered
 from registry.web.comparison.planning import (
     design_fields,
     fields,
