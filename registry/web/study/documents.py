@@ -80,9 +80,6 @@ def choices_in(text):
     return choices
 
 
-CONSENT_EXTRAS = ("since", "again", "languages")
-
-
 def criteria_in(text):
     """Criteria: `code | English | 日本語 | condition`; one with a condition is checked by the machine."""
     return _lines_in(text, ("when",))

@@ -58,10 +58,6 @@ class Visit:
                 code=self.code,
             )
 
-    @property
-    def is_rule(self):
-        return True
-
     def to_json(self):
         more = {name: getattr(self, name) for name in ("day", "within") if getattr(self, name) is not None}
         return {"code": self.code, "label": {"en": self.label.en, "ja": self.label.ja}, "take": self.take, **more}
