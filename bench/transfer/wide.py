@@ -67,6 +67,7 @@ def checked(path):
         job = jobs.begin(access=access_of(user), files={path.name: path.read_bytes()})
         started = time.perf_counter()
         jobs.read_files(job)
+        job.save(update_fields=["choices"])
         if jobs.step_of(job) == "columns":
             suggested = mapping.suggested(jobs.layouts_of(job)[0][1].counts)
             jobs.set_mapping(job, Mapping(columns=suggested), "check")

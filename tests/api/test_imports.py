@@ -89,8 +89,11 @@ def test_findings_name_rows_and_columns_without_what_was_typed(dana_program):
 
 def test_a_workbook_waits_for_a_worker(dana_program):
     rows = [[text(name) for name in PATIENT], [text(value) for value in PATIENT.values()]]
-    shown = send(dana_program, book(sheet(*map("".join, rows))), "patients.xlsx").json()
-    assert shown["status"] == "queued"
+    workbook = book(sheet(*map("".join, rows)))
+    shown = send(dana_program, workbook, "patients.xlsx").json()
+    stopped = dana_program.post(f"imports/{shown['id']}/decision", {"decision": "cancel"}).json()
+    assert (shown["status"], stopped["status"], jobs.perform(shown["id"])) == ("queued", "cancelled", None)
+    shown = send(dana_program, workbook, "patients.xlsx").json()
     jobs.perform(shown["id"])
     assert dana_program.get(f"imports/{shown['id']}").json()["rows"]["patients"]["new"] == 1
 

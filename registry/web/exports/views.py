@@ -21,7 +21,7 @@ from registry.exports.streaming import streamed
 from registry.instruments.base import Label
 from registry.models import Export
 from registry.services.files import file_formats
-from registry.tasks import export_preview, send_export
+from registry.tasks import export_preview, send
 from registry.web.exports.forms import ExportForm
 from registry.web.shared.lookup import number_in
 from registry.web.shared.wording import words
@@ -148,7 +148,7 @@ def export_start(request):
             return _not_valid(request, form)
         export = jobs.request(access=request.access, choices=form.choice)
         if not jobs.is_small(export):
-            send_export(export)
+            send(export)
             return redirect("export_detail", export.pk)
     jobs.perform(export.pk, reporting=False)
     with transaction.atomic():
