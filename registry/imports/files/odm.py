@@ -340,7 +340,7 @@ class _Reader:
         sheet.rows = len(self.rows) + 1
         for tag, count in self.passed.items():
             sentence = NOT_READ.format(n=count, what=PASSED.get(tag, tag))
-            sheet.notes.append([sentence.en, sentence.ja])
+            sheet.told.append([sentence.en, sentence.ja])
         return sheet
 
     def _called(self, column, knows):

@@ -326,7 +326,7 @@ def told_of(table, findings, warnings):
 
 
 def _told_of_sheet(table, findings, warnings):
-    for en, ja in table.sheet.notes:
+    for en, ja in table.sheet.told:
         warnings.add(Finding(table.name, None, "", "", Label(en, ja)))
     for place in table.sheet.merged:
         rows = [int(match) for match in re.findall(r"\d+", place)]

@@ -92,7 +92,7 @@ class Sheet:
     hidden_columns: list = field(default_factory=list)  # numbers, the first is 1, that hold a value
     filtered: bool = False
     from_1904: bool = False  # days are counted from 1904
-    notes: list = field(default_factory=list)  # [English, Japanese] of what else was passed over
+    told: list = field(default_factory=list)  # [English, Japanese] of what else was passed over
 
 
 def marked(kind, text, shown=""):
