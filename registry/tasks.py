@@ -205,11 +205,11 @@ def export_preview(choices, *, access):
 def _counted(question, task, access):
     if not cohort_flows.is_large():
         return question.count()
-    kept = cohort_flows.kept(question)
-    if (kept and not kept.is_old) or not cohort_flows.wish(question, access.user_id):
-        return kept
+    flow = cohort_flows.stored(question)
+    if (flow and not flow.is_old) or not cohort_flows.wish(question, access.user_id):
+        return flow
     sent = task.delay(question.to_json(), access.user_id)
-    return kept if sent else cohort_flows.keep(question, access.user_id)
+    return flow if sent else cohort_flows.keep(question, access.user_id)
 
 
 @app.task

@@ -182,7 +182,7 @@ def merged(world, place):
     with scope:
         kept, other = (Patient.objects.get(pk=pk) for pk in (world.values[place]["patient_id"], number))
         choices = dict.fromkeys(merging.compare(kept, other).to_choose, "kept")
-        done = merging.merge(access=access, kept=kept, merged=other, choices=choices, reason="one person")
+        done = merging.merge(access=access, remaining=kept, merged=other, choices=choices, reason="one person")
     return {"merge_id": done.pk}
 
 
