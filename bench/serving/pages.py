@@ -162,7 +162,7 @@ def main():
     sizes = {size: in_its_own_process(size, only) for size in sorted(asked)}
     if options.write:
         put("pages", table(sizes))
-    return told(sizes)
+    return printed(sizes)
 
 
 def table(sizes):
@@ -178,7 +178,7 @@ def table(sizes):
     return markdown(["page", *(f"{size:,}" for size in sizes), "growth", "kB"], rows)
 
 
-def told(sizes):
+def printed(sizes):
     """Print a line for each page and role; returns 1 where a limit is missed."""
     missed = 0
     first, last = next(iter(sizes.values())), list(sizes.values())[-1]

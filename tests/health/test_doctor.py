@@ -21,7 +21,7 @@ from registry.health import heartbeats, shared_folder
 from registry.health.checkup import database, deployment, findings, work
 from registry.health.checkup.declared import CHECKS
 from registry.health.checkup.findings import Check, Finding, Looking, examine, worst
-from registry.models import BackupRecord, ComparisonRun, Export, Postponed
+from registry.models import BackupRecord, ComparisonRun, Export, Freezing, Postponed
 from sites.models import AuditEvent
 from sites.tenancy.scope import everything
 
@@ -100,6 +100,7 @@ def test_a_database_that_is_away_is_told_once_and_the_rest_is_looked_at(db, monk
         looking.away = "OperationalError: connection refused"
 
     settings.EXPORT_FOLDER, settings.MAIL = tmp_path, False
+    monkeypatch.setattr(findings, "PATIENCE", 60)
     monkeypatch.setattr(findings, "_ask_the_database", away)
     told = {check.name: finding for check, finding, _seconds in examine(CHECKS)}
     assert (told["database"].state, told["database"].text) == ("failed", "OperationalError: connection refused")
@@ -303,13 +304,16 @@ def test_a_failed_job_is_sent_once_more_in_the_name_of_who_asked(client, ada, bo
     export = Export.objects.create(
         choices={}, site_ids=[], requested_by=bob, status="failed", finished_at=timezone.now(), error={"en": "full"}
     )
+    asked = Freezing.objects.create(
+        label="Board", requested_by=bob, status="failed", finished_at=timezone.now(), error={"en": "full"}
+    )
     client.force_login(ada)
-    for kind, job in (("comparison", run), ("export", export)):
+    for kind, job in (("comparison", run), ("export", export), ("snapshot", asked)):
         assert client.post(reverse("system_retry"), {"kind": kind, "key": str(job.pk)}).status_code == 302
         job.refresh_from_db()
         assert (job.status, job.attempts, bool(job.error)) == ("queued", 0, False)
     with everything():
-        assert AuditEvent.objects.filter(action="job_retried", user_id=ada.pk).count() == 2
+        assert AuditEvent.objects.filter(action="job_retried", user_id=ada.pk).count() == 3
     # What is under way, what there is not, and what the person may do no more.
     for kind, key in (("comparison", run.pk), ("comparison", uuid.uuid4()), ("comparison", "x"), ("nothing", "1")):
         assert client.post(reverse("system_retry"), {"kind": kind, "key": str(key)}).status_code == 404

@@ -34,13 +34,13 @@ def workers(looking):
 
 def queues(looking):
     lengths = cache.lengths(settings.QUEUES)
-    kept = Postponed.objects.count()
+    postponed = Postponed.objects.count()
     if lengths is None:
-        words = _("Redis does not answer; %(n)s messages wait in the database.") % {"n": kept}
+        words = _("Redis does not answer; %(n)s messages wait in the database.") % {"n": postponed}
         return Finding(FAILED, words)
     lines = tuple(f"{queue_words(name)}: {n}" for name, n in lengths.items())
-    state = WARNING if kept or max(lengths.values()) > LONG else OK
-    return Finding(state, "; ".join(lines), (_("%(n)s wait in the database.") % {"n": kept},) if kept else ())
+    state = WARNING if postponed or max(lengths.values()) > LONG else OK
+    return Finding(state, "; ".join(lines), (_("%(n)s wait in the database.") % {"n": postponed},) if postponed else ())
 
 
 def period_of(schedule):
@@ -52,11 +52,11 @@ def period_of(schedule):
 
 def recurring():
     """{name of a task: the shortest period of its entries in the schedule}"""
-    found = {}
+    waiting_by_queue = {}
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         name = entry["task"].rpartition(".")[2]
-        found[name] = min(found.get(name, float("inf")), period_of(entry["schedule"]))
-    return found
+        waiting_by_queue[name] = min(waiting_by_queue.get(name, float("inf")), period_of(entry["schedule"]))
+    return waiting_by_queue
 
 
 def tasks(looking):
@@ -81,12 +81,14 @@ def tasks(looking):
 
 
 def jobs(looking):
-    _waiting, found = background_jobs.lately()
-    if not found:
+    _waiting, waiting_by_queue = background_jobs.lately()
+    if not waiting_by_queue:
         return Finding(OK, _("None failed in the last %(n)s days.") % {"n": background_jobs.DAYS})
-    lines = tuple(f"{one.kind} {one.key} · {minute_of(one.at)} · {one.error}" for one in found[:20])
+    lines = tuple(f"{job.kind} {job.key} · {minute_of(job.at)} · {job.error}" for job in waiting_by_queue[:20])
     return Finding(
-        NOTE, _("%(n)s failed in the last %(days)s days.") % {"n": len(found), "days": background_jobs.DAYS}, lines
+        NOTE,
+        _("%(n)s failed in the last %(days)s days.") % {"n": len(waiting_by_queue), "days": background_jobs.DAYS},
+        lines,
     )
 
 

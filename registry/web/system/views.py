@@ -18,6 +18,8 @@ from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, exa
 from registry.health.checkup.words import QUEUES, task_words
 from registry.health.checkup.work import recurring
 from registry.models import BackupRecord
+from registry.services.files.snapshots import InvalidLabel
+from registry.web.shared.wording import words
 from sites import audit
 from sites.confirming import confirmed
 from sites.tenancy.access import Can, access_of
@@ -35,6 +37,7 @@ KINDS = {
     "comparison": gettext_lazy("Comparison"),
     "export": gettext_lazy("Export"),
     "import": gettext_lazy("Import"),
+    "snapshot": gettext_lazy("Snapshot"),
 }
 SHOWN = 50
 
@@ -66,7 +69,7 @@ def _worded(jobs):
 @require_POST
 @confirmed
 def system_retry(request):
-    """A failed comparison or export is carried out once more for whoever asked, or a recurring task runs now."""
+    """A failed job but an import is carried out once more for whoever asked, or a recurring task runs now."""
     request.access.require(Can.ADMINISTER)
     kind, key = request.POST.get("kind", ""), request.POST.get("key", "")
     if kind == "task":
@@ -77,6 +80,9 @@ def system_retry(request):
         except PermissionDenied:
             messages.error(request, _("Whoever asked for this may no longer do it."))
             return redirect("system")
+        except InvalidLabel as taken:
+            messages.error(request, words(taken.reason))
+            return redirect("system")
     else:
         raise Http404
     messages.success(request, _("Sent to a worker."))
@@ -86,6 +92,7 @@ def system_retry(request):
 _AGAIN = {
     "comparison": lambda access, job: tasks.repeat_comparison(access=access, run=job),
     "export": lambda access, job: tasks.repeat_export(access=access, export=job),
+    "snapshot": lambda access, job: tasks.repeat_freezing(access=access, asked=job),
 }
 
 
