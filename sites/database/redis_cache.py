@@ -75,11 +75,11 @@ class Client(redis.RedisCacheClient):
     """Making a client of redis-py takes longer than Redis takes to answer; its connections are kept by its pool."""
 
     @cached_property
-    def kept(self) -> Any:
+    def connections(self) -> Any:
         return super().get_client(write=True)
 
     def get_client(self, key: Any = None, *, write: bool = False) -> Any:
-        return self.kept  # there is one server
+        return self.connections  # there is one server
 
 
 def _or_alone(name: Any) -> Any:
@@ -142,7 +142,7 @@ class RedisCache(redis.RedisCache):
 
     def _in_one_round(self, command: str, keys: Any, *values: Any) -> list[Any]:
         """What Redis answers to the same command for each key."""
-        with self.client.kept.pipeline(transaction=False) as asked:
+        with self.client.connections.pipeline(transaction=False) as asked:
             for key in keys:
                 getattr(asked, command)(key, *values)
             return asked.execute()
@@ -155,7 +155,7 @@ class RedisCache(redis.RedisCache):
         if circuit.is_open_to(writes=command == "rpush"):
             return None
         try:
-            answer = getattr(self.client.kept, command)(self.make_and_validate_key(key), value)
+            answer = getattr(self.client.connections, command)(self.make_and_validate_key(key), value)
         except RedisError as error:
             circuit.failed(error)
             return None
@@ -167,7 +167,7 @@ class RedisCache(redis.RedisCache):
         if circuit.is_open:
             return None
         try:
-            with self.client.kept.pipeline(transaction=False) as asked:
+            with self.client.connections.pipeline(transaction=False) as asked:
                 for name in names:
                     asked.llen(name)
                 return dict(zip(names, asked.execute(), strict=True))
@@ -177,7 +177,7 @@ class RedisCache(redis.RedisCache):
     def version_of_server(self) -> Any:
         """What Redis says it is; empty where it does not answer."""
         try:
-            return self.client.kept.info("server").get("redis_version", "")
+            return self.client.connections.info("server").get("redis_version", "")
         except RedisError as error:
             circuit.failed(error)
         return ""
@@ -185,7 +185,7 @@ class RedisCache(redis.RedisCache):
     def answers(self) -> bool:
         """Whether Redis stores now, asked whatever the circuit says: one that is full still answers a PING."""
         try:
-            self.client.kept.set(self.make_and_validate_key("answers"), 1, ex=60)
+            self.client.connections.set(self.make_and_validate_key("answers"), 1, ex=60)
         except RedisError:
             return False
         self.answered()

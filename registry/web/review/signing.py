@@ -52,22 +52,23 @@ def ready_to_sign(request):
         raise Http404
     number = number_in(request.GET.get("page"), 5) or 1
     whole = "all" in request.GET
-    found, counted_at = _unsigned(sites, (number - 1) * PAGE, whole)
+    unsigned, counted_at = _unsigned(sites, (number - 1) * PAGE, whole)
     labels = visit_labels()
     return render(
         request,
         "review/to_sign.html",
         {
-            "found": found,
+            "found": unsigned,
             "counted_at": counted_at,
             "lines": [
-                (line, [_open_form(line.patient_id, code, labels) for code in line.open_forms]) for line in found.lines
+                (line, [_open_form(line.patient_id, code, labels) for code in line.open_forms])
+                for line in unsigned.lines
             ],
             "whole": whole,
             "at_most": AT_ONCE,
             "number": number,
-            "more": found.total > number * PAGE,
-            "identified": identified.beside(request, [line.patient_id for line in found.lines]),
+            "more": unsigned.total > number * PAGE,
+            "identified": identified.beside(request, [line.patient_id for line in unsigned.lines]),
         },
     )
 
@@ -77,13 +78,13 @@ def _unsigned(sites, offset, whole):
     signed their number is as the worker keeps it, and nobody else is looked at.
     """
     if site_counts.is_large():
-        kept = site_counts.counts("to_sign", sites, schedule.plans(), timezone.localdate())
-        ready = sum(kept.by_site.values())
+        counts = site_counts.counts("to_sign", sites, schedule.plans(), timezone.localdate())
+        ready = sum(counts.by_site.values())
         if ready > offset + 2 * PAGE:
             first = to_sign.first_signable(sites, limit=PAGE, offset=offset)
             if len(first) == PAGE:
                 lines = to_sign.unsigned(sites, limit=PAGE, patients=first).lines
-                return to_sign.Page(lines, ready, ready), kept.at
+                return to_sign.Page(lines, ready, ready), counts.at
     return to_sign.unsigned(sites, limit=PAGE, offset=offset, whole=whole), None
 
 
