@@ -51,7 +51,7 @@ def safety_listing(request):
     count = counted(rows)
     last = last_page(count, PAGE)
     number = page_in(request.GET.get("page"), last)
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)).order_by("code"))
+    sites = Site.of(request.access.sites_for(Can.READ))
     lines = _lines(safety.with_notices(rows[(number - 1) * PAGE : number * PAGE]))
     waiting = [(notice, _lines([notice.event])[0]) for notice in safety.to_acknowledge(request.access)]
     numbers = [line["event"].patient_id for line in lines] + [notice.patient_id for notice, _line in waiting]

@@ -46,7 +46,7 @@ def quality(request):
     """Everything for the sites that one reads, or for one of them; visits for one timepoint or for all."""
     access = request.access
     access.require(Can.READ)
-    every = list(Site.objects.filter(pk__in=access.sites_for(Can.READ)).order_by("code"))
+    every = Site.of(access.sites_for(Can.READ))
     chosen, visit = request.GET.get("site", ""), request.GET.get("visit", "")
     sites = [site for site in every if chosen in ("", site.code)]
     plans, today = schedule.plans(), timezone.localdate()

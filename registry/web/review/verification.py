@@ -43,7 +43,7 @@ def to_verify(request):
     """Completed forms that are not verified yet, fifty a page, by site, form and patient."""
     request.access.require(Can.VERIFY)
     labels = visit_labels()
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.VERIFY)))
+    sites = Site.of(request.access.sites_for(Can.VERIFY))
     chosen = {name: request.GET.get(name, "").strip() for name in ("site", "form", "patient", "changed", "plan")}
     plan = sampling.plan()
     wanted = _Wanted(sites, chosen, labels, plan)
@@ -187,7 +187,7 @@ class _Wanted:
 def verify_next(request):
     """On to the next form that the sampling plan asks about, after the one that is named; to the list where none is."""
     request.access.require(Can.VERIFY)
-    sites = Site.objects.filter(pk__in=request.access.sites_for(Can.VERIFY))
+    sites = Site.of(request.access.sites_for(Can.VERIFY))
     after = request.GET.get("patient", "")[:40], request.GET.get("form", "")[:40]
     found = sampling.next_form(sampling.plan(), sites, after)
     if found:

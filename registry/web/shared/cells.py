@@ -39,6 +39,20 @@ def beside(identified: dict[str, str], number: str) -> str:
     return f' <small class="identified">{escape(text)}</small>' if text else ""
 
 
+def options(choices: Iterable[tuple[object, object]], chosen: object) -> SafeString:
+    """Options of a list, pairs of code and words; that of the code `chosen` is selected."""
+    worded = tuple((str(code), str(words)) for code, words in choices)
+    return _options(worded, "" if chosen is None else str(chosen))
+
+
+@lru_cache(256)  # filters are the same on each view of a page
+def _options(choices: tuple[tuple[str, str], ...], chosen: str) -> SafeString:
+    return joined(
+        f'<option value="{escape(code)}"{" selected" if code == chosen else ""}>{escape(words)}</option>'
+        for code, words in choices
+    )
+
+
 def shown(value: object) -> str:
     """A number, or a dash for None."""
     return "–" if value is None else escape(value)
