@@ -328,6 +328,12 @@ class AuditEvent(models.Model):
                 name="audit_of_acts",
                 condition=~models.Q(action__in=("insert", "update", "delete")),
             ),
+            # A registry that was imported has few of these among its millions of new rows.
+            models.Index(
+                fields=["action", "id"],
+                name="audit_of_changes",
+                condition=models.Q(action__in=("update", "delete")),
+            ),
         ]
 
     def __str__(self) -> str:

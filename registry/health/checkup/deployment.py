@@ -3,7 +3,6 @@
 import shutil
 import smtplib
 import socket
-import time
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -57,8 +56,7 @@ def proxies(looking):
 def keys(looking):
     for key in settings.FIELD_KEYS:
         Fernet(key)
-    rows = Identity.objects.order_by("-pk").values_list("pk", "key")[:5]
-    for pk, key in [*rows, *Identity.objects.order_by("pk").values_list("pk", "key")[:5]]:
+    for pk, key in looking.rows(ENDS):
         identity.unwrapped_key(key, str(pk))
     n = len(settings.FIELD_KEYS)
     if n > 1:
@@ -66,12 +64,20 @@ def keys(looking):
     return Finding(OK, _("The key opens the oldest and the newest identifiers."))
 
 
+ENDS = " UNION ALL ".join(  # the oldest and the newest numbers
+    f"(SELECT patient_id, key FROM {Identity._meta.db_table} ORDER BY patient_id {order} LIMIT 5)"
+    for order in ("DESC", "ASC")
+)
+
+
 def clock(looking):
-    before = time.time()
-    (there,) = looking.ask("SELECT extract(epoch FROM clock_timestamp())::float8")
-    skew = abs(there - (before + time.time()) / 2)
+    skew = looking.server.skew
     words = _("This machine and the database differ by %(seconds)s s.") % {"seconds": f"{skew:.1f}"}
     return Finding(OK if skew < SKEW else FAILED, words)
+
+
+def has_mail():
+    return bool(settings.MAIL)
 
 
 def mail(looking):

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from celery.schedules import crontab
 from django.conf import settings
-from django.core.cache import cache
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -32,8 +31,8 @@ def workers(looking):
 
 
 def queues(looking):
-    lengths = cache.lengths(settings.QUEUES)
-    kept = Postponed.objects.count()
+    lengths = looking.queues
+    (kept,) = looking.ask(f"SELECT count(*) FROM {Postponed._meta.db_table}")
     if lengths is None:
         words = _("Redis does not answer; %(n)s messages wait in the database.") % {"n": kept}
         return Finding(FAILED, words)
@@ -79,7 +78,7 @@ def tasks(looking):
 
 
 def jobs(looking):
-    _waiting, found = background_jobs.lately()
+    _waiting, found = looking.jobs
     if not found:
         return Finding(OK, _("None failed in the last %(n)s days.") % {"n": background_jobs.DAYS})
     lines = tuple(f"{one.kind} {one.key} · {minute_of(one.at)} · {one.error}" for one in found[:20])
@@ -89,7 +88,7 @@ def jobs(looking):
 
 
 def backups(looking):
-    newest, drill = backup_keeping.last("backup"), backup_keeping.latest("drill")
+    newest, drill = backup_keeping.newest()
     if late := backup_keeping.overdue(timezone.now()):
         return Finding(FAILED, late)
     if newest is None:
@@ -113,7 +112,7 @@ def _drilled(drill):
 
 
 def seals(looking):
-    if alerts.is_sealing_behind():
+    if alerts.waits_for_a_seal():
         return Finding(FAILED, _("Events have waited for their seal for more than half an hour."))
     contents = journal.read()
     if contents.damage:

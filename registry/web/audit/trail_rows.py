@@ -3,13 +3,12 @@
 Whatever is not a number is escaped here.
 """
 
-from django.utils.html import escape
-from django.utils.http import urlencode
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from registry.web.shared import cells, wording
+from registry.web.shared.cells import escape
 
 
 def of(rows, *, several, here):

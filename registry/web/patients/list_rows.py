@@ -1,11 +1,11 @@
 """Lines of the list of patients as HTML, put together in Python: a template takes several times longer."""
 
 from django.urls import reverse
-from django.utils.html import escape
 
 from registry.instruments import catalogue
 from registry.models import Patient
 from registry.web.shared import cells, wording
+from registry.web.shared.cells import escape
 from registry.web.shared.lookup import TELLING_OF_FORMS
 from sites.database.fast_rows import rows_of
 

@@ -7,7 +7,6 @@ from django.shortcuts import render
 from django.template.defaultfilters import floatformat
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -20,6 +19,7 @@ from registry.stats.centres import proportion_test, variance_test
 from registry.web.quality import enrolment
 from registry.web.quality.words import state_words
 from registry.web.shared import cells, wording
+from registry.web.shared.cells import escape
 from registry.web.shared.record_words import item_label
 from sites.models import Site
 from sites.tenancy.access import Can

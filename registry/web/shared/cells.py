@@ -3,13 +3,19 @@
 Whatever is not a number is escaped here.
 """
 
+import html
 from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 from urllib.parse import quote_plus
 
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+
+
+def escape(value: object) -> str:
+    """As Django's, which looks whether what it is given is a text to be translated later: a fraction of its time."""
+    return html.escape(str(value))
+
 
 NONE = '<span class="muted">–</span>'
 

@@ -11,7 +11,6 @@ from django.db import connection
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -24,6 +23,7 @@ from registry.services.follow_up import schedule, visits
 from registry.services.review import form_states
 from registry.web.shared import cells as shown_cells
 from registry.web.shared import identified, tags, wording
+from registry.web.shared.cells import escape
 from registry.web.shared.filters import Filter, codes
 from registry.web.shared.lookup import COUNTED, TELLING_OF_FORMS, form_state
 from sites.database.fast_rows import rows_of
