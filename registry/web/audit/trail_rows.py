@@ -41,9 +41,8 @@ def _subject(subject, row_id):
     """What an event is about: the patient, or the row's name; and the row's key where that says more."""
     about = ""
     if subject.patient_id:
-        about = (
-            f'<a class="code" href="?{escape(urlencode({"row": subject.patient_id}))}">{escape(subject.patient_id)}</a>'
-        )
+        address = cells.address("", row=subject.patient_id)
+        about = f'<a class="code" href="{address}">{escape(subject.patient_id)}</a>'
         about += f" · {escape(subject.label)}" if subject.label else ""
     elif subject.name:
         about = escape(subject.name)
