@@ -5,8 +5,8 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 
 from django.apps import apps
-from django.db import models
-from django.db.models import F, Func, Q
+from django.db import connection, models
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import get_language
@@ -148,10 +148,10 @@ def trail(access, filters):
         events = events.filter(action=filters.action)
     if filters.first:
         begins = _midnight(filters.first)
-        events = events.filter(moment__gte=begins, pk__gte=_IdAt(begins - LONGEST))
+        events = events.filter(moment__gte=begins, pk__gte=_id_at(begins - LONGEST))
     if filters.last:
         ends = _midnight(filters.last + timedelta(days=1))
-        events = events.filter(moment__lt=ends, pk__lt=_IdAt(ends + LONGEST))
+        events = events.filter(moment__lt=ends, pk__lt=_id_at(ends + LONGEST))
     if filters.row:
         events = events.filter(_of_row(access, filters.row))
     return events
@@ -161,12 +161,12 @@ def trail(access, filters):
 LONGEST = timedelta(days=2)
 
 
-class _IdAt(Func):
+def _id_at(moment):
     """The id from which on events are of a moment or later: they are read in the order of their ids, which is nearly
     that of time, and no further than the days that are asked for."""
-
-    function = "audit_id_at"
-    output_field = models.BigIntegerField()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT audit_id_at(%s)", [moment])
+        return cursor.fetchone()[0]
 
 
 def _midnight(day):
