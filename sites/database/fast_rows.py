@@ -87,7 +87,7 @@ class Columns:
     @cached_property
     def line(self) -> Any:
         columns = [(name, Any) for name in self.rows.names]
-        return NamedTuple(self.rows.model.__name__, columns)  # type: ignore[misc] # known at this moment alone
+        return NamedTuple(self.rows.model.__name__, columns)
 
     def where(self, condition: str, parameters: Any) -> list[Any]:
         """The rows that `condition` (SQL, with their order and limit) finds."""
