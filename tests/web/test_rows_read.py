@@ -30,7 +30,7 @@ AT_MOST = 10_500  # rows of a table: lists are counted to 10 000, and show a hun
 OF_A_SITE = {"monitor": ("/verification/", "/verification/next/"), "investigator": ("/to-sign/", "/to-sign/read/")}
 FEW = 250
 # Of start pages, dashboards and lists; the check-up of every part of an installation asks more, once a hundred.
-STATEMENTS_AT_MOST, STATEMENTS = 24, {"/system/": 36}
+STATEMENTS_AT_MOST, STATEMENTS = 26, {"/system/": 40}
 TABLES = ("registry_patient", "registry_assessment", "registry_utility", "registry_change", "study_sites_auditevent")
 
 
