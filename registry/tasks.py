@@ -23,15 +23,16 @@ from registry.analysis.design.cohort_flows import FlowOf
 from registry.analysis.design.cohort_lists import Behind
 from registry.analysis.design.variables import known
 from registry.analysis.documents import rendered_cache
-from registry.analysis.running import runs
+from registry.analysis.running import freezing, runs
 from registry.celery import app
 from registry.exports import jobs as exports
 from registry.exports.preview import PreviewOf
 from registry.guards import checking
 from registry.health import shared_folder
 from registry.imports import jobs as imports
-from registry.imports.files import isolated, uploads
-from registry.models import BackupRecord, ComparisonRun, Export
+from registry.imports.files import uploads
+from registry.imports.files.excel import isolated
+from registry.models import BackupRecord, ComparisonRun, Export, Freezing, Import
 from registry.services import jobs, outcomes
 from registry.services.entry import suspected_pairs
 from registry.services.monitoring import safety
@@ -116,13 +117,26 @@ def run_comparison(run_id):
     """Carry out one comparison run; nothing if it is done, cancelled, in another worker's hands or not in its turn."""
     if runs.perform(run_id):
         prepare_comparison_files.delay(run_id)
-        _send_next(run_comparison, ComparisonRun, run_id)
+        _send_next(ComparisonRun, run_id)
 
 
-def _send_next(task, model, job_id):
+def send(job):
+    """Have a worker carry out a job once what asks for it is committed; returns the job."""
+    transaction.on_commit(lambda: CARRIED_OUT_BY[type(job)].delay(str(job.pk)), robust=True)
+    return job
+
+
+def _send_next(model, job_id):
     """Of each person some jobs are carried out at once and the others wait: send the one whose turn it is."""
     if following := jobs.next_in_turn(model, job_id):
-        task.delay(str(following))
+        CARRIED_OUT_BY[model].delay(str(following))
+
+
+@app.task
+def run_freezing(freezing_id):
+    """Freeze the registry once; nothing if it is done, cancelled, in another worker's hands or not in its turn."""
+    if freezing.perform(freezing_id):
+        _send_next(Freezing, freezing_id)
 
 
 @app.task(derived=True)
@@ -133,17 +147,17 @@ def prepare_comparison_files(run_id):
 
 def start_comparison(*, access, plan, cohort, frozen=None):
     """Request a comparison and send it to a worker once the request is committed. Raises PermissionDenied."""
-    return send_comparison(runs.request(access=access, plan=plan, cohort=cohort, frozen=frozen))
+    return send(runs.request(access=access, plan=plan, cohort=cohort, frozen=frozen))
 
 
 def repeat_comparison(*, access, run):
     """Send a run once more and return it, or the new one that repeats a finished run. Raises PermissionDenied."""
-    return send_comparison(runs.again(access=access, run=run))
+    return send(runs.again(access=access, run=run))
 
 
-def send_comparison(run):
-    transaction.on_commit(lambda: run_comparison.delay(str(run.pk)), robust=True)
-    return run
+def repeat_freezing(*, access, asked):
+    """Send a freezing once more that failed or was cancelled. Raises PermissionDenied and InvalidLabel."""
+    return send(freezing.again(access=access, freezing=asked))
 
 
 @app.task(derived=True)
@@ -191,33 +205,28 @@ def export_preview(choices, *, access):
 def _counted(question, task, access):
     if not cohort_flows.is_large():
         return question.count()
-    kept = cohort_flows.kept(question)
-    if (kept and not kept.is_old) or not cohort_flows.wish(question, access.user_id):
-        return kept
+    flow = cohort_flows.stored(question)
+    if (flow and not flow.is_old) or not cohort_flows.wish(question, access.user_id):
+        return flow
     sent = task.delay(question.to_json(), access.user_id)
-    return kept if sent else cohort_flows.keep(question, access.user_id)
+    return flow if sent else cohort_flows.keep(question, access.user_id)
 
 
 @app.task
 def run_export(export_id):
     """Carry out one export; nothing if it is done, cancelled, in another worker's hands or not in its turn."""
     if exports.perform(export_id):
-        _send_next(run_export, Export, export_id)
+        _send_next(Export, export_id)
 
 
 def start_export(*, access, choices):
     """Ask for an export and send it to a worker once the request is committed. PermissionDenied, InvalidChoices."""
-    return send_export(exports.request(access=access, choices=choices))
+    return send(exports.request(access=access, choices=choices))
 
 
 def repeat_export(*, access, export):
     """Send an export once more that failed. Raises PermissionDenied."""
-    return send_export(exports.again(access=access, export=export))
-
-
-def send_export(export):
-    transaction.on_commit(lambda: run_export.delay(str(export.pk)), robust=True)
-    return export
+    return send(exports.again(access=access, export=export))
 
 
 def erase_patient(*, access, patient, extent, typed, reason):
@@ -229,8 +238,10 @@ def erase_patient(*, access, patient, extent, typed, reason):
 
 @app.task
 def run_import(import_id):
-    """Carry out what one import is queued for; nothing if it is done, discarded or in another worker's hands."""
-    _follow_up(imports.perform(import_id))
+    """Carry out what one import is queued for; nothing if it is decided, in another worker's hands or not its turn."""
+    if job := imports.perform(import_id, in_turn=True):
+        _follow_up(job)
+        _send_next(Import, import_id)
 
 
 def carry_out_import(job, act, **fields):
@@ -240,20 +251,29 @@ def carry_out_import(job, act, **fields):
     """
     if not imports.request(job, act, **fields):
         return
-    if imports.is_small(job, act):
-        _follow_up(imports.perform(job.pk))
-    else:
-        transaction.on_commit(lambda: run_import.delay(str(job.pk)), robust=True)
+    if not imports.is_small(job, act):
+        send(job)
+    elif performed := imports.perform(job.pk):
+        _follow_up(performed)
 
 
 def _follow_up(job):
-    if job is not None and job.status == job.Status.DONE:
+    if job.status == job.Status.DONE:
         transaction.on_commit(start_all_outcomes, robust=True)
+
+
+CARRIED_OUT_BY = {ComparisonRun: run_comparison, Export: run_export, Freezing: run_freezing, Import: run_import}
+RECOVERED_BY = {
+    ComparisonRun: runs.recover,
+    Export: exports.recover,
+    Freezing: freezing.recover,
+    Import: imports.recover,
+}
 
 
 @app.task
 def sweep():
-    """Do what lost tasks left undone: stalled comparisons, exports, imports, and outcomes of what was saved lately.
+    """Do what lost tasks left undone: jobs that lost their worker, and outcomes of what was saved lately.
 
     What could not be sent while the broker was away comes first. What was lost longer ago, with the broker's data, is
     found by the hourly `compute_all_outcomes`.
@@ -262,13 +282,10 @@ def sweep():
         shared_folder.mark()
     with suppress(OperationalError):
         postponed.send_all(_send_now)
-    for run_id in runs.recover():
-        run_comparison.delay(str(run_id))
-    for export_id in exports.recover():
-        run_export.delay(str(export_id))
+    for model, recover in RECOVERED_BY.items():
+        for job_id in recover():
+            CARRIED_OUT_BY[model].delay(str(job_id))
     _expire_exports()
-    for import_id in imports.recover():
-        run_import.delay(str(import_id))
     uploads.forget_old()
     isolated.remove_left()
     compute_awaited_outcomes()  # whose message was lost

@@ -15,7 +15,7 @@ from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import value_sets
@@ -107,7 +107,7 @@ class Site(models.Model):
     code = models.CharField(
         _("code"), max_length=8, unique=True, help_text=_("Short and stable, e.g. S07. Starts every patient number.")
     )
-    name = models.CharField(_("name"), max_length=200)
+    name = models.CharField(pgettext_lazy("thing", "name"), max_length=200)
     name_ja = models.CharField(_("Japanese name"), max_length=200, blank=True)
     region = models.CharField(_("region"), max_length=60, blank=True)
     enrolment_target = models.PositiveIntegerField(_("enrolment target"), null=True, blank=True)
@@ -349,7 +349,7 @@ class ApiToken(models.Model):
     running: list[tuple[int, str, int | None]]  # of one that signed somebody in: memberships that run today
 
     user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens", verbose_name=_("person"))
-    name = models.CharField(_("name"), max_length=80)
+    name = models.CharField(pgettext_lazy("thing", "name"), max_length=80)
     start = models.CharField(_("begins with"), max_length=12)
     digest = models.CharField(max_length=64, unique=True)
     scopes = models.JSONField(_("scopes"))

@@ -26,6 +26,39 @@
     }
   });
 
+  // A table wider than its frame says so, before it, and can be scrolled by keyboard; its first column stays (.scrolls).
+  const measured = new WeakMap(); // frames to the width that they were measured at
+  const sideways = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+    const frame = target.closest(".table-wrap, .table-scroll");
+    if (!frame || measured.get(frame) === frame.clientWidth && frame.classList.contains("scrolls")) return;
+    measured.set(frame, frame.clientWidth);
+    frame.classList.remove("scrolls"); // as it is without the first column being held
+    const wider = frame.scrollWidth > frame.clientWidth + 1;
+    frame.classList.toggle("scrolls", wider);
+    const said = frame.previousElementSibling?.matches(".scrolls-on") ? frame.previousElementSibling : null;
+    if (!wider) said?.remove();
+    else if (!said) {
+      frame.tabIndex = 0;
+      frame.before(Object.assign(document.createElement("p"), { className: "scrolls-on", textContent: document.body.dataset.sideways }));
+    }
+  }));
+  const watchTables = (root) => all(".table-wrap table, .table-scroll table", root).forEach((table) => {
+    sideways.observe(table);
+    sideways.observe(table.closest(".table-wrap, .table-scroll"));
+  });
+  watchTables();
+  document.addEventListener("htmx:load", (event) => watchTables(event.detail.elt));
+
+  // On paper nothing scrolls: what is wider than the sheet is written smaller, until it fits.
+  const paper = () => all(".table-wrap table.grid, .table-scroll table.grid").forEach((table) => {
+    const frame = table.parentElement;
+    for (let size = 100; size >= 60; size -= 5) {
+      table.style.setProperty("--print", size / 100);
+      if (frame.scrollWidth <= frame.clientWidth + 1) break;
+    }
+  });
+  window.matchMedia("print").addEventListener("change", (event) => event.matches && paper());
+
   // A press on a button counts, also where the page moves before the finger or the mouse lets go: leaving a field may
   // bring its message, a draft's note may appear. The click then lands beside the button, at the place of the press.
   let pressed = null;

@@ -1,7 +1,8 @@
 """Spelling of identifiers: e-mail addresses, patient numbers, site codes, hospital numbers. Pure Python.
 
 One identifier has one spelling, whatever keyboard it came from: full width becomes half width (NFKC), every dash a
-hyphen. What cannot be seen, or only looks like another character, is never guessed at: it is refused, by its name.
+hyphen. What cannot be seen, or only looks like another character, is never guessed at: it is refused, by its name; so
+is a footnote's digit (², ①), which NFKC takes for one of the number's.
 """
 
 import json
@@ -43,7 +44,7 @@ def read_json(text: str | bytes, deepest: int = DEEPEST, **hooks: Any) -> Any:
         if isinstance(part, str) and _NOT_STORED.search(part):
             raise Unfit(NOT_STORED)
         if isinstance(part, (dict, list)):
-            left += [(one, depth + 1) for one in (part.values() if isinstance(part, dict) else part)]
+            left += [(inner, depth + 1) for inner in (part.values() if isinstance(part, dict) else part)]
             left += [(name, depth) for name in part if isinstance(part, dict)]
     return value
 
@@ -70,13 +71,13 @@ def named(character: str) -> str:
 def folded(text: str) -> str:
     """`text` in its one spelling: NFKC, hyphens for dashes, without blanks around it.
 
-    Raises InvalidValue for a character that cannot be seen.
+    Raises InvalidValue for a character that cannot be seen, and for a digit that is raised or in a circle.
     """
     text = text.strip(" \t\r\n\u3000\u00a0")
     if text.isascii() and text.isprintable():  # has one spelling only; files have a hundred thousand of them
         return text
     for character in text:
-        if _is_unseen(character):
+        if _is_unseen(character) or unicodedata.category(character) == "No":
             raise _refusal(character)
     return unicodedata.normalize("NFKC", _LONG_VOWEL.sub("-", text).translate(_DASHES)).strip()
 

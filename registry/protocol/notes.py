@@ -7,6 +7,8 @@ from registry.instruments.base import Label
 from registry.protocol.definitions import Fault
 
 CHANGED, LOST = "changed", "lost"
+NAMED = 5  # of the places of what is not read that a note names
+NOT_CARRIED = Label("{what} ({n} times): {places}", "{what}（{n}件）：{places}")
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,24 @@ class Carried:
     def carried(self) -> int:
         """How many items the documents have."""
         return sum(len(document["items"]) for document in self.documents.values())
+
+
+class Unread:
+    """What a file says that nobody here reads: of each kind one note, which names it, how often and where it stands."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[tuple[str, str], list[tuple[int, str, str]]] = {}
+
+    def add(self, row: int, column: str, what: str, place: str, value: str = "") -> None:
+        """`what` is the name that the file gives it, `place` the item or part that has it."""
+        self.kinds.setdefault((column, what), []).append((row, place, " ".join(value.split())))
+
+    def notes(self) -> list[Note]:
+        return [self._note(column, what, seen) for (column, what), seen in self.kinds.items()]
+
+    def _note(self, column: str, what: str, seen: list[tuple[int, str, str]]) -> Note:
+        places = [" = ".join(filter(None, (place[:40], value[:40]))) for _, place, value in seen[:NAMED]]
+        listed = "; ".join(filter(None, places)) + ("; …" if len(seen) > NAMED else "")
+        row, place, _ = seen[0]
+        reason = NOT_CARRIED.format(what=what[:80], n=len(seen), places=listed or "–")
+        return Note(row, column, place[:80], LOST, reason)

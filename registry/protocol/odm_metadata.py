@@ -14,7 +14,7 @@ from lxml import etree
 from registry.instruments.base import Label
 from registry.protocol import redcap
 from registry.protocol.definitions import Fault
-from registry.protocol.notes import CHANGED, LOST, Carried, Note
+from registry.protocol.notes import CHANGED, LOST, Carried, Note, Unread
 
 OF_REDCAP = "{https://projectredcap.org}"
 # Columns of the dictionary, to attributes of REDCap's.
@@ -38,6 +38,7 @@ VALIDATIONS = {"int": "integer", "float": "number"}
 OF_STANDARD = {"integer": "integer", "float": "number", "double": "number", "decimal": "number", "date": "date_ymd"}
 OF_STANDARD |= {"time": "time", "text": "", "string": ""}
 LONG_TEXT = 200  # characters of a text beyond which it is a note
+LONGEST_TEXT, MOST_PLACES = 5000, 6
 RANGE = {"GE": "minimum", "LE": "maximum"}
 # Attributes and elements of an item that no dictionary has.
 NOT_READ = {
@@ -65,11 +66,35 @@ BESIDE = {
         "that {n} instruments repeat: bring these alone, as forms that repeat",
         "繰り返し調査票{n}件（別に繰り返し調査票として読み込んでください）",
     ),
+    "User": Label("{n} people: invite them", "担当者{n}名（招待してください）"),
+    "Location": Label("{n} locations: they are sites", "場所{n}件（施設として登録）"),
     "DataAccessGroups": Label(
         "{n} data access groups: they are sites", "データアクセスグループ{n}件（施設として登録）"
     ),
 }
 SET_UP_ANEW = Label("{n} {v}", "{v} {n}件")
+# Elements of the metadata that are read (or told above by their references), with the attributes of each that are, or
+# that say nothing of a form. All others of the file, a vendor's own too, are noted by their names.
+READ = {
+    element: frozenset(attributes.split())
+    for element, attributes in {
+        "Study": "OID", "GlobalVariables": "", "StudyName": "", "StudyDescription": "", "ProtocolName": "",
+        "AdminData": "StudyOID", "BasicDefinitions": "", "MeasurementUnit": "OID Name", "Symbol": "",
+        "MetaDataVersion": "OID Name Description", "Include": "StudyOID MetaDataVersionOID",
+        "FormDef": "OID Name Repeating", "ItemGroupDef": "OID Name Repeating",
+        "ItemGroupRef": "ItemGroupOID OrderNumber Mandatory CollectionExceptionConditionOID",
+        "ItemRef": "ItemOID OrderNumber Mandatory CollectionExceptionConditionOID MethodOID",
+        "ItemDef": "OID Name DataType Length SignificantDigits", "Question": "", "TranslatedText": "lang",
+        "MeasurementUnitRef": "MeasurementUnitOID", "RangeCheck": "Comparator SoftHard", "CheckValue": "",
+        "CodeListRef": "CodeListOID", "CodeList": "OID Name DataType", "CodeListItem": "CodedValue OrderNumber",
+        "Decode": "", "EnumeratedItem": "CodedValue OrderNumber", "MultiSelectListRef": "MultiSelectListID",
+        "MultiSelectList": "ID Name DataType ActualDataType", "MultiSelectListItem": "CodedOptionValue",
+    }.items()
+}  # fmt: skip
+READ_OF_REDCAP = {*ATTRIBUTES.values(), "FieldType", "Variable", "FormName", "Calculation", "SliderLabels"}
+READ_OF_REDCAP |= {"CheckboxChoices", "FormattedTranslatedText", "RecordIdField"}
+PASSED = {"Protocol", "ClinicalData", *BESIDE} - {"SubjectData"}  # told by their number, or no form
+KEYS = ("OID", "CodedValue", "CodedOptionValue", "ID", "ItemOID", "ItemGroupOID")
 
 SOFT = Label(
     "the range check {v} only warned there (SoftHard “Soft”): here it is the limit of the answer",
@@ -118,6 +143,7 @@ def read(content: bytes, record: str, taken: Any) -> Carried:
     carried = redcap.read_fields(rows, record, taken)
     carried.notes += forms.notes
     _tell_of_the_rest(root, carried)
+    carried.notes += forms.rest(root).notes()
     return carried
 
 
@@ -144,6 +170,7 @@ class _Forms:
     def __init__(self, root: Any) -> None:
         self.notes: list[Note] = []
         self.unsaid: Counter[str] = Counter()  # language of texts that are not carried
+        self.unread = Unread()
         self.is_of_redcap = root.get("SourceSystem") == "REDCap"
         self.scopes = self._scopes(root)
         self.items, self.lists = self._by_oid("ItemDef"), self._by_oid("CodeList")
@@ -208,7 +235,7 @@ class _Forms:
             yield form, name
 
     def _refs(self, form: Any) -> Iterator[Any]:
-        for ref in form.iter("{*}ItemGroupRef"):
+        for ref in _in_order(form, "ItemGroupRef"):
             oid = ref.get("ItemGroupOID", "")
             group = self.groups.get(oid)
             if group is None:
@@ -218,7 +245,7 @@ class _Forms:
                 self._tell(group, REPEATS, group.get("Name") or oid)
             if condition := ref.get("CollectionExceptionConditionOID"):
                 self._tell(ref, NOT_READ["CollectionExceptionConditionOID"], condition, oid)
-            yield from group.iter("{*}ItemRef")
+            yield from _in_order(group, "ItemRef")
 
     def _tell_of_unused(self, asked: set[str]) -> None:
         for oid, item in self.items.items():
@@ -239,11 +266,71 @@ class _Forms:
             cells["choices"] = _own(item, "Calculation") or _own(item, "SliderLabels")
         else:
             cells |= _of_standard(item) | {"required": "y" if ref.get("Mandatory") == "Yes" else ""}
+            cells |= self._sizes(item, cells, variable) | self._help(item)
         self._choose(item, cells)
         self._limit(item, cells)
         for name, value in _not_read(item, ref):
             self._tell(item, NOT_READ[name], value, variable)
         return cells
+
+    def _sizes(self, item: Any, cells: dict[str, Any], name: str) -> dict[str, Any]:
+        """How long a text and how exact a number may be; a length or number of digits that cannot be kept is told."""
+        sizes: dict[str, Any] = {}
+        is_listed = item.find("{*}CodeListRef") is not None or item.find("{*}MultiSelectListRef") is not None
+        for attribute, key, most, is_kept in (
+            ("Length", "max_length", LONGEST_TEXT, not cells["validation"]),
+            ("SignificantDigits", "places", MOST_PLACES, cells["validation"] == "number"),
+        ):
+            text = item.get(attribute, "")
+            if is_kept and text.isdecimal() and int(text[:9]) >= (1 if key == "max_length" else 0):
+                sizes[key] = min(int(text[:9]), most)
+            if text and not is_listed and str(sizes.get(key)) != text.lstrip("0").rjust(1, "0"):
+                self.unread.add(item.sourceline or 0, "", f"ItemDef {attribute}", name, text)
+        return sizes
+
+    def _help(self, item: Any) -> dict[str, Any]:
+        """What describes an item, beside the question that asks for it."""
+        asked, described = _questions(item), item.findall("{*}Description/{*}TranslatedText")
+        if not described or described == asked:
+            return {}
+        said = self._said(described)
+        return {"note": said.pop("en", ""), "note_in": said}
+
+    def rest(self, root: Any) -> Unread:
+        """What the file says beside all this, by the names that it has there; `rows` must have been read."""
+        for child in root.iterchildren("*"):
+            self._pass(child, "")
+        return self.unread
+
+    def _pass(self, element: Any, place: str) -> None:
+        """Note an element, or its parts, as far as nobody reads them; `place` is the item or part that it is in."""
+        tag = etree.QName(element).localname
+        if self._is_told(element, tag):
+            return
+        place = _variable(element) or _key(element) or place
+        parts = list(element.iterchildren("*"))
+        if tag in READ or _describes_item(element, tag) or any(etree.QName(part).localname in PASSED for part in parts):
+            self._pass_attributes(element, tag, place)
+            for part in parts:
+                self._pass(part, place)
+        elif value := _content(element):
+            self.unread.add(element.sourceline or 0, "", tag, place, value)
+
+    def _is_told(self, element: Any, tag: str) -> bool:
+        """Whether an element is told elsewhere, or says nothing of a form."""
+        if tag == "MetaDataVersion":  # an earlier one is told as a whole
+            return not any(scope is element or scope.getparent() is None for scope in self.scopes)
+        if self.is_of_redcap and tag in ("ItemDef", "ErrorMessage"):  # its own columns, and words that it makes itself
+            return tag == "ErrorMessage" or not _own(element, "FieldType")
+        is_redcaps = element.tag.startswith(OF_REDCAP) and (tag.endswith("Group") or tag in READ_OF_REDCAP)
+        return tag in PASSED or is_redcaps
+
+    def _pass_attributes(self, element: Any, tag: str, place: str) -> None:
+        for name, value in element.attrib.items():
+            space, local = etree.QName(name).namespace or "", etree.QName(name).localname
+            known = READ_OF_REDCAP if f"{{{space}}}" == OF_REDCAP else READ.get(tag, frozenset())
+            if local not in known and value.strip() not in ("", "No"):
+                self.unread.add(element.sourceline or 0, "", f"{tag} {local}", place, value)
 
     def _choose(self, item: Any, cells: dict[str, Any]) -> None:
         """Fill in the choices of an item that has a list, of several answers where a system's extension says so."""
@@ -274,8 +361,8 @@ class _Forms:
         """Fill in the limits of an item: of several the hard one; what only warned is told."""
         for check in sorted(item.iter("{*}RangeCheck"), key=lambda check: check.get("SoftHard") == "Soft"):
             comparator = check.get("Comparator") or ""
-            value = (check.findtext("{*}CheckValue") or "").strip()
-            column = RANGE.get(comparator)
+            values = [(value.text or "").strip() for value in check.iterfind("{*}CheckValue")]
+            value, column = ", ".join(values), RANGE.get(comparator)
             if column is None or cells[column] or "pairs" in cells or cells["type"] == "notes":
                 self._tell(check, NOT_READ["Comparator"], f"{comparator} {value}", cells["name"])
                 continue
@@ -292,9 +379,35 @@ class _Forms:
         wanted = [("en", ("en", "")), ("ja", ("ja",))]
         chosen = {code: next((said for said in given if said[0].partition("-")[0] in of), None) for code, of in wanted}
         chosen["en"] = chosen["en"] or next((said for said in given if said is not chosen["ja"]), given[0])
-        kept = {id(said) for said in chosen.values()}
-        self.unsaid.update(language or "–" for said in given if id(said) not in kept for language in said[:1])
+        chosen_ids = {id(said) for said in chosen.values()}
+        self.unsaid.update(language or "–" for said in given if id(said) not in chosen_ids for language in said[:1])
         return {code: said[1] for code, said in chosen.items() if said}
+
+
+def _in_order(part: Any, tag: str) -> list[Any]:
+    """The references of a form or group, by their numbers where each has one."""
+    refs = list(part.iter(f"{{*}}{tag}"))
+    numbers = [ref.get("OrderNumber", "") for ref in refs]
+    if not all(number.isdecimal() for number in numbers):
+        return refs
+    return [ref for _, ref in sorted(zip(numbers, refs, strict=True), key=lambda numbered: int(numbered[0][:9]))]
+
+
+def _key(element: Any) -> str:
+    """What names an element in its file."""
+    return next((element.get(name) for name in KEYS if element.get(name)), "")
+
+
+def _describes_item(element: Any, tag: str) -> bool:
+    """Whether it is an item's description: the label, or the help beside it."""
+    return tag == "Description" and etree.QName(element.getparent()).localname == "ItemDef"
+
+
+def _content(element: Any) -> str:
+    """What an element says: its texts, or its attributes; "" where it says nothing or "no"."""
+    text = " ".join("".join(element.itertext()).split())
+    said = text or " ".join(value for part in element.iter("*") for value in part.attrib.values() if value.strip())
+    return "" if said in ("", "0", "No") else said
 
 
 def _own(element: Any, name: str) -> str:

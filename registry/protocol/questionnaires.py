@@ -1,5 +1,6 @@
 """FHIR R4 Questionnaire of an own instrument, in and out: types, answer options, enableWhen, ranges, translations."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,16 +8,32 @@ from registry.instruments.base import Label
 from registry.protocol import definitions, naming
 from registry.protocol.definitions import Fault
 from registry.protocol.expressions import InvalidExpression, compiled
-from registry.protocol.notes import CHANGED, LOST, Carried
+from registry.protocol.notes import CHANGED, LOST, Carried, Unread
 
 EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
 MINIMUM, MAXIMUM, PLACES = EXTENSION + "minValue", EXTENSION + "maxValue", EXTENSION + "maxDecimalPlaces"
 UNIT, TRANSLATION = EXTENSION + "questionnaire-unit", EXTENSION + "translation"
 OURS = "urn:metaspine:expression:"  # extensions with what FHIR R4 has no word for
+LONGEST_TEXT = 5000  # characters
 KINDS = {
     "boolean": "yes_no", "integer": "whole", "decimal": "decimal", "quantity": "decimal", "date": "date",
     "time": "time", "string": "text", "text": "text", "url": "text", "dateTime": "text", "choice": "code",
     "open-choice": "code",
+}  # fmt: skip
+# What is read of each part (or is the resource's own keeping); all else that a file says is noted by its name.
+READ = {
+    part: frozenset(keys.split())
+    for part, keys in {
+        "Questionnaire": "resourceType id meta text name title status url copyright item contained subjectType "
+        "language",
+        "group": "linkId type text item enableWhen enableBehavior repeats",
+        "display": "linkId type text",
+        "item": "linkId type text item enableWhen enableBehavior repeats required maxLength answerOption "
+        "answerValueSet initial extension",
+        "answerOption": "initialSelected", "Coding": "code display", "enableWhen": "question operator",
+        "ValueSet": "resourceType id meta text status url name title compose expansion", "compose": "include",
+        "include": "concept", "concept": "code display abstract contains",
+    }.items()
 }  # fmt: skip
 OPERATORS = {"=": "=", "!=": "<>", ">": ">", "<": "<", ">=": ">=", "<=": "<="}
 
@@ -58,6 +75,7 @@ class _Reader:
         self.coded: dict[tuple[str, str], str] = {}  # (item, code as sent) → the code that it has here
         self.items: list[dict] = []
         self.rows: list[Any] = []
+        self.unread = Unread()
 
     def read(self) -> Carried:
         resource = self.resource
@@ -68,6 +86,8 @@ class _Reader:
         self._name_all(_members(resource, "item"))
         self._code_all(_members(resource, "item"))
         self._walk(_members(resource, "item"), [], None)
+        self._tell_of_resource()
+        self.result.notes += self.unread.notes()
         if not self.items:
             reason = Label("has no question that can be carried", "取り込める質問がありません")
             self.result.faults.append(Fault(0, "item", "", reason))
@@ -111,10 +131,81 @@ class _Reader:
     def _note(self, name: Any, column: Any, effect: Any, en: str, ja: str, **values: Any) -> None:
         self.result.note(self.row, column, name, effect, en, ja, **values)
 
+    def _pass(self, of: Any, part: str, place: str) -> None:
+        """Note what a part says beside what is read of it; its value[x] and answer[x] are, and its texts' languages."""
+        for key, value in of.items() if isinstance(of, dict) else ():
+            if key.startswith("_"):
+                self._pass_texts(value, f"{part}.{key[1:]}", place)
+            elif key not in READ[part] and not key.startswith(("value", "answer")) and value not in (None, "", [], {}):
+                self.unread.add(self.row, key, f"{part}.{key}", place, _said(value))
+
+    def _pass_texts(self, beside: Any, part: str, place: str) -> None:
+        """Note what stands beside a text, but for its Japanese translation: other languages, its format."""
+        for extension in _members(beside, "extension"):
+            parts = {str(part.get("url")): part for part in _members(extension, "extension")}
+            language = str(parts.get("lang", {}).get("valueCode", ""))
+            if extension.get("url") != TRANSLATION:
+                self.unread.add(self.row, part, f"{part} {extension.get('url')}", place)
+            elif not language.startswith("ja"):
+                self.unread.add(self.row, part, f"{part} ({language})", place)
+
+    def _pass_item(self, item: Any) -> None:
+        place, kind = str(item.get("linkId") or ""), item.get("type")
+        calculated = {"readOnly"} if _extension(item, OURS + "formula") else set()
+        said = {key: value for key, value in item.items() if key not in calculated}
+        self._pass(said, kind if kind in ("group", "display") else "item", place)
+        for option in _members(item, "answerOption"):
+            self._pass(option, "answerOption", place)
+            if "valueCoding" in option:
+                self._pass(option["valueCoding"], "Coding", place)
+        for when in _members(item, "enableWhen"):
+            self._pass(when, "enableWhen", place)
+
+    def _tell_of_resource(self) -> None:
+        """Note what the Questionnaire says of itself that no document has."""
+        resource = self.resource
+        self.row = 0
+        self._pass(resource, "Questionnaire", "")
+        if (language := str(resource.get("language") or "en")).partition("-")[0] != "en":
+            self._note("", "language", CHANGED, "the texts are in “{v}” and stand in the place of the English ones",
+                       "文章の言語は「{v}」です（英語の欄に入ります）", v=language)  # fmt: skip
+        if resource.get("subjectType") not in (None, [], ["Patient"]):
+            self.unread.add(0, "subjectType", "Questionnaire.subjectType", "", _said(resource["subjectType"]))
+        if resource.get("status") == "retired":
+            self.unread.add(0, "status", "Questionnaire.status", "", "retired")
+        if resource.get("modifierExtension"):
+            self._refuse_modifiers(0)
+        used = {str(item.get("answerValueSet")) for item in _all_items(resource)}
+        for contained in _members(resource, "contained"):
+            place = f"#{contained.get('id')}"
+            if place in used:
+                self._tell_of_codes(contained, place)
+            else:
+                self.unread.add(0, "contained", "contained", place, str(contained.get("resourceType") or ""))
+
+    def _tell_of_codes(self, contained: dict, place: str) -> None:
+        """Note what a value set says beside its codes and their texts."""
+        self._pass(contained, "ValueSet", place)
+        self._pass(contained.get("compose"), "compose", place)
+        for include in _members(contained.get("compose"), "include"):
+            self._pass(include, "include", place)
+            for concept in _members(include, "concept"):
+                self._pass(concept, "concept", place)
+        for concept in _expanded(_members(contained.get("expansion"), "contains")):
+            self._pass(concept, "concept", place)
+
+    def _refuse_modifiers(self, row: int) -> None:
+        """A modifier changes what the rest means: whoever does not know it must not go on."""
+        reason = Label("is a modifier that is not known here: what it changes cannot be said", "この修飾子は扱えません")
+        self.result.faults.append(Fault(row, "modifierExtension", "", reason))
+
     def _walk(self, items: Any, conditions: Any, section: Any) -> None:
         for item in items:
             self.row += 1
             self.result.seen += 1
+            self._pass_item(item)
+            if item.get("modifierExtension"):
+                self._refuse_modifiers(self.row)
             own = [*conditions, *filter(None, [self._condition(item)])]
             if item.get("type") == "group":
                 if item.get("repeats"):
@@ -170,10 +261,18 @@ class _Reader:
                 places = _extension(item_sent, PLACES)
                 item["places"] = 6 if places is None else places
         if item_sent.get("maxLength"):
-            longest = item_sent["maxLength"]
-            item["max_length"] = min(longest, 5000) if isinstance(longest, int) else longest
+            self._longest(item_sent["maxLength"], item)
         if item["kind"] == "date":
             item["not_future"] = False
+
+    def _longest(self, longest: Any, item: Any) -> None:
+        length = min(longest, LONGEST_TEXT) if isinstance(longest, int) else longest
+        item["max_length"] = length
+        if length != longest:
+            self._note(item["name"], "maxLength", CHANGED, "{v} characters become {k}", "{v}文字は{k}文字になります",
+                       v=longest, k=length)  # fmt: skip
+        elif item["kind"] != "text":
+            self.unread.add(self.row, "maxLength", "item.maxLength", item["name"], str(longest))
 
     def _lost(self, item_sent: dict, name: Any) -> None:
         if item_sent.get("type") in ("dateTime", "url", "quantity", "open-choice"):
@@ -272,6 +371,17 @@ class _Reader:
             (str(item.get("linkId")) == link and item.get("repeats")) or self._repeats(link, _members(item, "item"))
             for item in items
         )
+
+
+def _said(value: Any) -> str:
+    """A value of a file in short."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)[:80]
+
+
+def _all_items(of: Any) -> Iterator[dict]:
+    for item in _members(of, "item"):
+        yield item
+        yield from _all_items(item)
 
 
 def _expanded(concepts: list[dict]) -> list[dict]:

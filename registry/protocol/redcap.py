@@ -41,6 +41,12 @@ COLUMNS = {
 }
 MOST_FIELDS = 9000  # of a file
 NEEDED = ("name", "form", "type", "label")
+# What a type of field takes of the columns that only some take; what stands there of another is noted.
+TAKEN = {
+    "text": ("validation", "minimum", "maximum"), "slider": ("choices", "minimum", "maximum"), "calc": ("choices",),
+    "radio": ("choices",), "dropdown": ("choices",), "checkbox": ("choices",),
+}  # fmt: skip
+SOME_TAKE = ("choices", "validation", "minimum", "maximum")
 # Validations of text that say that an answer names a person or leads to one.
 OF_PERSONS = re.compile(r"email|phone.*|ssn|v?mrn.*|(zip|post|postal)code.*|.*_?zip")
 # What a document says, to the column of the file that says it.
@@ -58,8 +64,9 @@ def read(content: bytes, record: str = "assessment", taken: Any = ()) -> Carried
 def read_fields(rows: list[tuple[int, dict[str, Any]]], record: str, taken: Any = ()) -> Carried:
     """The documents of fields that another file holds: (its row, cells by the keys of COLUMNS).
 
-    Beside them a file may give `label_in` ({language: label} beside the English one) and, in the place of the column of
-    choices, `pairs` [(code, {language: label})], whose texts may hold the signs that separate choices there.
+    Beside them a file may give `label_in` and `note_in` ({language: text} beside the English one), `max_length` of a
+    text, `places` of a number and, in the place of the column of choices, `pairs` [(code, {language: label})], whose
+    texts may hold the signs that separate choices there.
     """
     return _Reader(record, taken).read_fields(rows)
 
@@ -106,6 +113,7 @@ class _Reader:
         self.rows_of: dict[str, list[int]] = {}  # code of a document to the file's row of each of its items
         self.codes: dict[str, str] = {}  # name of a form, in small letters, to the code of its document
         self.named: dict[str, str] = {}  # REDCap's name to the item's
+        self.sections: dict[str, tuple[int, str]] = {}  # form to the heading, with its row, that no item stands under
         self.header = {key: known[0] for key, known in COLUMNS.items()}
 
     def read(self, content: Any) -> Carried:
@@ -198,7 +206,7 @@ class _Reader:
 
     def _name_all(self, rows: Any) -> list[tuple[int, Any]]:
         """An item's name for every field, before any expression is read: the rows whose name no earlier one has."""
-        taken, once = set(self.taken), []
+        taken, fields = set(self.taken), []
         for row, cells in rows:
             name = cells["name"]
             if name.lower() in self.named:
@@ -207,14 +215,14 @@ class _Reader:
                     "前の項目と同じ名前です（例：「{f}」）", f=naming.fitting(name, taken),
                 )  # fmt: skip
                 continue
-            once.append((row, cells))
+            fields.append((row, cells))
             fitted = naming.fitting(name, taken)
             taken.add(fitted)
             self.named[name.lower()] = fitted
             if fitted != name:
                 self._note(row, "name", fitted, CHANGED, "“{v}” is called “{f}” here",
                            "「{v}」は「{f}」という名前になります", v=name[:80], f=fitted)  # fmt: skip
-        return once
+        return fields
 
     def _code(self, row: int, form: str) -> str:
         """The code of a form's document, told where another form's name agrees in what a code can hold."""
@@ -241,6 +249,9 @@ class _Reader:
 
     def _field(self, row: Any, cells: Any, *, is_first: bool) -> None:
         name = self.named[cells["name"].lower()]
+        if cells["section"]:
+            self._drop_section(cells["form"])
+            self.sections[cells["form"]] = row, cells["section"]
         if self._left_out(row, cells, name, is_first=is_first):
             return
         document = self._document(row, cells)
@@ -254,9 +265,9 @@ class _Reader:
             "required": cells["required"].lower() == "y",
         }
         if cells["note"]:
-            item["help"] = {"en": plain(cells["note"])}
-        if cells["section"]:
-            item["section"] = {"en": plain(cells["section"])}
+            item["help"] = {"en": plain(cells["note"])} | cells.get("note_in", {})
+        if cells["form"] in self.sections:  # also of a field before it that was left out
+            item["section"] = {"en": plain(self.sections.pop(cells["form"])[1])}
         made = _TYPES.get(cells["type"].lower())
         if made is None:
             self._fault(
@@ -268,6 +279,8 @@ class _Reader:
         made(self, row, cells, item)
         self._branching(row, cells, item)
         self._layout(row, cells, name)
+        self._tell_of_unused(row, cells, name)
+        self._tell_of_texts(row, cells, name)
         document["items"].append(item)
         self.rows_of[document["code"]].append(row)
 
@@ -299,13 +312,13 @@ class _Reader:
     def _text(self, row: Any, cells: Any, item: Any) -> None:
         validation = cells["validation"].lower()
         item["kind"] = "text"
-        if validation in ("", "alpha_only"):
-            pass
+        if not validation:
+            item |= {"max_length": cells["max_length"]} if "max_length" in cells else {}
         elif validation == "integer":
             item["kind"] = "whole"
         elif validation.startswith("number"):
             match = re.match(r"number_(\d)dp", validation)
-            item |= {"kind": "decimal", "places": int(match[1]) if match else 6}
+            item |= {"kind": "decimal", "places": int(match[1]) if match else cells.get("places", 6)}
         elif validation.startswith("date_"):
             item |= {"kind": "date", "not_future": False}
         elif validation == "time":
@@ -326,7 +339,7 @@ class _Reader:
                 self._note(row, column, item["name"], LOST, "the limit {v}", "範囲の設定 {v}", v=cells[column])
 
     def _notes(self, row: Any, cells: Any, item: Any) -> None:
-        item |= {"kind": "text", "max_length": 5000}
+        item |= {"kind": "text", "max_length": cells.get("max_length", 5000)}
 
     def _coded(self, row: Any, cells: Any, item: Any) -> None:
         item |= {"kind": "code", "choices": self._choices(row, cells)}
@@ -384,14 +397,47 @@ class _Reader:
             ("matrix", "the layout as a matrix “{v}”", "マトリックス表示「{v}」"),
             ("alignment", "the alignment {v}", "配置 {v}"),
             ("number", "the question's number {v}", "質問番号 {v}"),
+            ("ranking", "the ranking of a matrix (each choice once): {v}", "マトリックスの順位付け（{v}）"),
         ):
-            if cells[column]:
-                self._note(row, column, name, LOST, en, ja, v=cells[column])
+            if cells[column] and not (column == "ranking" and cells[column].lower() == "n"):
+                self._note(row, column, name, LOST, en, ja, v=cells[column][:60])
+
+    def _tell_of_unused(self, row: Any, cells: Any, name: Any) -> None:
+        """Note what stands in a column that a field of its type does not take, and words other than y and n."""
+        taken = TAKEN.get(cells["type"].lower(), ())
+        for column in SOME_TAKE:
+            if cells[column] and column not in taken and not ("pairs" in cells and column == "choices"):
+                self._note(row, column, name, LOST, "“{v}”, which a field of type “{t}” does not take here",
+                           "「{v}」（「{t}」型では使いません）", v=cells[column][:60], t=cells["type"])  # fmt: skip
+        for column in ("required", "identifier"):
+            if cells[column].lower() not in ("", "y", "n"):
+                self._note(row, column, name, LOST, "“{v}”, which is neither y nor n",
+                           "「{v}」（yでもnでもありません）", v=cells[column][:60])  # fmt: skip
+
+    def _tell_of_texts(self, row: Any, cells: Any, name: Any) -> None:
+        """Note what REDCap puts into its texts: answers of other fields, fields, pictures and links."""
+        for column in ("section", "label", "note"):
+            text = cells[column]
+            for written in _PUT_IN.findall(text):
+                if _is_put_in(written, self.named):
+                    self._note(row, column, name, CHANGED, "{v} stands in the text as it is written",
+                               "{v}は文章中にそのまま表示されます", v=written[:60])  # fmt: skip
+            for tag in dict.fromkeys(match.lower() for match in _EMBEDDED.findall(text)):
+                self._note(row, column, name, LOST, "what <{v}> shows or leads to", "<{v}>の表示やリンク", v=tag)
+
+    def _drop_section(self, form: str) -> None:
+        """Note a heading under which no item stands."""
+        if form in self.sections:
+            row, text = self.sections.pop(form)
+            self._note(row, "section", "", LOST, "the heading “{v}”, under which no field came along",
+                       "見出し「{v}」（取り込む項目がありません）", v=plain(text)[:60])  # fmt: skip
 
     # The whole
 
     def _check(self) -> None:
         """Read each document; an expression that reaches what was left out or another event is left out and noted."""
+        for form in [*self.sections]:
+            self._drop_section(form)
         documents = self.result.documents
         for code in [code for code, document in documents.items() if not document["items"]]:
             del documents[code]
@@ -429,6 +475,16 @@ class _Reader:
             column = self.header.get(COLUMN_OF.get(fault.column, ""), fault.column)
             self.result.faults.append(Fault(row, column, fault.value, fault.reason))
         self.result.faults.sort(key=lambda fault: fault.row)
+
+
+_PUT_IN = re.compile(r"\[[A-Za-z][^\[\]]*\]|\{[a-z][a-z0-9_]*(?::icons)?\}")
+_EMBEDDED = re.compile(r"<(a|img|iframe|video|audio|embed|object)\b", re.IGNORECASE)
+
+
+def _is_put_in(written: str, fields: Mapping[str, str]) -> bool:
+    """Whether brackets in a text stand for a field's answer, the field itself or what REDCap knows."""
+    inside = re.split(r"[:(]", written[1:-1])[0].strip().lower()
+    return inside in fields or (written[0] == "[" and bool(_SMART.match(written)))
 
 
 _EVENT = re.compile(r"\[[^\]]+\]\s*\[[^\]]+\]")

@@ -38,8 +38,8 @@ class Rows:
         """What a statement that writes the fields `names` (a tuple) has to tell: the other columns, and those that the
         database may write otherwise, the model's `SET_BY_TRIGGERS`."""
         set_there = getattr(self.model, "SET_BY_TRIGGERS", ())
-        told = (field for field in self.fields if field.attname not in names or field.attname in set_there)
-        return Rows(self.model, tuple(told))
+        fields = (field for field in self.fields if field.attname not in names or field.attname in set_there)
+        return Rows(self.model, tuple(fields))
 
     @lru_cache(maxsize=64)  # noqa: B019 as above
     def only(self, names: tuple[str, ...]) -> "Columns":

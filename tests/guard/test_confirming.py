@@ -1,6 +1,8 @@
 """Every address that changes people, sites, roles, settings, value sets' defaults or the schedule asks who one is."""
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -10,6 +12,8 @@ from sites.models import Membership, Site, User
 from tests.conftest import PASSWORD
 from tests.guard import permissions
 from tests.guard.crawl import addresses
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
 
 # What an administrator may send without confirming: it changes nothing of these, or takes rights away alone.
 ASKS_NOTHING = {"person_access": "counts what a person sees", "admin:logout": "ends the own session"} | dict.fromkeys(
@@ -118,3 +122,17 @@ def test_just_signed_in_nobody_is_asked(client, ada):
     }
     assert client.post(reverse("admin:study_sites_site_add"), sent).status_code == 302
     assert Site.objects.filter(code="X09").exists()
+
+
+# Addresses of acts that do not come back and need no page of their own: their buttons are behind a question.
+ONCE_MORE = (
+    "token_revoke", "patient_link_revoke", "invitation_revoke", "export_preset_remove", "import_discard",
+    "own_instrument_discard", "sign_out_everywhere", "person_sessions", "person_factors",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ONCE_MORE)
+def test_what_does_not_come_back_is_asked_once_more(name):
+    asking = re.compile(rf"""{{%\s*url '{name}'[^%]* as (\w+) %}}{{% include "shared/sure.html" with address=\1 """)
+    pages = [text for path in TEMPLATES.rglob("*.html") if f"'{name}'" in (text := path.read_text())]
+    assert pages and all(len(asking.findall(text)) == text.count(f"'{name}'") for text in pages)

@@ -33,7 +33,7 @@ def test_what_is_not_seen_is_refused_by_its_number(character):
             item.clean(f"S0{character}7")
 
 
-@pytest.mark.parametrize("typed", ["\u040507-0012", "S07-00\u0661\u0662", "S\u030107"])
+@pytest.mark.parametrize("typed", ["\u040507-0012", "S07-00\u0661\u0662", "S\u030107", "S07-001²", "S07-001①"])
 def test_what_looks_alike_is_refused_by_its_name(typed):
     for item in (PATIENT_ID, SITE_CODE, HOSPITAL_NUMBER):
         with pytest.raises(InvalidValue, match=r"U\+"):

@@ -38,7 +38,7 @@ def test_there_and_back():
     ]
     assert course["item"][2]["enableBehavior"] == "all"
     again = questionnaires.read(resource)
-    assert again.faults == []
+    assert (again.faults, again.notes) == ([], [])
     old, new = (definitions.read(one).instrument for one in (DOCUMENT, again.documents["srs"]))
     assert [item.name for item in new.items] == [item.name for item in old.items]
     assert [item.kind for item in new.items] == [item.kind for item in old.items]
@@ -125,6 +125,37 @@ def test_nested_groups_repeats_and_conditions_of_every_answer():
     assert {(note.name, note.column) for note in found.notes} >= {
         ("h", "repeats"), ("a", "initial"), ("c", "answerOption"), ("dose", "type"), ("photo", "type"), ("photo", "enableWhen")
     }  # fmt: skip
+
+
+def test_each_element_that_nobody_reads_is_noted_by_its_name():
+    coding = {"system": "http://loinc.org", "code": "1", "display": "A", "userSelected": True}
+    texts = [{"url": questionnaires.TRANSLATION, "extension": [{"url": "lang", "valueCode": "fr"}, {"url": "content", "valueString": "A"}]},
+             {"url": "rendering-xhtml", "valueString": "<b>A</b>"}]  # fmt: skip
+    item = {"linkId": "a", "type": "choice", "text": "A", "_text": {"extension": texts}, "code": [{"code": "1-2"}], "prefix": "1)",
+            "definition": "d", "readOnly": True, "answerOption": [{"valueCoding": coding, "extension": [{"url": "score"}]}]}  # fmt: skip
+    number = {"linkId": "n", "type": "integer", "maxLength": 4}
+    found = foreign(
+        item, number, {"linkId": "t", "type": "string", "maxLength": 9000, "answerValueSet": "#v", "codeMap": {}},
+        {"linkId": "g", "type": "group", "required": True, "item": [{"linkId": "h", "type": "display", "text": "H", "prefix": "2"}]},
+        {"linkId": "w", "type": "choice", "text": "W", "answerValueSet": "#v"},
+        version="3", publisher="P", language="ja", subjectType=["Device"], status="retired", contact=[],
+        contained=[{"resourceType": "Organization", "id": "o"}, {"resourceType": "ValueSet", "id": "v", "version": "2", "compose": {
+            "exclude": [{"system": "s"}], "include": [{"system": "s", "concept": [{"code": "x", "designation": [{"value": "X"}]}]}]}}],
+    )  # fmt: skip
+    assert found.faults == []
+    said = {note.reason.en.partition(" times)")[0].rpartition(" (")[0] or note.reason.en for note in found.notes}
+    assert said == {
+        "item.code", "item.prefix", "item.definition", "item.readOnly", "item.text (fr)", "item.text rendering-xhtml", "Coding.system",
+        "Coding.userSelected", "answerOption.extension", "item.maxLength", "9000 characters become 5000", "group.required", "display.prefix",
+        "a text without an answer: H", "Questionnaire.version", "Questionnaire.publisher", "Questionnaire.subjectType", "contained",
+        "Questionnaire.status", "ValueSet.version", "compose.exclude", "include.system", "concept.designation",
+        "the texts are in “ja” and stand in the place of the English ones",
+    }  # fmt: skip
+    for broken in (
+        foreign(number | {"modifierExtension": [{"url": "x"}]}),
+        foreign(number, modifierExtension=[{"url": "x"}]),
+    ):
+        assert [fault.column for fault in broken.faults] == ["modifierExtension"]
 
 
 @pytest.mark.parametrize(

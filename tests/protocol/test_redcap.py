@@ -90,6 +90,56 @@ def test_what_cannot_be_carried_is_noted_with_its_place():
     assert [item["name"] for item in found.documents["visit"]["items"]] == ["a_very_long_name_of_a_fi", "select_2", "x"]
 
 
+def test_every_column_that_nobody_reads_is_noted_where_it_stands():
+    """Per column: a value that a field of its type does not take. A heading goes on to the next field of its form."""
+    found = redcap.read(
+        dictionary(
+            {"name": "a", "validation": "alpha_only", "choices": "BIOPORTAL:ICD10", "required": "yes", "minimum": "x"},
+            {
+                "name": "b",
+                "type": "radio",
+                "choices": "1, A",
+                "validation": "autocomplete",
+                "ranking": "y",
+                "minimum": "1",
+                "maximum": "2",
+            },
+            {
+                "name": "c",
+                "type": "slider",
+                "validation": "number",
+                "number": "3",
+                "matrix": "m",
+                "alignment": "LH",
+                "ranking": "n",
+            },
+            {"name": "d", "type": "descriptive", "section": "Head", "label": "Read"},
+            {
+                "name": "e",
+                "type": "notes",
+                "label": 'See [a] of [event-name] and {b} <a href="x">there</a>, [not one]',
+                "annotation": "@X",
+            },
+            {"name": "f", "type": "file", "section": "Scans"},
+        )
+    )
+    assert found.faults == []
+    assert {item["name"]: item.get("section", {}).get("en") for item in found.documents["visit"]["items"]} == {
+        "a": None, "b": None, "c": None, "e": "Head",
+    }  # fmt: skip
+    told = [
+        (note.name, next((key for key, known in COLUMNS.items() if note.column == known[0]), note.column))
+        for note in found.notes
+    ]
+    assert sorted(told) == sorted([
+        ("", "section"), ("record_id", "name"),
+        *(("a", column) for column in ("validation", "choices", "required", "minimum")),
+        *(("b", column) for column in ("validation", "ranking", "minimum", "maximum")),
+        *(("c", column) for column in ("type", "validation", "number", "matrix", "alignment")),
+        ("d", "label"), *[("e", "label")] * 4, ("e", "annotation"), ("f", "type"),
+    ])  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("row", "column", "says"),
     [
@@ -260,9 +310,15 @@ STANDARD = """<ODM><Study><MetaDataVersion OID="old"><FormDef OID="O" Name="Old"
 <FormDef OID="D" Name="Empty"/>\
 <ItemGroupDef OID="g"><ItemRef ItemOID="i"/><ItemRef ItemOID="c"/><ItemRef ItemOID="lost"/></ItemGroupDef>\
 <ItemGroupDef OID="h"><ItemRef ItemOID="j"/><ItemRef ItemOID="m"/></ItemGroupDef>\
-<ItemGroupDef OID="i"><ItemRef ItemOID="k"/><ItemRef ItemOID="i"/></ItemGroupDef>\
-<ItemDef OID="i" Name="score" DataType="integer"><RangeCheck Comparator="LE" SoftHard="Soft"><CheckValue>5</CheckValue>\
-</RangeCheck><RangeCheck Comparator="LE"><CheckValue>9</CheckValue></RangeCheck></ItemDef>\
+<ItemGroupDef OID="i" Domain="QS"><ItemRef ItemOID="i" OrderNumber="10"/><ItemRef ItemOID="p" OrderNumber="3"/>\
+<ItemRef ItemOID="k" OrderNumber="2"/><ItemRef ItemOID="r" OrderNumber="4"/></ItemGroupDef>\
+<ItemDef OID="p" Name="place" DataType="text" Length="40"><Description><TranslatedText>Which ward</TranslatedText>\
+</Description><Question><TranslatedText>Place</TranslatedText></Question></ItemDef>\
+<ItemDef OID="r" Name="rate" DataType="float" Length="8" SignificantDigits="2"/>\
+<ItemDef OID="i" Name="score" DataType="integer" Length="2" SASFieldName="SC">\
+<Alias Context="c" Name="n"/><RangeCheck Comparator="LE" SoftHard="Soft"><CheckValue>5</CheckValue>\
+</RangeCheck><RangeCheck Comparator="LE"><CheckValue>9</CheckValue><ErrorMessage><TranslatedText>Too much\
+</TranslatedText></ErrorMessage></RangeCheck></ItemDef>\
 <ItemDef OID="j" Name="Score" DataType="text"/><ItemDef OID="x" Name="unused"/>\
 <ItemDef OID="k" Name="text" Length="900"><CodeListRef CodeListOID="gone"/></ItemDef>\
 <ItemDef OID="c" Name="size"><Question><TranslatedText xml:lang="ja">大きさ</TranslatedText>\
@@ -277,7 +333,9 @@ def test_nothing_of_a_file_of_another_system_vanishes():
     read = odm_metadata.read(STANDARD.encode(), "assessment", ())
     early, late = "spine_surgery_follow", "spine_surgery_foll_2"
     items = {code: [item["name"] for item in document["items"]] for code, document in read.documents.items()}
-    assert items == {"form": ["score", "size"], early: ["many"], late: ["text"]}
+    assert items == {"form": ["score", "size"], early: ["many"], late: ["text", "place", "rate"]}
+    place, rate = read.documents[late]["items"][1:]
+    assert (place["max_length"], place["help"], rate["places"]) == (40, {"en": "Which ward"}, 2)
     assert read.documents[late]["title"] == {"en": "Spine surgery follow-up late"}
     score, size = read.documents["form"]["items"]
     assert (score["maximum"], size["label"]) == ("9", {"en": "Size <5 or >9", "ja": "大きさ"})
@@ -287,6 +345,9 @@ def test_nothing_of_a_file_of_another_system_vanishes():
     for part in (
         "version “old”", "group of items none", "the item lost", "the item unused", "form “Empty”", "code list gone",
         "range check LE 5", "1 texts in the language “fr”", "early” repeats", "late” has the code",
+        "ErrorMessage (1 times): score = Too much",
+        "ItemDef Length (3 times): score = 2; rate = 8; score = 2", "ItemDef SASFieldName (1 times): score = SC",
+        "ItemGroupDef Domain (1 times): i = QS",
     ):  # fmt: skip
         assert part in said, part
 

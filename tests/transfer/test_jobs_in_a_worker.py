@@ -16,18 +16,18 @@ from django.db import connection
 from django.utils import timezone
 
 from registry import tasks
+from registry.analysis.running import freezing
 from registry.exports import jobs
 from registry.exports.choices import Choices
 from registry.health import shared_folder
-from registry.models import Export
-from registry.services import jobs as claims
+from registry.models import Export, Freezing, Snapshot
 from sites.models import Site
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered
 from tests.analysis.conftest import answers, patient, store
 from tests.api.conftest import issued
 from tests.conftest import person
-from tests.working import a_worker, export_path, locked, until
+from tests.working import PATIENCE, a_worker, export_path, has_looked_whether_to_stop, locked, until
 
 application = get_wsgi_application()
 
@@ -90,7 +90,7 @@ def served():
 
 def fetched(port, path, token, at_most=None, **headers):
     """(status, headers, bytes) of a GET; with `at_most` the connection is dropped after so many bytes."""
-    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     asking.request("GET", path, headers={"Authorization": f"Bearer {token}", **headers})
     answer = asking.getresponse()
     content = answer.read(at_most)
@@ -102,7 +102,7 @@ def test_a_killed_worker_leaves_no_file_and_the_next_one_writes_it_whole(bob, ac
     kept = {"METASPINE_EXPORTS": str(folder)}
     export = jobs.request(access=access, choices=Choices())
     with a_worker(tmp_path, "first", **kept) as first, locked(LAST_READ):
-        tasks.send_export(export)
+        tasks.send(export)
         until(lambda: state_of(export) == "running" and left_in(folder) == [".part"])
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
@@ -110,8 +110,22 @@ def test_a_killed_worker_leaves_no_file_and_the_next_one_writes_it_whole(bob, ac
     Export.objects.filter(pk=export.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
     tasks.sweep()
     assert state_of(export) == "queued"
-    with a_worker(tmp_path, "second", **kept):
+    with a_worker(tmp_path, "second", **kept) as second:
         until(lambda: state_of(export) == "done")
+        # Killed while it freezes, it leaves no snapshot; the next one makes it, of the moment at which it begins.
+        asked = freezing.request(access=access, label="Board")
+        with locked(LAST_READ):
+            tasks.send(asked)
+            until(lambda: state_of(asked) == "running")
+            os.killpg(second.pid, signal.SIGKILL)
+            second.wait()
+    assert (state_of(asked), Snapshot.objects.exists()) == ("running", False)
+    began = timezone.now()
+    Freezing.objects.update(heartbeat_at=began - timedelta(hours=1))
+    tasks.sweep()
+    assert freezing.perform(asked.pk)
+    made = Snapshot.objects.get(pk=asked.pk)
+    assert (state_of(asked), asked.attempts, made.rows["patients"], made.created_at > began) == ("done", 2, 9, True)
     assert export.attempts == 2
     content = export_path(export).read_bytes()
     assert (export.size, export.sha256) == (len(content), hashlib.sha256(content).hexdigest())
@@ -143,9 +157,9 @@ def test_an_export_cancelled_while_it_is_written_leaves_nothing(access, folder, 
     export = jobs.request(access=access, choices=Choices())
     with a_worker(tmp_path, METASPINE_EXPORTS=str(folder)):
         with locked(LAST_READ):
-            tasks.send_export(export)
+            tasks.send(export)
             until(lambda: state_of(export) == "running" and left_in(folder) == [".part"])
             jobs.cancel(access=access, export=export)
-            time.sleep(2.5 * claims.HEARTBEAT)
+            has_looked_whether_to_stop(export)
         until(lambda: state_of(export) == "cancelled")
     assert left_in(folder) == []

@@ -21,7 +21,8 @@ READ = {
 }  # fmt: skip
 REFUSED = {
     ("blood_loss_ml", "5²"): "raised", ("eq_vas", "70³"): "raised", ("blood_loss_ml", "0.5L"): "another unit",
-    ("pain_vas_mm", "7㎝"): "another unit", ("blood_loss_ml", "約10"): "no exact", ("blood_loss_ml", "≦5"): "no exact",
+    ("pain_vas_mm", "7㎝"): "another unit", ("blood_loss_ml", "350①"): "circled",
+    ("blood_loss_ml", "約10"): "no exact", ("blood_loss_ml", "≦5"): "no exact",
 }  # fmt: skip
 
 
@@ -61,6 +62,36 @@ def test_a_moment_is_the_day_that_it_is_here(written, day):
     assert "study's time zone" in refused.value.reason.en
 
 
+@pytest.mark.parametrize("written", ["2024/3/1①", "2024/3/1²", "R6.3.1㉒"])
+def test_a_footnote_behind_a_date_is_none_of_its_digits(written):
+    with pytest.raises(InvalidValue, match="footnote"):
+        notations.read_date(written, tuple(notations.DATE_FORMATS))
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("平成30年10月29日（月曜日）", "2018-10-29"),
+        ("2018/10/28（日・祝） 0:00", "2018-10-28"),
+        ("Tuesday, February 5, 2019", "2019-02-05"),
+        ("03/02/2018 (Sat)", "2018-02-03"),  # the weekday says which of two it is
+        ("2019年2月5日", "2019-02-05"),
+        ("05FEB2019", "2019-02-05"),
+        ("2019-Feb-05", "2019-02-05"),
+        ("H30.12.3(火)", None),
+        ("令和6年3月9日㈮", None),
+        ("Sat 2019-02-05", None),
+    ],
+)
+def test_the_weekday_beside_a_date_is_held_against_it(written, day):
+    if day:
+        assert notations.read_date(written, tuple(notations.DATE_FORMATS)) == (day, None)
+        return
+    for formats in (tuple(notations.DATE_FORMATS), ()):  # where no value of a column was a date, too
+        with pytest.raises(InvalidValue, match="day, not a "):
+            notations.read_date(written, formats)
+
+
 @pytest.mark.parametrize(
     ("written", "levels"),
     [
@@ -76,6 +107,8 @@ def test_a_moment_is_the_day_that_it_is_here(written, day):
         ("L5～S1", "L5;S"),
         ("胸椎3-5、4腰椎", None),
         ("T5-7-9", None),
+        ("Th1²", None),  # no T12
+        ("Th1①", None),
         ("T13", None),
         ("5-7", None),
     ],
@@ -117,6 +150,7 @@ def test_a_unit_in_a_columns_name(north, as_system, column, target):
         ("frankel", "グレードＤ", "D"),
         ("frankel", "C→D", ""),
         ("frankel", "D1", ""),
+        ("kps", "1⁰", ""),
         ("ecog_ps", "2～3", ""),
         ("ecog_ps", "2:歩行可", "2"),
         ("sex", "♀", "female"),
@@ -179,10 +213,11 @@ def test_a_second_table_below_is_a_fault(tmp_path):
 
 
 def test_totals_and_notes_below_the_table_are_told(tmp_path):
-    below = [["合計", "3"], ["", "平均", "1.5"], ["※1 by the patient"], ["以上"], ["計7", "3"], ["*S01-0007", "5"]]
+    below = [["合計", "3"], ["", "平均", "1.5"], ["※1 by the patient"], ["以上"], ["計A7", "3"], ["*S01-0007", "5"]]
+    below += [["集計", "3"], ["n=4"], ["出力日時：2024/03/09 10:00"], ["（以下余白）"], ["-----"], ["End"]]
     *_, lines, told = shaped(tmp_path, [["患者ID", "EQ VAS", "疼痛VAS"], ["A1", "3", "4"], *below])
-    assert [number for number, why in told if why == shaping.FOOTER.en] == [3, 4, 5, 6]
-    assert lines == ["A1,3,4", "計7,3,", "*S01-0007,5,"]  # an odd number of a patient is looked at by the check
+    assert [number for number, why in told if why == shaping.FOOTER.en] == [3, 4, 5, 6, *range(9, 15)]
+    assert lines == ["A1,3,4", "計A7,3,", "*S01-0007,5,"]  # an odd number of a patient is looked at by the check
 
 
 def test_answers_that_look_like_visits_are_no_names(tmp_path):

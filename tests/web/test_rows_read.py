@@ -12,8 +12,8 @@ from django.db.models import Value
 from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver
 
-from bench.pages import LISTS, OF_SITE, PATIENT, STARTS, addresses, catch_up, filtered, of_patient
-from bench.scratch import put_patients, put_trail
+from bench.serving.pages import LISTS, OF_SITE, PATIENT, STARTS, addresses, catch_up, filtered, of_patient
+from bench.shared.scratch import put_patients, put_trail
 from registry.models import AdverseEvent, Assessment, Patient
 from registry.services.operations import site_counts
 from registry.services.review import to_sign

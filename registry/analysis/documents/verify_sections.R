@@ -308,6 +308,7 @@ transition_section <- function(b, s) {
     w <- suppressWarnings(wilcox.test(y[g == groups[1]], y[g == groups[2]], correct = TRUE, exact = FALSE)); last <- c(statistic = unname(w$statistic), p = w$p.value, n = length(y))
   } else if (length(groups) > 2 && length(unique(g)) > 1 && length(unique(y)) > 1) {
     p <- suppressWarnings(cor.test(y, as.numeric(g), method = "kendall", exact = FALSE)$p.value)
+    if (length(y) == 2) p <- 2 * pnorm(-1)  # of two pairs, where cor.test divides zero by zero: S is 1 or -1, its variance 1
     place <- as.numeric(g); J <- 0
     for (a in sort(unique(place))) for (z in sort(unique(place))) if (a < z) { e <- outer(y[place == z], y[place == a], "-"); J <- J + sum(e > 0) + sum(e == 0) / 2 }
     last <- c(statistic = J, p = p, n = length(y))
@@ -511,7 +512,7 @@ propensity_section <- function(b, s) {
   n <- sum(u$rows) * !is.null(fit); missing <- sum(inside) - sum(u$rows)
   whole <- if (failed) c(n = 0, missing = missing) else c(n = n, missing = missing, if (matching) c(sets = length(unique(set[!is.na(set)])), caliper = caliper) else c(largest_weight = max(weight)))
   bins <- unlist(lapply(sides, function(k) lapply(0:19, function(i) {
-    x <- score[k]; here <- which(!is.na(x) & pmin(floor(x * 20), 19) == i)
+    x <- score[k]; here <- which(!is.na(x) & pmin(floor(round(x * 20, 9)), 19) == i)
     c(low = i / 20, high = (i + 1) / 20, count = length(here), weight = sum(weight[k][here]))
   })), recursive = FALSE)
   out <- outcome_parts(s, d, set, weight, failed)
@@ -543,7 +544,8 @@ balance_rows <- function(s, d, rows, weight) {
   if (!any(rows)) return(list())
   told <- list(); t <- d$treated == 1
   for (x in paste0("x.", list_of(s, "asked"))) {
-    v <- d[[x]]; parts <- if (is.factor(v)) lapply(levels(droplevels(v[rows])), function(l) as.numeric(v == l)) else list(v)
+    v <- d[[x]]; if (is.factor(v) && all(is.na(v[rows]))) v <- as.numeric(v[NA])  # known for nobody: one row, of no category
+    parts <- if (is.factor(v)) lapply(levels(droplevels(v[rows])), function(l) as.numeric(v == l)) else list(v)
     for (p in parts) {
       one <- rows & t; two <- rows & !t; b <- rbind(weighted_moments(p[which(one)], rep(1, sum(one, na.rm = TRUE))), weighted_moments(p[which(two)], rep(1, sum(two, na.rm = TRUE))))
       spread <- switch(set_of(s, "denominator", "pooled"), pooled = mean(b[, 2]), treated = b[1, 2], control = b[2, 2])

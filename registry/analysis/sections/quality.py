@@ -12,13 +12,13 @@ from registry.analysis.design.errors import refusal
 from registry.analysis.design.variables.sources import CONTINUOUS
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import group_column
-from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
+from registry.analysis.sections.typed import NOT_ESTIMABLE, Estimate, attempted
 from registry.instruments.base import Label
 from registry.instruments.timepoints import DAYS_A_MONTH
 from registry.stats.arrays import REASONS, Moments, NotEstimable, differences
 from registry.stats.describe import describe
 from registry.stats.effects.proportions import risk_difference
-from registry.stats.fisher import fisher
+from registry.stats.exact.fisher import fisher
 from registry.stats.quality.change import responders, worst_rank
 from registry.stats.quality.qaly import GAPS, qaly
 from registry.stats.rank import kruskal_wallis, mann_whitney
@@ -96,10 +96,7 @@ class Difference:
 
     group: str
     visit: str
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
+    effect: Estimate = Estimate()
     test: str = ""
     n: int = 0
     statistic: float | None = None
@@ -222,15 +219,15 @@ def of_qalys(section, patients, columns):
     for place, group in enumerate(patients.codes):
         mine = patients.members(place)
         here = values[mine]
-        found = here[np.isfinite(here)]
-        known.append(found)
+        values_there = here[np.isfinite(here)]
+        known.append(values_there)
         died = int((np.isfinite(here) & (patients.death_day[mine] <= horizon)).sum())
-        size = (group, found.size, int(here.size - found.size), died)
-        rows.append(Years(*size, **told(found)) if found.size else Years(*size, reason=EMPTY))
+        size = (group, values_there.size, int(here.size - values_there.size), died)
+        rows.append(Years(*size, **described(values_there)) if values_there.size else Years(*size, reason=EMPTY))
     return {"years": rows, "differences": [difference(pair, "", known[a], known[b]) for pair, a, b in patients.pairs()]}
 
 
-def told(values):
+def described(values):
     """Mean with its interval, and quartiles."""
     said = describe(values)
     limits = mean_limits(values)
@@ -256,8 +253,8 @@ def qalys(section, patients, columns):
     horizon = section.horizon * DAYS_A_MONTH
     died = patients.death_day
     undated = (patients.died == 1) & np.isnan(died)
-    found = qaly(days, values, horizon, np.where(died < 0, np.nan, died), section.gaps).qaly
-    return np.where(undated | (died < 0) | (patients.group < 0), np.nan, found)
+    values_there = qaly(days, values, horizon, np.where(died < 0, np.nan, died), section.gaps).qaly
+    return np.where(undated | (died < 0) | (patients.group < 0), np.nan, values_there)
 
 
 def timed(section, patients, columns):
@@ -289,9 +286,9 @@ def difference(pair, visit, first, second):
     """Later minus earlier, by Welch's test."""
 
     def done():
-        found = welch_t(second, first)
-        told = (found.estimate, found.low, found.high, found.p, "welch_t", found.n, found.statistic, found.df)
-        return Difference(pair, visit, *told)
+        answer = welch_t(second, first)
+        effect = Estimate(answer.estimate, answer.low, answer.high, answer.p)
+        return Difference(pair, visit, effect, "welch_t", answer.n, answer.statistic, answer.df)
 
     return attempted(done, lambda why: Difference(pair, visit, test="welch_t", n=first.size + second.size, reason=why))
 
@@ -332,7 +329,7 @@ def at_visit(section, group, visit, values, dead):
     with_dead = np.append(known, np.full(int(dead.sum()), float(section.dead)))
     if not with_dead.size:
         return At(*size, reason=EMPTY)
-    alive = told(known) if known.size else {}
+    alive = described(known) if known.size else {}
     low, high = mean_limits(with_dead)
     names = {name: alive.get(name) for name in ("mean", "sd", "low", "high")}
     return At(*size, **names, mean_with_dead=Moments.of(with_dead).mean, low_with_dead=low, high_with_dead=high)
@@ -347,8 +344,8 @@ def worst(patients, visit, column, dead):
     size = int(np.isfinite(ranks[mine]).sum()), int(dead[mine].sum())
 
     def done():
-        found = mann_whitney(*samples) if len(samples) == 2 else kruskal_wallis(samples)
-        return WorstRank(visit, test, *size, found.p, found.statistic, found.df)
+        answer = mann_whitney(*samples) if len(samples) == 2 else kruskal_wallis(samples)
+        return WorstRank(visit, test, *size, answer.p, answer.statistic, answer.df)
 
     if len(samples) < 2:
         return WorstRank(visit, test, *size, reason=NOT_ESTIMABLE.format(REASONS["one_group"]))
@@ -374,9 +371,9 @@ def of_responders(section, patients, columns):
 
 def responder(section, group, visit, changes, higher_is_better):
     def done():
-        found = responders(changes, section.threshold, higher_is_better)
-        counts = (found.n, found.missing, found.improved, found.same, found.worse)
-        return Responder(group, visit, *counts, found.share.estimate, found.share.low, found.share.high)
+        share_of = responders(changes, section.threshold, higher_is_better)
+        counts = (share_of.n, share_of.missing, share_of.improved, share_of.same, share_of.worse)
+        return Responder(group, visit, *counts, share_of.share.estimate, share_of.share.low, share_of.share.high)
 
     return attempted(done, lambda why: Responder(group, visit, 0, changes.missing, 0, 0, 0, reason=why))
 
@@ -389,9 +386,9 @@ def shares(pair, visit, first, second):
         if not sum(first) or not sum(second):
             raise NotEstimable("empty_group")
         table = np.array([second, first])
-        found = risk_difference(table)
+        answer = risk_difference(table)
         p = fisher(table).p if table.sum(axis=0).all() else 1.0
-        return Difference(pair, visit, found.estimate, found.low, found.high, p, "fisher_exact", n)
+        return Difference(pair, visit, Estimate(answer.estimate, answer.low, answer.high, p), "fisher_exact", n)
 
     return attempted(done, lambda why: Difference(pair, visit, test="fisher_exact", n=n, reason=why))
 
@@ -403,15 +400,15 @@ def dataset(section, patients):
     """Values as used, days, and death: QALYs are computed again from them."""
     patients = patients.of(section.matched)
     columns = [numeric(section, patients, visit) for visit in section.visits]
-    told = {"group": group_column(patients), "death_day": patients.death_day, "died": patients.died}
+    data = {"group": group_column(patients), "death_day": patients.death_day, "died": patients.died}
     for visit, column in zip(section.visits, columns, strict=True):
-        told[f"y.{visit}"] = column
-        told[f"dead.{visit}"] = died_before(patients, visit, column).astype(float)
+        data[f"y.{visit}"] = column
+        data[f"dead.{visit}"] = died_before(patients, visit, column).astype(float)
     if section.measure == "qaly":
         days, values = timed(section, patients, columns)
         for place, visit in enumerate(section.visits):
-            told[f"day.{visit}"], told[f"u.{visit}"] = (
+            data[f"day.{visit}"], data[f"u.{visit}"] = (
                 np.where(np.isfinite(values[:, place]), days[:, place], np.nan),
                 values[:, place],
             )
-    return told, {"higher_is": columns[0].higher_is}
+    return data, {"higher_is": columns[0].higher_is}

@@ -5,7 +5,7 @@ import csv
 import io
 from contextlib import closing
 
-from registry.exports import copy_rows
+from registry.exports.data import copy_rows
 from registry.exports.formats import files
 
 
@@ -38,7 +38,7 @@ def write_marked_csv(stream, sql, written, tick):
 
 def write_jsonl(stream, sql, written, tick):
     """Write one object a line; returns the number of lines."""
-    return _poured(stream, copy_rows.json_blocks(sql), tick)
+    return _poured(stream, copy_rows.json_blocks(sql, written), tick)
 
 
 def _poured(stream, blocks, tick):

@@ -48,7 +48,7 @@ def versions(looking):
 
 def migrations(looking):
     applied = {tuple(row) for row in looking.rows("SELECT app, name FROM django_migrations")}
-    lacking = sorted(".".join(one) for one in known() - applied)
+    lacking = sorted(".".join(migration) for migration in known() - applied)
     if lacking:
         return Finding(
             FAILED, _("%(n)s migrations are not applied: run migrate.") % {"n": len(lacking)}, tuple(lacking)
@@ -58,9 +58,9 @@ def migrations(looking):
 
 def guards(looking):
     """Compared now for the command; on the page as the worker compared them in the last minutes, unless asked anew."""
-    found, at = checking.lately() if looking.takes_what_is_kept else (checking.looked(), None)
-    if found:
-        return Finding(FAILED, checking.sentence(found), tuple(found))
+    differing, at = checking.lately() if looking.takes_what_is_kept else (checking.looked(), None)
+    if differing:
+        return Finding(FAILED, checking.sentence(differing), tuple(differing))
     words = _("Policies, triggers, functions and rights are as declared.")
     return Finding(OK, f"{words} {_('Compared %(at)s.') % {'at': minute_of(at)}}" if at else words)
 

@@ -43,7 +43,9 @@ def proxies(looking):
     wanted = settings.ALLAUTH_TRUSTED_PROXY_COUNT
     if looking.request is None:
         return Finding(OK, _("METASPINE_PROXIES is %(n)s; the page in the browser compares.") % {"n": wanted})
-    forwarded = [one for one in looking.request.headers.get("X-Forwarded-For", "").split(",") if one.strip()]
+    forwarded = [
+        address for address in looking.request.headers.get("X-Forwarded-For", "").split(",") if address.strip()
+    ]
     words = _("METASPINE_PROXIES is %(n)s, and this request came with %(seen)s addresses.")
     words %= {"n": wanted, "seen": len(forwarded)}
     if len(forwarded) < wanted:
@@ -116,7 +118,7 @@ def licensed_wording(looking):
 def disk(looking):
     folders = [settings.EXPORT_FOLDER, settings.SEAL_FOLDER, settings.BACKUP_FOLDER or None]
     states, lines = [OK], []
-    for folder in dict.fromkeys(_existing(Path(one)) for one in folders if one):
+    for folder in dict.fromkeys(_existing(Path(address)) for address in folders if address):
         usage = shutil.disk_usage(folder)
         lines.append(f"{folder}: {usage.free / 1e9:.1f} / {usage.total / 1e9:.1f} GB")
         if usage.free < max(TOO_LITTLE_BYTES, 0) or usage.free < TOO_LITTLE * usage.total:

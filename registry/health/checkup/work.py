@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from registry.health import background_jobs, heartbeats
 from registry.health.checkup.findings import FAILED, NOTE, OK, WARNING, Finding
+from registry.health.checkup.words import life_words, queue_words, task_words
 from registry.health.readiness import SILENCE
 from registry.models import Postponed
 from registry.services.operations import backup_keeping
@@ -21,24 +22,24 @@ GRACE = 600  # seconds that a recurring task may be late, beside twice its perio
 
 def workers(looking):
     silent = [
-        name
+        life_words(name)
         for name in (heartbeats.BEAT, *(heartbeats.QUEUE + queue for queue in settings.QUEUES))
         if looking.beats.get(name, (SILENCE + 1,))[0] > SILENCE
     ]
     if silent:
-        return Finding(FAILED, _("Silent for two minutes or more: %(names)s.") % {"names": ", ".join(silent)})
+        return Finding(FAILED, _("Silent for two minutes or more: %(names)s.") % {"names": "; ".join(silent)})
     return Finding(OK, _("The beat and a worker of each queue show life."))
 
 
 def queues(looking):
     lengths = looking.queues
-    (kept,) = looking.ask(f"SELECT count(*) FROM {Postponed._meta.db_table}")
+    (postponed,) = looking.ask(f"SELECT count(*) FROM {Postponed._meta.db_table}")
     if lengths is None:
-        words = _("Redis does not answer; %(n)s messages wait in the database.") % {"n": kept}
+        words = _("Redis does not answer; %(n)s messages wait in the database.") % {"n": postponed}
         return Finding(FAILED, words)
-    lines = tuple(f"{name}: {n}" for name, n in lengths.items())
-    state = WARNING if kept or max(lengths.values()) > LONG else OK
-    return Finding(state, ", ".join(lines), (_("%(n)s wait in the database.") % {"n": kept},) if kept else ())
+    lines = tuple(f"{queue_words(name)}: {n}" for name, n in lengths.items())
+    state = WARNING if postponed or max(lengths.values()) > LONG else OK
+    return Finding(state, "; ".join(lines), (_("%(n)s wait in the database.") % {"n": postponed},) if postponed else ())
 
 
 def period_of(schedule):
@@ -50,11 +51,11 @@ def period_of(schedule):
 
 def recurring():
     """{name of a task: the shortest period of its entries in the schedule}"""
-    found = {}
+    failed = {}
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         name = entry["task"].rpartition(".")[2]
-        found[name] = min(found.get(name, float("inf")), period_of(entry["schedule"]))
-    return found
+        failed[name] = min(failed.get(name, float("inf")), period_of(entry["schedule"]))
+    return failed
 
 
 def tasks(looking):
@@ -62,28 +63,31 @@ def tasks(looking):
     late, failed, lines = [], [], []
     oldest = max((beat[0] for beat in looking.beats.values()), default=0)
     for name, period in sorted(recurring().items()):
+        words = task_words(name)
         age, took, error = looking.beats.get(heartbeats.TASK + name, (None, None, ""))
         if age is None:
-            late += [name] if oldest > 2 * period + GRACE else []
-            lines.append(f"{name}: –")
+            late += [words] if oldest > 2 * period + GRACE else []
+            lines.append(f"{words}: –")
             continue
-        late += [name] if age > 2 * period + GRACE else []
-        failed += [name] if error else []
-        lines.append(f"{name}: {age / 60:.0f} min, {took or 0:.2f} s{' · ' + error if error else ''}")
+        late += [words] if age > 2 * period + GRACE else []
+        failed += [words] if error else []
+        lines.append(f"{words}: {age / 60:.0f} min, {took or 0:.2f} s{' · ' + error if error else ''}")
     if failed:
-        return Finding(FAILED, _("Failed at their last run: %(names)s.") % {"names": ", ".join(failed)}, tuple(lines))
+        return Finding(FAILED, _("Failed at their last run: %(names)s.") % {"names": "; ".join(failed)}, tuple(lines))
     if late:
-        return Finding(WARNING, _("Late: %(names)s.") % {"names": ", ".join(late)}, tuple(lines))
+        return Finding(WARNING, _("Late: %(names)s.") % {"names": "; ".join(late)}, tuple(lines))
     return Finding(OK, _("Each ran when it should."), tuple(lines))
 
 
 def jobs(looking):
-    _waiting, found = looking.jobs
-    if not found:
+    _waiting, failed = looking.jobs
+    if not failed:
         return Finding(OK, _("None failed in the last %(n)s days.") % {"n": background_jobs.DAYS})
-    lines = tuple(f"{one.kind} {one.key} · {minute_of(one.at)} · {one.error}" for one in found[:20])
+    lines = tuple(f"{job.kind} {job.key} · {minute_of(job.at)} · {job.error}" for job in failed[:20])
     return Finding(
-        NOTE, _("%(n)s failed in the last %(days)s days.") % {"n": len(found), "days": background_jobs.DAYS}, lines
+        NOTE,
+        _("%(n)s failed in the last %(days)s days.") % {"n": len(failed), "days": background_jobs.DAYS},
+        lines,
     )
 
 

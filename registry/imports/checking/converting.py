@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from registry.imports.checking.staging import HIDDEN
 from registry.imports.checking.unpivoting import NAMING, Unpivot, groups
-from registry.imports.files import cells as typed
 from registry.imports.files import mapping as mapped
 from registry.imports.files import notations, reading, redcap, repeats
+from registry.imports.files.excel import cells as typed
 from registry.imports.files.questions import adult_of
 from registry.imports.report import Finding
 from registry.instruments.base import InvalidValue, Label
@@ -210,12 +210,12 @@ class _Conversion:
         if self.nameless or self._is_passed_over(row, cells, values, groups):
             return
         self._tell_of_empty(row, groups)
-        told = [
+        texts = [
             self._put(file, row, said, converted, beside)
             for file in self.files
             for beside, said in self._rows_of(file, values, groups)
         ]
-        if not any(told):
+        if not any(texts):
             (self.left_out if self._is_left_out(values) else self.silent).append(row)
 
     def _rows_of(self, file, values, groups):
@@ -268,8 +268,8 @@ class _Conversion:
         """
         instance = typed.plain(cells[self.instance]).strip() if self.instance is not None else ""
         form = typed.plain(cells[self.instrument]).strip() if self.instrument is not None else ""
-        if not instance or (instance == "1" and not form):  # the first of a repeated event is the event
-            return False
+        if not instance or (instance == "1" and not form and not self._is_of_no_visit(values)):
+            return False  # the first of a repeated event is the event
         # A record of a repeating form is one, and an event is one, whatever its number.
         if any(file.form and self._speaks_of(file, values) for file in self.files):
             return False
@@ -285,6 +285,10 @@ class _Conversion:
         report = self.warnings if passed else self.errors
         report.add(Finding(self.table.name, row, "", instance, REPEAT_PASSED if passed else REPEATED))
         return True
+
+    def _is_of_no_visit(self, values):
+        """Whether a repeated event is none of the schedule's visits, so that each of it is an unscheduled one."""
+        return self.mapping.repeats == mapped.UNSCHEDULED and self._is_left_out(values)
 
     def _tells_events_alone(self, values):
         speaks = {file.name for file in self.files if self._speaks_of(file, values)}
@@ -374,6 +378,7 @@ class _Conversion:
     def _code(self, options, item, text):
         if text in options:
             return _Understood(text)
+        notations.refuse_raised(text)
         tidy = notations.tidy(text)
         number = tidy
         if tidy not in options and item is not None and item.kind == "integer":
@@ -389,6 +394,7 @@ class _Conversion:
         if item.kind == "levels":
             return _Understood(*_noted(notations.read_levels(text)))
         if target == mapped.PATIENT:
+            notations.refuse_raised(text)
             spelled = notations.tidy(text).replace("ー", "-")
             if re.fullmatch(r"\d+\.0+", spelled):
                 raise InvalidValue(REWRITTEN)

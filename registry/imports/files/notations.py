@@ -24,7 +24,8 @@ INVISIBLE = dict.fromkeys(
     ],
     None,
 )  # fmt: skip
-_RAISED = re.compile("[⁰¹²³⁴-⁹₀-₉]")  # a footnote behind a number is none of its digits
+# A footnote behind a number is none of its digits: raised, lowered, or in a circle beside others.
+RAISED_DIGIT = re.compile(r"[⁰¹²³⁴-⁹₀-₉]|(?<=\d)[①-⑳⓪㉑-㉟㊱-㊿]|[①-⑳⓪㉑-㉟㊱-㊿](?=\d)")
 # What looks like a hyphen; ー is the long vowel of katakana, which keyboards give for one.
 _HYPHENS = dict.fromkeys(map(ord, "‐‑‒–—―−﹣－ｰ─"), "-")
 _WAVES = dict.fromkeys(map(ord, "〜～∼˜⁓"), "~")
@@ -133,8 +134,8 @@ NO_EXACT = Label(
     "正確な数値ではありません。数値を入力するか、欠測理由を指定してください",
 )
 RAISED = Label(
-    "has a raised or lowered digit, such as a footnote's: write the number alone",
-    "上付きまたは下付きの数字（注番号など）があります。数値だけを入力してください",
+    "has a raised, lowered or circled digit, such as a footnote's: write the value alone",
+    "上付き・下付き・丸付きの数字（注番号など）があります。値だけを入力してください",
 )
 CLOCK = Label(
     "may be hours and minutes, or minutes and seconds: write the number of minutes",
@@ -156,8 +157,7 @@ def read_number(item, text, separators=""):
     separators  POINT or COMMA, where somebody has said what stands before decimals
     Thousands separators are never decimals of a whole number.
     """
-    if _RAISED.search(text):
-        raise InvalidValue(RAISED)
+    refuse_raised(text)
     plain = tidy(text)
     bare = _without_unit(item, plain)
     if item.kind == "integer" and item.unit == "min" and (minutes := _minutes(bare)):
@@ -167,6 +167,12 @@ def read_number(item, text, separators=""):
         _refuse_vague(item, bare)
         return (plain, (plain != text.strip()) or None) if plain.isascii() else (text, None)
     return number, (number != text.strip()) or None
+
+
+def refuse_raised(text):
+    """Raise InvalidValue for a text with a footnote's digit beside others, which `tidy` takes for one of them."""
+    if not text.isascii() and RAISED_DIGIT.search(text):
+        raise InvalidValue(RAISED)
 
 
 def _without_unit(item, text):
@@ -306,8 +312,9 @@ _DATES = {
 }
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _NAMED = (
-    re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[-/. ]+([a-z]{3,9})\.?,?[-/. ]+(\d{4}|\d{2})", re.IGNORECASE),
-    re.compile(r"([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})", re.IGNORECASE),
+    re.compile(r"(?P<d>\d{1,2})(?:st|nd|rd|th)?[-/. ]*(?P<m>[a-z]{3,9})\.?,?[-/. ]*(?P<y>\d{4}|\d{2})", re.IGNORECASE),
+    re.compile(r"(?P<m>[a-z]{3,9})\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})", re.IGNORECASE),
+    re.compile(r"(?P<y>\d{4})[-/. ]?(?P<m>[a-z]{3,9})[-/. ]?(?P<d>\d{1,2})", re.IGNORECASE),
 )
 _CLOCK_BEHIND = re.compile(
     r"(?:T| )? ?(?:午前|午後)?(\d{1,2})(?::|時)(\d{2})(?:分)?(?:(?::)?(\d{2})(?:\.\d+)?秒?)? "
@@ -315,7 +322,15 @@ _CLOCK_BEHIND = re.compile(
     re.IGNORECASE,
 )
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)  # most dates of a file: nothing stands behind them
-_WEEKDAY = re.compile(r"[(（][月火水木金土日a-z]{1,3}[)）]", re.IGNORECASE)
+_WEEKDAY = re.compile(
+    r"\(([月火水木金土日])(?:曜日?)?[・、 ]?(?:祝日?|振?休日?)?\)|([月火水木金土日])曜日?"
+    r"|\(?\b(mon|tue|wed|thu|fri|sat|sun)(?:s|nes|rs|ur)?(?:day)?\b\.?\)?,?",
+    re.IGNORECASE,
+)
+_WEEKDAYS = {
+    "月": "Monday", "火": "Tuesday", "水": "Wednesday", "木": "Thursday", "金": "Friday", "土": "Saturday",
+    "日": "Sunday",
+}  # fmt: skip
 # Name and letter of an era → its first and last day.
 _ERAS = {
     ("明治", "明", "M"): (date(1868, 1, 25), date(1912, 7, 29)),
@@ -341,6 +356,10 @@ OTHER_DAY = Label(
     "is a moment: {a} where it was written, {b} in the study's time zone. Write the day alone",
     "時刻付きの日時です（記録元では{a}、研究の時間帯では{b}）。日付だけを入力してください",
 )
+OTHER_WEEKDAY = Label(
+    "{day} is a {right}, not a {said}: write the right day",
+    "{day}は{right}曜日で、{said}曜日ではありません。日付を確認してください",
+)
 TIME_DROPPED = Label("was read as {v}: the time is not kept", "{v}として読み取りました。時刻は保存しません")
 _PARTIAL = re.compile(
     r"\d{4}([-/.年] ?(\d{1,2}|[?x]+|不明) ?月?)?年?|\d{4}[-/.年] ?(\d{1,2}|[?x]+|不明)[-/.月] "
@@ -355,21 +374,16 @@ def read_date(text, formats, *, today=None, adult=0):
 
     adult  years that lie between a birth and today at least, for years of two digits
     """
-    plain, clock = (text, False) if _ISO_DAY.fullmatch(text) else _day_alone(text)
-    readings, fault = {}, None
-    for key in ("iso", *formats):
-        try:
-            if date_read := _date_in(plain, key, today or date.today(), adult):
-                readings[date_read] = key
-        except InvalidValue as error:
-            fault = error
+    plain, clock, weekday = (text, False, None) if _ISO_DAY.fullmatch(text) else _day_alone(text)
+    readings, fault = _readings(plain, ("iso", *formats), weekday, today, adult)
     if len(readings) > 1:
-        a, b = sorted(readings)[:2]
+        a, b = readings[:2]
         raise InvalidValue(EITHER_DATE.format(a=a, b=b))
     if readings:
-        day = next(iter(readings))
+        day = readings[0]
         return day, TIME_DROPPED.format(v=day) if clock else None
-    if fault is not None:
+    # What is a date of another way of writing, but for its era or weekday, is told so.
+    if fault := fault or _readings(plain, DATE_FORMATS, weekday, today, adult)[1]:
         raise fault
     if _PARTIAL.fullmatch(plain):
         raise InvalidValue(PARTIAL)
@@ -377,11 +391,39 @@ def read_date(text, formats, *, today=None, adult=0):
     raise InvalidValue(_no_date(shown))
 
 
+def _readings(plain, formats, weekday, today, adult):
+    """(the days that a text is, in some of `formats`, on the weekday that it names; why it is none, or None)."""
+    readings, fault = [], None
+    for key in formats:
+        try:
+            readings.append(_date_in(plain, key, today or date.today(), adult))
+        except InvalidValue as error:
+            fault = error
+    days = sorted({*filter(None, readings)})
+    if not days or weekday is None:
+        return days, fault
+    right = [day for day in days if date.fromisoformat(day).weekday() == weekday]
+    return right, fault if right else _of_another_weekday(days[0], weekday)
+
+
+def _of_another_weekday(day, said):
+    there, ja = date.fromisoformat(day).weekday(), [*_WEEKDAYS]
+    en = OTHER_WEEKDAY.en.format(day=day, right=_WEEKDAYS[ja[there]], said=_WEEKDAYS[ja[said]])
+    return InvalidValue(Label(en, OTHER_WEEKDAY.ja.format(day=day, right=ja[there], said=ja[said])))
+
+
 def _day_alone(text):
-    """A date without what may stand behind it, and whether that is a time other than midnight."""
-    plain = _WEEKDAY.sub("", tidy(text)).strip()
+    """A date without what may stand beside it, whether that is a time other than midnight, and the weekday that it
+    names (0 is Monday) or None.
+    """
+    refuse_raised(text)
+    plain, weekday = tidy(text), None
+    if match := _WEEKDAY.search(plain):
+        said = (match[1] or match[2] or match[3]).casefold()
+        weekday = next(n for n, names in enumerate(_WEEKDAYS.items()) if said in (names[0], names[1][:3].casefold()))
+        plain = tidy(f"{plain[: match.start()]} {plain[match.end() :]}")
     _refuse_other_day(plain)
-    return without_time(plain)
+    return *without_time(plain), weekday
 
 
 def _no_date(shown):
@@ -437,11 +479,9 @@ def _date_in(text, key, today, adult):
 
 
 def _named(text, today, adult):
-    for place, shape in enumerate(_NAMED):
-        if match := shape.fullmatch(text):
-            day, month, year = match.groups() if not place else (match[2], match[1], match[3])
-            if month[:3].lower() in _MONTHS:
-                return _day(year, _MONTHS.index(month[:3].lower()) + 1, day, today, adult)
+    for shape in _NAMED:
+        if (match := shape.fullmatch(text)) and (month := match["m"][:3].lower()) in _MONTHS:
+            return _day(match["y"], _MONTHS.index(month) + 1, match["d"], today, adult)
     return None
 
 
@@ -497,6 +537,7 @@ _PART = re.compile(r"([CTLS])?\.?(\d{1,2})?")
 
 def read_levels(text):
     """Vertebral levels separated as the registry does: Th5, ranges (T5-7, T12-L2), S1–S5, 第5胸椎 and #."""
+    refuse_raised(text)
     plain = tidy(text).upper().replace("ー", "-")
     for shape in (r"第({})({})", r"^({})({})$"):  # 第5胸椎, 第3-5腰椎, 12胸椎: the region stands behind its numbers
         plain = re.sub(shape.format(_NUMBERS, "頸椎|頚椎|胸椎|腰椎|仙椎"), r"\2\1", plain)

@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from registry.imports.files import cells as typed
 from registry.imports.files import notations, reading, redcap
-from registry.imports.files.workbook import column_letters
+from registry.imports.files.excel import cells as typed
+from registry.imports.files.excel.workbook import column_letters
 from registry.imports.report import LISTED
 from registry.instruments.base import Label
 
@@ -40,11 +40,14 @@ FOOTER = Label(
     "患者の行ではなく表の下の集計または注記のため、読み飛ばしました",
 )
 _FOOTER = re.compile(
-    r"(合計|小計|総計|計|平均値?|中央値|標準偏差|最大値?|最小値?|以上|総数|total|subtotal|sum|mean|average|median)[:.。]?"
+    r"(合計|小計|総計|総合計|集計|計|件数|例数|平均値?|中央値|標準偏差|最大値?|最小値?|以上|総数|以下余白|total|subtotal"
+    r"|grand total|sum|mean|average|median|sd|n|count|end|eof)[:.。]?(\s*=\s*\d+[件例名人]?)?"
+    r"|\(以下余白\)|[-_=*]{2,}|(出力|作成|抽出|更新)(日時?|者)?\s*:.*"
     r"|[※*].*|(注|備考|note|notes)\s*\d*\s*[:)）].*",
     re.IGNORECASE | re.DOTALL,
 )
 _NOTE_SIGNS = "※＊*注"
+_NO_NUMBER = re.compile("[=＝:：]")  # no patient's number has one
 HEADER_AGAIN = Label("repeats the header and was passed over", "見出しの繰り返しのため読み飛ばしました")
 
 
@@ -262,20 +265,20 @@ class _Writer:
         while names and not names[-1]:
             names.pop()
         self.width = max(len(cells) for cells in header_rows)
-        self.kept = [place for place, name in enumerate(names) if name]
-        self.is_whole = len(self.kept) == self.width
+        self.used = [place for place, name in enumerate(names) if name]
+        self.is_whole = len(self.used) == self.width
         seen = {}
-        for place in self.kept:
+        for place in self.used:
             name = names[place]
             seen[name] = seen.get(name, 0) + 1
             layout.names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
         layout.repeated = [name for name, count in seen.items() if count > 1]
-        self.named = set(self.kept)
-        self.last = max(self.kept, default=0)
+        self.named = set(self.used)
+        self.last = max(self.used, default=0)
         self.known = [knows(name) for name in names]
         self.patient = self.known.index(typed.PATIENT) if typed.PATIENT in self.known else None
-        self.counts = [Counter() for _ in self.kept]
-        self.counted = list(range(len(self.kept)))
+        self.counts = [Counter() for _ in self.used]
+        self.counted = list(range(len(self.used)))
 
     def write(self, rows, target):
         layout, last = self.layout, max(self.layout.header)
@@ -317,7 +320,7 @@ class _Writer:
         for place, cell in enumerate(cells):
             if cell and place not in self.named and cell.strip():
                 self.layout.fault(number, "", cell, NO_NAME.format(v=column_letters(place + 1)))
-        return [cells[place] for place in self.kept]
+        return [cells[place] for place in self.used]
 
     def _is_passed_over(self, number, cells):
         """Whether a row is none of the table: the header again, or a total or note below."""
@@ -325,7 +328,8 @@ class _Writer:
             self.layout.notes.append([number, "", "", HEADER_AGAIN])
             return True
         first = next((cell for cell in cells if cell and not cell.isspace()), "")
-        if any(map(str.isdigit, first)) and first[0] not in _NOTE_SIGNS:  # a patient's number: looked at no further
+        # A patient's number: looked at no further.
+        if any(map(str.isdigit, first)) and first[0] not in _NOTE_SIGNS and not _NO_NUMBER.search(first):
             return False
         return self._is_footer(number, cells, first) or self._names_anew(number, cells)
 

@@ -18,7 +18,7 @@ LARGEST = 25_000_000  # bytes of one file; for more there is the command
 MOST_FILES = 10
 PIECE = 1 << 20
 _NONCE = 12
-UNDECIDED = (Import.Status.OPEN, Import.Status.CHECKED, Import.Status.FAILED)
+UNDECIDED = (Import.Status.OPEN, Import.Status.CHECKED, Import.Status.FAILED, Import.Status.CANCELLED)
 
 
 def new_import(user_id, files, **fields):
@@ -54,7 +54,7 @@ def keep(job, name, pieces):
         _keep(job, key, name, position, content)
 
 
-def kept(job, name, position=None):
+def stored(job, name, position=None):
     """The pieces kept under `name`, as an iterator of bytes, or the one at `position` (None where there is none)."""
     key = unwrapped_key(job.key, str(job.pk))
     parts = job.parts.filter(name=name).order_by("position")
@@ -73,7 +73,7 @@ def _opened(job, key, part):
 def write_file(job, number, path):
     """Write the uploaded file `number` of an import to `path`; False where it is not kept any more."""
     with path.open("wb") as stream:
-        for piece in kept(job, f"file:{number}"):
+        for piece in stored(job, f"file:{number}"):
             stream.write(piece)
     return path.stat().st_size > 0 or job.files[number]["size"] == 0
 
@@ -85,7 +85,7 @@ def forget(job):
 
 def forget_old():
     """Discard what nobody decided about in time; returns how many imports."""
-    late = Import.objects.filter(status__in=UNDECIDED, touched_at__lt=timezone.now() - settings.IMPORT_FILES_KEPT)
+    late = Import.objects.filter(status__in=UNDECIDED, heartbeat_at__lt=timezone.now() - settings.IMPORT_FILES_KEPT)
     ids = list(late.values_list("pk", flat=True))
     ImportPart.objects.filter(belongs_to__in=ids).delete()
     Import.objects.filter(pk__in=ids, status__in=UNDECIDED).update(

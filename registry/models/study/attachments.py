@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from registry.models.records.clinical import in_error_field, site_of_patient
 from registry.models.study.consents import of_patient
@@ -29,7 +30,7 @@ class Attachment(models.Model):
     form = models.CharField(_("form"), max_length=20)
     record = models.CharField(_("record"), max_length=40, blank=True)
     kind = models.CharField(_("kind"), max_length=7, choices=Kind)
-    name = models.BinaryField(_("name"))
+    name = models.BinaryField(pgettext_lazy("thing", "name"))
     media_type = models.CharField(_("type"), max_length=40)
     size = models.IntegerField(_("size"))
     content = models.BinaryField(_("content"), null=True)

@@ -45,10 +45,6 @@ class Visit:
     def label(self) -> str:
         return self.timepoint.label.in_language(get_language())
 
-    @property
-    def is_unscheduled(self) -> bool:
-        return unscheduled_number(str(self.code)) is not None
-
 
 def visits(patient: Patient, plan: Any, assessments: Any, today: Any, end: Any = None) -> list[Visit]:
     """The planned `Visit`s of a patient in order.

@@ -150,8 +150,8 @@ def over(paths: Any, now: datetime) -> list:
     every = f"metaspine-{now - timedelta(days=settings.BACKUP_DAYS):%Y-%m-%d}"
     month = f"metaspine-{now - timedelta(days=31 * settings.BACKUP_MONTHS):%Y-%m-%d}"
     firsts = {next(of_month) for _, of_month in groupby(paths, key=lambda path: path.name[: len("metaspine-2026-01")])}
-    kept = {path for path in firsts if path.name >= month} | set(paths[-1:])
-    return [path for path in paths if path.name < every and path not in kept]
+    staying = {path for path in firsts if path.name >= month} | set(paths[-1:])
+    return [path for path in paths if path.name < every and path not in staying]
 
 
 # The drill

@@ -134,7 +134,7 @@ def newton(x: Any, y: Any, beta: np.ndarray) -> tuple[Any, int, float, int, floa
 def sums(x: Any, y: Any, beta: np.ndarray) -> tuple[Any, int, float]:
     """Score (p + 1,), information (p + 1, p + 1) and deviance at coefficients."""
     eta = beta @ x
-    share = 1 / (1 + np.exp(-eta))
+    share = np.exp(-np.logaddexp(0, -eta))  # nothing overflows
     weight = share * (1 - share)
     deviance = 2 * float((np.logaddexp(0, eta) - y * eta).sum())
     blocks = [slice(start, start + BLOCK) for start in range(0, y.size, BLOCK)]

@@ -259,7 +259,7 @@ def unseen_columns(event):
 
 def lines_of(event, identifies):
     """The fields that an event touched; values of identifying ones only if `identifies`, of encrypted ones never."""
-    return [Line(label, *told()) for label, told in fields_of(event, identifies)]
+    return [Line(label, *texts()) for label, texts in fields_of(event, identifies)]
 
 
 def fields_of(event, identifies):
@@ -380,9 +380,9 @@ def _plainly(column, value):
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
     if isinstance(value, list):
-        return wording.listed(str(one) for one in value) or wording.NOTHING
+        return wording.listed(str(part) for part in value) or wording.NOTHING
     if isinstance(value, dict):
-        return wording.listed(f"{key}: {one}" for key, one in value.items()) or wording.NOTHING
+        return wording.listed(f"{key}: {part}" for key, part in value.items()) or wording.NOTHING
     if isinstance(column, DateTimeField):
         return wording.moment(datetime.fromisoformat(value))
     if isinstance(column, DateField):

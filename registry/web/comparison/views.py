@@ -28,6 +28,7 @@ from registry.analysis.presentation.words import Words
 from registry.analysis.reports import published_study
 from registry.analysis.running import runs
 from registry.analysis.running.versions import product_version
+from registry.instruments import levels
 from registry.models import ComparisonRun
 from registry.tasks import repeat_comparison, start_comparison
 from registry.web.cohorts.forms import address_of
@@ -36,7 +37,7 @@ from registry.web.comparison.forms import ComparisonForm
 from registry.web.comparison.planning.plan_builder import is_of_sections
 from registry.web.comparison.stages import STAGES, seconds_left, stage_label
 from registry.web.comparison.words import described, failure
-from registry.web.shared.flow_diagram import diagram, lists
+from registry.web.shared.drawing.flow_diagram import diagram, lists
 from registry.web.shared.gates import for_comparing
 from registry.web.shared.lookup import uuid_in
 from sites import audit
@@ -88,7 +89,7 @@ def _unreadable(run):
     try:
         plans.from_json(run.plan), cohorts.from_json(run.cohort)
     except ValueError as error:
-        return design_errors.told(error, get_language() or "en")
+        return design_errors.sentence(error, get_language() or "en")
     return ""
 
 
@@ -166,6 +167,7 @@ def _shown(result, language):
         "tables": [table for table in tables if table.code != "flow"],
         "methods": narrative.methods(result, language),
         "method": result["method"],
+        "rule": levels.SegmentRule.of_version(result["method"]["segment_rule"]).in_words.in_language(language),
         "formats": list(files.FORMATS),
         **sections(result, language),
     }

@@ -45,7 +45,7 @@ class Lines:
         self.sites = {site.pk: (escape(wording.site_name(site)), escape(site.code)) for site in sites}
         self.identified = identified
         self.address = reverse("patients")
-        self.words = {}
+        self.segments, self.worded = {}, wording.Worded(escape)
 
     def line(self, patient, states):
         """`states`: the cells of the forms."""
@@ -65,13 +65,10 @@ class Lines:
         )
 
     def _answer(self, patient, name):
-        value = getattr(patient, name)
-        if (name, value) not in self.words:
-            self.words[name, value] = escape(wording.shown(catalogue.item(name), value))
-        return self.words[name, value]
+        return self.worded(catalogue.item(name), getattr(patient, name))
 
     def _segment(self, patient):
         key = bool(patient.lesion_levels), patient.segment_adjudicated, patient.segment_group
-        if key not in self.words:
-            self.words[key] = escape(wording.segment_of(patient))
-        return self.words[key]
+        if key not in self.segments:
+            self.segments[key] = escape(wording.segment_of(patient))
+        return self.segments[key]

@@ -104,7 +104,7 @@ def _lacking():
     """(language, names of the questionnaires whose wording is not loaded in it)."""
     asked = catalogue.current().of_assessment
     return [
-        (name, ", ".join(one.title.in_language(get_language()) for one in lacking))
+        (name, ", ".join(questionnaire.title.in_language(get_language()) for questionnaire in lacking))
         for code, name in own_names()
         if (lacking := wording.lacking(asked, code))
     ]
@@ -233,7 +233,7 @@ def _asked(form, code):
     if form.kind == QueryForm.ADVERSE_EVENT:
         return catalogue.ADVERSE_EVENTS, ()
     if form.own:
-        return tuple(one for one in catalogue.current().repeats if one.code == form.own), ()
+        return tuple(repeat for repeat in catalogue.current().repeats if repeat.code == form.own), ()
     return extras.core("assessment", code) + extras.shown("assessment", code), (ASSESSMENT_DATE,)
 
 

@@ -202,7 +202,7 @@ def enrol(request):
         values["sex"] = line.screen_sex or ""
     versions = consents.versions()
     named = (*values, *LOCAL_NUMBERS, *CONSENT_AT_ENROLMENT)
-    texts = _sentences({name: found for name, found in errors.items() if name in named})
+    texts = _sentences({name: faults for name, faults in errors.items() if name in named})
     return render(
         request,
         "patients/enrol.html",
@@ -288,7 +288,11 @@ def _try_to_enrol(request, sites, line):
     """(Patient, {}) or (None, errors). The same submission twice enrols one patient."""
     post = request.POST
     open_criteria = [name for name, _text in _criteria() if name not in post]
-    site = sites[0] if len(sites) == 1 else next((one for one in sites if str(one.pk) == post.get("site")), None)
+    site = (
+        sites[0]
+        if len(sites) == 1
+        else next((own_site for own_site in sites if str(own_site.pk) == post.get("site")), None)
+    )
     raw = {item.name: post.get(item.name, "").strip() for item in catalogue.ENROLMENT.items}
     sent = {
         "raw": raw,
@@ -330,9 +334,9 @@ def _try_to_enrol(request, sites, line):
 def _without_consent(errors, open_criteria, raw):
     """The errors of an enrolment without what the criteria that are open say in their own place."""
     if open_criteria and raw["consent_date"]:
-        said = [one for one in errors.get("consent_date", []) if one != patients.NO_CONSENT]
+        said = [fault for fault in errors.get("consent_date", []) if fault != patients.NO_CONSENT]
         errors = errors | {"consent_date": said}
-    return {name: found for name, found in errors.items() if found}
+    return {name: faults for name, faults in errors.items() if faults}
 
 
 @require_safe

@@ -177,12 +177,13 @@ def person_factors(request, user_id):
 @require_POST
 @confirmed
 def person_active(request, user_id):
-    """Make a person inactive, at once and everywhere, or active again."""
+    """Make a person inactive, at once and everywhere, or active again: as is sent, so that two presses are one."""
     user = _person(request, user_id)
-    if user.is_active and none_would_last(timezone.localdate(), without=Q(user=user)):
+    active = request.POST.get("active") == "1"
+    if not active and none_would_last(timezone.localdate(), without=Q(user=user)):
         messages.error(request, str(LAST_ADMINISTRATOR))
         return redirect("person", user.pk)
-    user.is_active = not user.is_active
+    user.is_active = active
     user.save(update_fields=["is_active"])
     if not user.is_active:
         end_sessions(user)

@@ -84,14 +84,14 @@ def _written(lines):
     states, nobody, nothing = {}, escape(_("Invite somebody")), wording.NOTHING
     for line in lines:
         site = line.site
-        told = line.state, site.activated_on, site.closed_on
-        if told not in states:
-            states[told] = render_to_string("people/site_state.html", {"state": line.state, "site": site}).strip()
+        about = line.state, site.activated_on, site.closed_on
+        if about not in states:
+            states[about] = render_to_string("people/site_state.html", {"state": line.state, "site": site}).strip()
         people = line.people or f'<a href="{invite}?site={site.pk}">{nobody}</a>'
         target = nothing if site.enrolment_target is None else site.enrolment_target
         yield (
             f'<tr data-href="{sites}{site.pk}/"><th scope="row"><a href="{sites}{site.pk}/">{escape(site)}</a></th>'
-            f'<td class="wide">{escape(site.region or nothing)}</td><td>{states[told]}</td>'
+            f'<td class="wide">{escape(site.region or nothing)}</td><td>{states[about]}</td>'
             f'<td class="number">{people}</td>'
             f'<td class="number">{line.patients}</td><td class="number wide">{target}</td>'
             f'<td class="wide">{escape(site.contact_name or nothing)}</td></tr>'

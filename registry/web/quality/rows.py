@@ -62,8 +62,8 @@ def _visits(sent, ids):
     state, code = sent.get("state", ""), sent.get("visit", "")
     if state not in visit_states.STATES:
         raise Http404
-    found = visit_states.rows(ids, schedule.plans(), timezone.localdate(), code=code[:20], state=state, limit=MOST + 1)
-    rows = [(patient, visit, wording.day(day)) for patient, visit, day in found]
+    visits = visit_states.rows(ids, schedule.plans(), timezone.localdate(), code=code[:20], state=state, limit=MOST + 1)
+    rows = [(patient, visit, wording.day(day)) for patient, visit, day in visits]
     return f"{_('Visits')}: {state_words()[state]}", [_("Day")], rows
 
 

@@ -53,7 +53,7 @@ class Filters:
         return {name: value for name, value in parameters.items() if (name, value) != ("state", UNSETTLED)}
 
 
-def found(access, filters):
+def matching(access, filters):
     """The queries that the filters let through, in no order. The site stands in the condition for its index."""
     queries = Query.objects.visible_to(access).filter(site_id__in=discussed(access))
     if filters.patient:

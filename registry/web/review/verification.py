@@ -160,8 +160,8 @@ class _Wanted:
         """(how many, to one more than COUNTED; when that was, None for now): as the worker keeps it where it can."""
         if site_counts.is_large() and not self.is_narrowed:
             plans, today = schedule.plans(), timezone.localdate()
-            kept = site_counts.counts("left_to_verify", self.parameters["sites"], plans, today)
-            return sum(asked if self.by_plan else left for asked, left in kept.by_site.values()), kept.at
+            counts = site_counts.counts("left_to_verify", self.parameters["sites"], plans, today)
+            return sum(asked if self.by_plan else left for asked, left in counts.by_site.values()), counts.at
         return self.counted_now(), None
 
     def counted_now(self):
@@ -192,9 +192,9 @@ def verify_next(request):
     request.access.require(Can.VERIFY)
     sites = Site.of(request.access.sites_for(Can.VERIFY))
     after = request.GET.get("patient", "")[:40], request.GET.get("form", "")[:40]
-    found = sampling.next_form(sampling.plan(), sites, after)
-    if found:
-        return redirect("verify_form", *found)
+    next_form = sampling.next_form(sampling.plan(), sites, after)
+    if next_form:
+        return redirect("verify_form", *next_form)
     messages.info(request, _("No form is left that the sampling plan asks about."))
     return redirect("to_verify")
 
@@ -250,11 +250,11 @@ def _mark(request, form_row):
     columns = request.POST.getlist("column")
     try:
         if "withdraw" in request.POST:
-            verification.withdraw(access=request.access, found=form_row, columns=[request.POST["withdraw"]])
+            verification.withdraw(access=request.access, form_row=form_row, columns=[request.POST["withdraw"]])
         else:
             verification.verify(
                 access=request.access,
-                found=form_row,
+                form_row=form_row,
                 columns=form_row.comparable if "all" in request.POST else columns,
                 seen=request.POST.get("seen", ""),
             )

@@ -62,22 +62,22 @@ def counted(at, classes=""):
     """When numbers were counted that the worker keeps, and whether it has stopped doing so; nothing for None, now."""
     if at is None:
         return ""
-    told = gettext("Counted %(at)s; counted anew every five minutes.") % {"at": wording.moment(at)}
+    sentence = gettext("Counted %(at)s; counted anew every five minutes.") % {"at": wording.moment(at)}
     if timezone.now() - at > LATE:
-        told += " " + gettext("No worker has counted since: an administrator sees why on the page System.")
+        sentence += " " + gettext("No worker has counted since: an administrator sees why on the page System.")
         classes = f"{classes} note note-warning".strip()
-    return format_html('<p class="{}">{}</p>', classes or "muted", told)
+    return format_html('<p class="{}">{}</p>', classes or "muted", sentence)
 
 
 @register.simple_tag
 def counting():
     """That a worker counts, and whether there is any that could."""
-    told = gettext("All patients are being counted, which takes some seconds.")
+    sentence = gettext("All patients are being counted, which takes some seconds.")
     if heartbeats.ages().get(heartbeats.QUEUE + settings.JOBS, SILENCE + 1) > SILENCE:
-        told += " " + gettext(
+        sentence += " " + gettext(
             "No worker takes jobs at the moment: this waits for one, and an administrator sees why on the page System."
         )
-    return told
+    return sentence
 
 
 @register.simple_tag

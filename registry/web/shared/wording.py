@@ -75,6 +75,19 @@ def says_code(item):
     )
 
 
+class Worded:
+    """`shown` for pages of many lines: what they have in common is worded once. finish: what is made of each text."""
+
+    def __init__(self, finish=str):
+        self.finish, self.known = finish, {}
+
+    def __call__(self, item, value):
+        key = item.name, value
+        if key not in self.known:
+            self.known[key] = self.finish(shown(item, value))
+        return self.known[key]
+
+
 def shown(item, value):
     """A stored value in words, as a table or a history prints it. A date may be text as JSON has it."""
     if value is None or value in ("", ()):

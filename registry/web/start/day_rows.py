@@ -68,5 +68,7 @@ def _site(line, address):
         f'<tr><th scope="row"><a href="{address}"><span class="code">{code}</span> '
         f"{escape(wording.site_name(line['site']))}</a></th>"
         f'<td class="number">{line["enrolled"]}</td><td class="number">{target or wording.NOTHING}</td>'
-        f"<td>{progress}</td>" + "".join(f'<td class="number">{count}</td>' for count in counts) + "</tr>"
+        f'<td class="wide-only">{progress}</td>'
+        + "".join(f'<td class="number">{count}</td>' for count in counts)
+        + "</tr>"
     )

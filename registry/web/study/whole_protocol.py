@@ -52,7 +52,7 @@ def _given(request):
             return whole.Reading(document)
     upload = request.FILES.get("file")
     if upload is None:
-        reason = whole.Label("choose a file, or one that comes along", "ファイルまたは付属のプロトコルを選んでください")
+        reason = whole.Label("choose a file, or one that comes along", "ファイルか付属のプロトコールを選んでください")
         return whole.Reading(faults=[Fault(0, "file", "", reason)])
     return whole.read(upload.read(whole.bringing.LARGEST + 1))
 

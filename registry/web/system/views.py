@@ -13,10 +13,13 @@ from registry import tasks
 from registry.health import background_jobs
 from registry.health.checkup.declared import CHECKS
 from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, Looking, examine, scope, worst
+from registry.health.checkup.words import QUEUES, task_words
 from registry.health.checkup.work import recurring
 from registry.models import BackupRecord
+from registry.services.files.snapshots import InvalidLabel
 from registry.web.shared import cells
 from registry.web.shared.cells import escape
+from registry.web.shared.wording import words
 from sites import audit
 from sites.confirming import confirmed
 from sites.database.fast_rows import rows_of
@@ -35,25 +38,7 @@ KINDS = {
     "comparison": gettext_lazy("Comparison"),
     "export": gettext_lazy("Export"),
     "import": gettext_lazy("Import"),
-}
-TASKS = {
-    "alert_administrators": gettext_lazy("Tell administrators of alarms"),
-    "check_all_forms": gettext_lazy("Check all forms"),
-    "compute_all_outcomes": gettext_lazy("Compute utilities and changes"),
-    "count_scorecards": gettext_lazy("Count the scorecards"),
-    "forget_api_answers": gettext_lazy("Forget old answers of the API"),
-    "forget_attempts": gettext_lazy("Forget old failed sign-ins"),
-    "forget_drafts": gettext_lazy("Forget old drafts"),
-    "keep_counts": gettext_lazy("Count for the pages"),
-    "look_for_pairs": gettext_lazy("Look for patients of two sites"),
-    "purge_expired": gettext_lazy("Delete what is kept long enough"),
-    "seal_audit": gettext_lazy("Seal the audit trail"),
-    "send_digests": gettext_lazy("Mail what waits"),
-    "send_scorecards": gettext_lazy("Mail the scorecards"),
-    "sweep": gettext_lazy("Do what lost tasks left undone"),
-    "tell_of_serious_events": gettext_lazy("Mail serious adverse events"),
-    "verify_audit": gettext_lazy("Verify the audit trail"),
-    "watch_backups": gettext_lazy("Watch the backups"),
+    "snapshot": gettext_lazy("Snapshot"),
 }
 SHOWN = 50
 
@@ -70,11 +55,11 @@ def system_page(request):
     context = {
         "written": cells.joined(_written(check, finding) for check, finding, _took in examined),
         "worst": worst(examined),
-        "queues": looking.queues or {},
+        "queues": [(QUEUES[name], n) for name, n in (looking.queues or {}).items()],
         "waiting": _worded(waiting),
         "failed": _worded(failed),
         "backups": backups,
-        "tasks": sorted((name, f"{TASKS.get(name, name)} ({name})") for name in recurring()),
+        "tasks": [(name, task_words(name)) for name in sorted(recurring())],
     }
     return render(request, "system/system.html", context)
 
@@ -98,7 +83,7 @@ def _worded(jobs):
 @require_POST
 @confirmed
 def system_retry(request):
-    """A failed comparison or export is carried out once more for whoever asked, or a recurring task runs now."""
+    """A failed job but an import is carried out once more for whoever asked, or a recurring task runs now."""
     request.access.require(Can.ADMINISTER)
     kind, key = request.POST.get("kind", ""), request.POST.get("key", "")
     if kind == "task":
@@ -109,6 +94,9 @@ def system_retry(request):
         except PermissionDenied:
             messages.error(request, _("Whoever asked for this may no longer do it."))
             return redirect("system")
+        except InvalidLabel as taken:
+            messages.error(request, words(taken.reason))
+            return redirect("system")
     else:
         raise Http404
     messages.success(request, _("Sent to a worker."))
@@ -118,6 +106,7 @@ def system_retry(request):
 _AGAIN = {
     "comparison": lambda access, job: tasks.repeat_comparison(access=access, run=job),
     "export": lambda access, job: tasks.repeat_export(access=access, export=job),
+    "snapshot": lambda access, job: tasks.repeat_freezing(access=access, asked=job),
 }
 
 

@@ -1,12 +1,17 @@
 """Models, propensity, quality of life and transitions: published tables, the functions behind, and every failure."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from registry.analysis.design.errors import Refused
+from registry.analysis.presentation.words import Words
 from registry.analysis.sections import models, propensity, quality, transitions
 from registry.analysis.sections.declared import written
+from registry.analysis.sections.propensity.balance import overlap
 from registry.analysis.sections.propensity.outcomes import ONE_TO_ONE
+from registry.analysis.sections.showing.texts import Names
 from registry.analysis.sections.typed import plain
 from registry.stats.arrays import differences
 from registry.stats.models.linear import ancova
@@ -77,8 +82,8 @@ def test_ancova_is_the_linear_model():
     cohort = Cohort(groups=("a", "b", "c"))
     found = told("models", cohort.patients(), model="ancova", outcome="hsuv", visits=["6m"], baseline="preop")
     expected = ancova(cohort.columns["hsuv", "6m"], cohort.group, cohort.columns["hsuv", "preop"], 3)
-    assert [row["estimate"] for row in found["means"]] == pytest.approx([one.estimate for one in expected.means])
-    by_pair = {(one.second[0][1], one.first[0][1]): one for one in expected.contrasts}
+    assert [row["estimate"] for row in found["means"]] == pytest.approx([mean.estimate for mean in expected.means])
+    by_pair = {(contrast.second[0][1], contrast.first[0][1]): contrast for contrast in expected.contrasts}
     pairs = {"a_vs_b": (0, 1), "b_vs_c": (1, 2), "a_vs_c": (0, 2)}
     assert [row["group"] for row in found["contrasts"]] == list(pairs)
     for row in found["contrasts"]:
@@ -102,6 +107,10 @@ def test_separation_is_told_where_it_is():
     assert "separates" in found["fits"][0]["reason"]
     assert "(age)" in found["fits"][0]["reason"]
     assert all(row["estimate"] is None and row["reason"] for row in found["coefficients"])
+    words, names = object.__new__(Words), {"age": {"label": {"en": "Age", "ja": "年齢"}}}
+    words.language = "ja"
+    why = Names({"title": {"en": "", "ja": ""}, "names": names}, words).why(found["fits"][0]["reason"])
+    assert why == "共変量が結果の有無を完全に分ける（年齢）"  # the page names what the reader knows
 
 
 def test_repeated_measures_by_visit():
@@ -146,6 +155,15 @@ def test_one_group_alone_keeps_its_place(model):
 
 
 # Propensity
+
+
+def test_a_score_that_rounding_left_below_an_edge_counts_above_it():
+    """R: floor(round((0.5 - 2^-54) * 20, 9)) is 10, as of 0.5 itself; 1 is within the last of the twenty."""
+    ones = np.ones(4)
+    score = np.array([0.5, np.nextafter(0.5, 0), 0.49999, 1.0])
+    done = SimpleNamespace(score=score, weights=ones, treated=ones > 0, inside=ones > 0)
+    rows = overlap(propensity.from_json(titled(**MATCHING)), done)
+    assert {row.low: row.count for row in rows if row.count} == {0.45: 1, 0.5: 2, 0.95: 1}
 
 
 def test_pairs_are_compared_within():

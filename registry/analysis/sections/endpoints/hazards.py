@@ -7,39 +7,39 @@ from registry.analysis.sections.covariates import covariates, group_column, name
 from registry.analysis.sections.endpoints.group_tests import strata_of
 from registry.analysis.sections.endpoints.result import Fit, Hazard
 from registry.analysis.sections.endpoints.survival_times import clusters, even
-from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
+from registry.analysis.sections.typed import NOT_ESTIMABLE, Estimate, attempted
 from registry.stats.arrays import NotEstimable
 from registry.stats.survival.cox import cox, proportional_hazards
 
 IN_STRATA = "not estimable because the strata hold it constant"
 
 
-def cox_models(endpoint, patients, found):
+def cox_models(endpoint, patients, survival):
     """Hazards and Fits: of the group alone, and adjusted for the covariates where some are declared."""
     group = group_column(patients)
-    hazards, fits = fitted("group", endpoint, patients, found, [group])
+    hazards, fits = fitted("group", endpoint, patients, survival, [group])
     if endpoint.covariates:
-        strata = {declared.key(one) for one in endpoint.strata}
+        strata = {declared.key(stratum) for stratum in endpoint.strata}
         asked = [declared.reference(covariate) for covariate in endpoint.covariates]
         more = [patients.column(*at) for at in asked if "@".join(filter(None, at)) not in strata]
-        also = fitted("adjusted", endpoint, patients, found, [group, *more])
+        also = fitted("adjusted", endpoint, patients, survival, [group, *more])
         shared = [at for at in asked if "@".join(filter(None, at)) in strata]
         gone = [Hazard("adjusted", name, "", "", visit, reason=IN_STRATA) for name, visit in shared]
         hazards, fits = hazards + gone + also[0], fits + also[1]
     return hazards, fits
 
 
-def fitted(model, endpoint, patients, found, columns):
-    rows = np.isfinite(found.months)
+def fitted(model, endpoint, patients, survival, columns):
+    rows = np.isfinite(survival.months)
     ready = covariates(columns, rows)
     gone = [Hazard(model, name, "", "", visit=visit, reason=why) for (name, visit), why in ready.dropped.items()]
     try:
-        fit = cox_of(endpoint, patients, found, ready)
+        fit = cox_of(endpoint, patients, survival, ready)
     except NotEstimable as error:
         return gone + [blamed(model, term, place, error) for place, term in enumerate(ready.terms)], [
             Fit(model, reason=said(error, ready.terms))
         ]
-    terms = [ready.places_of(column) for column in ready.kept]
+    terms = [ready.places_of(column) for column in ready.used]
     ph = attempted(lambda: proportional_hazards(fit, terms=terms), lambda why: None)
     hazards = [hazard(model, term, place, fit, *of_term(ph, terms, place)) for place, term in enumerate(ready.terms)]
     ratio = fit.likelihood_ratio
@@ -50,7 +50,7 @@ def fitted(model, endpoint, patients, found, columns):
     ]
 
 
-def cox_of(endpoint, patients, found, ready):
+def cox_of(endpoint, patients, survival, ready):
     """The model of the patients of whom all is known. Matched: errors by set, weights where sets share controls."""
     if not ready.terms:
         raise NotEstimable("constant_covariate" if ready.rows.any() else "empty")
@@ -61,7 +61,7 @@ def cox_of(endpoint, patients, found, ready):
         "cluster": None if patients.sets is None else clusters(patients)[inside],
         "weights": None if patients.weights is None or even(patients.weights[inside]) else patients.weights[inside],
     }
-    return cox(found.months[inside], found.event[inside], ready.columns[inside], **given)
+    return cox(survival.months[inside], survival.event[inside], ready.columns[inside], **given)
 
 
 def of_term(ph, terms, place):
@@ -73,21 +73,9 @@ def of_term(ph, terms, place):
 
 
 def hazard(model, term, place, fit, statistic, df, p):
-    return Hazard(
-        model,
-        term.variable,
-        term.level,
-        term.reference,
-        term.visit,
-        fit.hazard_ratio[place],
-        fit.low[place],
-        fit.high[place],
-        fit.p[place],
-        statistic,
-        df,
-        p,
-        fit.z[place],
-    )
+    effect = Estimate.at(place, fit.hazard_ratio, fit)
+    about = term.variable, term.level, term.reference, term.visit
+    return Hazard(model, *about, effect, statistic, df, p, fit.z[place])
 
 
 def blamed(model, term, place, error):

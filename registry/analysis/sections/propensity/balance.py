@@ -26,23 +26,26 @@ def balances(section, patients, done):
     x, treated = np.column_stack(columns)[rows], done.treated[rows]
     before = balance(x, treated, None, section.denominator)
     after = balance(x, treated, done.weights[rows], section.denominator) if (done.weights > 0).any() else None
-    told = []
+    balanced = []
     for place, at in enumerate(asked):
         parts = [getattr(before, part)[place] for part in PARTS]
-        told.append(Balanced(*at, *parts, *([getattr(after, part)[place] for part in PARTS] if after else [None] * 4)))
-    return told
+        balanced.append(
+            Balanced(*at, *parts, *([getattr(after, part)[place] for part in PARTS] if after else [None] * 4))
+        )
+    return balanced
 
 
 PARTS = ("mean_treated", "mean_control", "difference", "variance_ratio")
 
 
 def overlap(section, done):
-    edges = np.linspace(0, 1, BINS + 1)
+    edges = np.arange(BINS + 1) / BINS
     rows = []
     for code, side in ((section.treated, done.treated), (section.control, done.inside & ~done.treated)):
         score, weights = done.score[side], done.weights[side]
         known = np.isfinite(score)
-        place = np.minimum((score[known] * BINS).astype(int), BINS - 1)
+        # A score of 0.5 that was computed as 0.4999999999999999 lies where it says, not where rounding left it.
+        place = np.minimum(np.round(score[known] * BINS, 9).astype(int), BINS - 1)
         counts = np.bincount(place, minlength=BINS)
         sums = np.bincount(place, weights[known], minlength=BINS)
         rows += [Overlap(code, *map(float, edges[k : k + 2]), int(counts[k]), float(sums[k])) for k in range(BINS)]
