@@ -56,7 +56,6 @@ SERVER = """
            current_setting('server_version_num')::int AS version, current_user::text AS role,
            (SELECT sum(numbackends) FROM pg_stat_database)::int AS used,
            current_setting('max_connections')::int AS allowed, pg_backend_pid() AS pid,
-           extract(epoch FROM clock_timestamp())::float8 AS clock,
            ARRAY(SELECT current_setting(name) FROM unnest(%s::text[]) WITH ORDINALITY AS asked (name, place)
                  ORDER BY place) AS limits
 """
@@ -94,13 +93,11 @@ class Looking:
 
     @cached_property
     def server(self):
-        """The row of SERVER, with `skew`: seconds between this machine's clock and the server's."""
-        before = time.time()
+        """The row of SERVER."""
         with connection.cursor() as cursor:
             cursor.execute(SERVER, [list(LIMITS)])
             row = dict(zip((column.name for column in cursor.description), cursor.fetchone(), strict=True))
-        # An answer that takes long is no clock that is wrong.
-        return SimpleNamespace(**row, skew=max(before - row["clock"], row["clock"] - time.time(), 0.0))
+        return SimpleNamespace(**row)
 
     @cached_property
     def jobs(self):

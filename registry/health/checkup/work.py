@@ -51,11 +51,11 @@ def period_of(schedule):
 
 def recurring():
     """{name of a task: the shortest period of its entries in the schedule}"""
-    failed = {}
+    periods = {}
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         name = entry["task"].rpartition(".")[2]
-        failed[name] = min(failed.get(name, float("inf")), period_of(entry["schedule"]))
-    return failed
+        periods[name] = min(periods.get(name, float("inf")), period_of(entry["schedule"]))
+    return periods
 
 
 def tasks(looking):
