@@ -106,6 +106,7 @@ def test_a_database_that_is_away_is_told_once_and_the_rest_is_looked_at(db, monk
         looking.away = "OperationalError: connection refused"
 
     settings.EXPORT_FOLDER, settings.MAIL = tmp_path, False
+    monkeypatch.setattr(findings, "PATIENCE", 60)
     monkeypatch.setattr(findings, "_ask_the_database", away)
     told = {check.name: finding for check, finding, _seconds in examine(CHECKS)}
     assert (told["database"].state, told["database"].text) == ("failed", "OperationalError: connection refused")

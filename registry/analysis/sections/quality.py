@@ -258,7 +258,10 @@ def qalys(section, patients, columns):
 
 
 def timed(section, patients, columns):
-    """Days (n, visits), ascending, and values (n, visits), NaN where out of order or from after death."""
+    """Days (n, visits), ascending, and values (n, visits), NaN where lacking, out of order or from after death.
+
+    The day of a value that is lacking is its planned one if that lies in order; NaN where death came before it.
+    """
     values = np.column_stack([column.values for column in columns])
     days = np.column_stack([patients.visit_day(visit) for visit in section.visits]).astype(float)
     days[:, 0] = np.where(np.isfinite(values[:, 0]), 0.0, np.nan)
@@ -269,16 +272,24 @@ def timed(section, patients, columns):
     before = np.column_stack([np.full(len(days), -np.inf), latest[:, :-1]])
     usable = days > before
     values = np.where(usable, values, np.nan)
-    planned = np.where(usable, days, np.nan)
-    return filled(planned, values), values
+    over = late | np.column_stack(
+        [died_before(patients, visit, column) for visit, column in zip(section.visits, columns, strict=True)]
+    )
+    planned = [patients.planned_day(visit) for visit in section.visits]
+    return filled(np.where(usable, days, np.nan), planned, over), values
 
 
-def filled(days, values):
-    """Days that ascend even where a value is lacking; such a day is never used, it only has to be in order."""
-    days = days.copy()
-    for place in range(1, days.shape[1]):
+def filled(days, planned, over):
+    """Days that ascend also where a value is lacking; `over` are those that death came before: NaN."""
+    known = np.where(np.isfinite(days), days, np.inf)
+    following = np.column_stack([np.fmin.accumulate(known[:, :0:-1], axis=1)[:, ::-1], np.full(len(days), np.inf)])
+    days, latest = days.copy(), np.full(len(days), -np.inf)
+    for place, day in enumerate(planned):
         gap = ~np.isfinite(days[:, place])
-        days[gap, place] = days[gap, place - 1] + 1e-6
+        in_order = (latest < day) & (day < following[:, place]) if day is not None else np.zeros(len(days), bool)
+        lacking = np.where(in_order, day or 0, latest + 1e-6)  # never used: it only has to be in order
+        days[:, place] = np.where(gap, np.where(over[:, place], np.nan, lacking), days[:, place])
+        latest = np.fmax(latest, days[:, place])
     return days
 
 
@@ -407,8 +418,5 @@ def dataset(section, patients):
     if section.measure == "qaly":
         days, values = timed(section, patients, columns)
         for place, visit in enumerate(section.visits):
-            data[f"day.{visit}"], data[f"u.{visit}"] = (
-                np.where(np.isfinite(values[:, place]), days[:, place], np.nan),
-                values[:, place],
-            )
+            data[f"day.{visit}"], data[f"u.{visit}"] = days[:, place], values[:, place]
     return data, {"higher_is": columns[0].higher_is}

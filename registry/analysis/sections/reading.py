@@ -22,6 +22,7 @@ from registry.analysis.data.item_columns import value
 from registry.analysis.design.errors import listed, refusal
 from registry.analysis.design.variables import columns as reader
 from registry.analysis.design.variables import declared as variables
+from registry.analysis.design.variables import visits
 from registry.analysis.sections import declared, propensity
 from registry.analysis.sections.columns import Column, Event, Patients
 from registry.instruments.base import Label
@@ -188,6 +189,7 @@ class Reader:
             column=self.column,
             event=self.event,
             visit_day=self.visit_day,
+            planned_day=self.planned_day,
             followed=np.where(followed == MISSING, np.nan, np.where(followed == NO_NUMBER, np.nan, followed)),
             died=died,
             death_day=np.where(died == 1, self.since_surgery(reader.DEATH), np.nan),
@@ -236,6 +238,9 @@ class Reader:
 
     def visit_day(self, visit):
         return self.since_surgery(value("assessment_date", visit))
+
+    def planned_day(self, visit):
+        return next((one.day for one in (*visits.scheduled(), *self.plan.visits) if one.code == visit), None)
 
     def event(self, event):
         kind, nobody = event["kind"], np.zeros(self.frame.n, bool)

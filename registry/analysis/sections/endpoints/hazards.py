@@ -30,11 +30,12 @@ def cox_models(endpoint, patients, survival):
 
 
 def fitted(model, endpoint, patients, survival, columns):
-    rows = np.isfinite(survival.months)
-    ready = covariates(columns, rows)
+    followed = np.isfinite(survival.months)
+    strata = strata_of(endpoint, patients) if endpoint.strata else None
+    ready = covariates(columns, followed if strata is None else followed & (strata >= 0))
     gone = [Hazard(model, name, "", "", visit=visit, reason=why) for (name, visit), why in ready.dropped.items()]
     try:
-        fit = cox_of(endpoint, patients, survival, ready)
+        fit = cox_of(patients, survival, ready, strata)
     except NotEstimable as error:
         return gone + [blamed(model, term, place, error) for place, term in enumerate(ready.terms)], [
             Fit(model, reason=said(error, ready.terms))
@@ -44,18 +45,20 @@ def fitted(model, endpoint, patients, survival, columns):
     hazards = [hazard(model, term, place, fit, *of_term(ph, terms, place)) for place, term in enumerate(ready.terms)]
     ratio = fit.likelihood_ratio
     overall = (ph.overall.statistic, ph.overall.p) if ph else (None, None)
-    missing = int(rows.sum()) - fit.n
+    missing = int(followed.sum()) - fit.n
     return gone + hazards, [
         Fit(model, fit.n, fit.events, missing, ratio.statistic, ratio.df, ratio.p, *overall, fit.robust)
     ]
 
 
-def cox_of(endpoint, patients, survival, ready):
-    """The model of the patients of whom all is known. Matched: errors by set, weights where sets share controls."""
+def cox_of(patients, survival, ready, strata):
+    """The model of the patients of whom all is known, their stratum too.
+
+    Matched: errors by set, weights where sets share controls.
+    """
     if not ready.terms:
         raise NotEstimable("constant_covariate" if ready.rows.any() else "empty")
     inside = ready.rows & (np.ones(patients.n, bool) if patients.weights is None else patients.weights > 0)
-    strata = strata_of(endpoint, patients) if endpoint.strata else None
     given = {
         "strata": None if strata is None else strata[inside],
         "cluster": None if patients.sets is None else clusters(patients)[inside],
