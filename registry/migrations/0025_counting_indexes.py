@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0022_indexes_of_drafts"),
+        ("registry", "0024_freezings"),
     ]
 
     operations = [
