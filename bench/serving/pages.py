@@ -30,9 +30,11 @@ OF_SITE = ("coordinator", "investigator", "monitor")
 FILTERED = (
     "/audit/?person=7", "/audit/?action=update", "/audit/?action=delete", "/audit/?action=export",
     "/audit/?table=registry_patient", "/audit/?table=registry_snapshot", "/audit/?row=PATIENT",
-    "/audit/?first=FIRST&last=LAST", "/audit/?last=LAST", "/queries/?state=all", "/grid/?state=query",
+    "/queries/?state=all", "/grid/?state=query",
     "/cohorts/new/?sex=male", "/cohorts/new/?sex=male&by=site",
 )  # fmt: skip
+# Days of the trail, which is read from its end backwards to them.
+DATED = ("/audit/?first=FIRST&last=LAST", "/audit/?last=LAST")
 PATIENT = "B01-100"  # of the first site, in a registry of any size
 A_PATIENT = 1.87  # assessments that the scratch registry has for each patient
 GROWTH, LIST, BYTES = 1.5, 4.0, 60_000
@@ -83,13 +85,13 @@ def of_patient(patterns, patient, prefix=""):
             yield "/" + re.sub(r"<[^>]*>", patient, route)
 
 
-def filtered(patient):
+def filtered(patient, *, dated=False):
     """Addresses of FILTERED for a registry of today."""
     from django.utils import timezone
 
     last = timezone.localdate() - timedelta(days=365)
     named = {"PATIENT": patient, "FIRST": last - timedelta(days=30), "LAST": last}
-    for path in FILTERED:
+    for path in (*FILTERED, *DATED) if dated else FILTERED:
         for name, value in named.items():
             path = path.replace(name, str(value))
         yield path
@@ -108,7 +110,7 @@ def measure(assessments, only):
             cursor.execute("ANALYZE")
         site = Site.objects.order_by("code").first()
         resolver = get_resolver().url_patterns
-        paths = [*addresses(resolver), *of_patient(resolver, PATIENT), *filtered(PATIENT)]
+        paths = [*addresses(resolver), *of_patient(resolver, PATIENT), *filtered(PATIENT, dated=True)]
         paths = [path for path in dict.fromkeys(paths) if not only or path in only]
         catch_up()
         with serving() as (port, process):

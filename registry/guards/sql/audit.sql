@@ -120,24 +120,3 @@ BEGIN
            coalesce(current_setting('app.reason', true), ''),
            pg_current_xact_id()::text::bigint, detail);
 END $$;
-
--- Where the events of a moment begin: every event before it has a lower id but for what transactions that were under way
--- then recorded. Found by halves, since the policies let nobody search by time alone; it tells a number, and no event.
-CREATE FUNCTION audit_id_at(moment timestamptz) RETURNS bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    low bigint;
-    high bigint;
-    event record;
-BEGIN
-    SELECT min(id), max(id) + 1 INTO low, high FROM study_sites_auditevent;
-    WHILE low < high LOOP
-        SELECT id, at INTO event FROM study_sites_auditevent WHERE id >= (low + high) / 2 ORDER BY id LIMIT 1;
-        IF event.at < moment THEN
-            low := event.id + 1;
-        ELSE
-            high := (low + high) / 2;
-        END IF;
-    END LOOP;
-    RETURN coalesce(low, 0);
-END $$;
