@@ -18,6 +18,7 @@ from registry.instruments import catalogue
 from registry.models import Patient
 from tests.fhir.test_server import ask, stored  # noqa: F401 - fixtures
 from tests.transfer.conftest import ASSESSMENT, good  # noqa: F401 - a fixture
+from tests.working import PATIENCE
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -37,7 +38,7 @@ def renderer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("renderer")
     if shutil.which("npm") is None or not Path(CHROMIUM).exists():
         pytest.skip("npm and chromium are not both here")
-    command = ["timeout", "120", "npm", "pack", "--silent", RENDERER]
+    command = ["timeout", "120", "npm", "pack", "--silent", "--fetch-retries=0", RENDERER]  # who is away is asked once
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"the npm registry did not give {RENDERER}: {done.stderr.strip()[-200:]}")
@@ -64,6 +65,7 @@ def renderer(tmp_path_factory):
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
         )
         page = browser.new_page()
+        page.set_default_timeout(1000 * PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.route("**/*", serve)
         page.goto("http://renderer.test/")

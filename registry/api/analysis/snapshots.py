@@ -132,7 +132,7 @@ class _Snapshots(Resource):
             raise Http404
         return snapshot
 
-    def told(self, request, snapshot_id, **more):
+    def answer(self, request, snapshot_id, **more):
         """The response with a snapshot, or how far its freezing is."""
         if (snapshot := self.made(snapshot_id)) is None:
             return Response(_asked(self.job(snapshot_id)), **more)
@@ -171,7 +171,7 @@ class Snapshots(_Snapshots):
         freezing.perform(job.pk, reporting=False)
         if self.made(job.pk) is None:
             raise Problem(503, _asked(self.job(job.pk))["error"])
-        return self.told(request, job.pk, status=201, headers=headers)
+        return self.answer(request, job.pk, status=201, headers=headers)
 
 
 class OneSnapshot(_Snapshots):
@@ -181,7 +181,7 @@ class OneSnapshot(_Snapshots):
     @extend_schema(responses=SnapshotShown)
     def get(self, request, snapshot_id):
         """One frozen state, or how far its freezing is."""
-        return self.told(request, snapshot_id)
+        return self.answer(request, snapshot_id)
 
 
 class SnapshotCancellation(_Snapshots):
@@ -191,7 +191,7 @@ class SnapshotCancellation(_Snapshots):
     def post(self, request, snapshot_id):
         """Stop a freezing that is not finished; nothing happens to one that is."""
         freezing.cancel(access=self.access, freezing=self.job(snapshot_id))
-        return self.told(request, snapshot_id, status=202)
+        return self.answer(request, snapshot_id, status=202)
 
 
 class SnapshotDifferences(_Snapshots):

@@ -69,7 +69,7 @@ def snapshot_list(request):
 def _without_snapshot():
     """The freezings that are under way, and those that failed or were cancelled lately."""
     since = timezone.now() - SHOWN_FOR
-    return [one for one in freezing.without_snapshot()[:PAGE] if _is_under_way(one) or one.finished_at > since]
+    return [asked for asked in freezing.without_snapshot()[:PAGE] if _is_under_way(asked) or asked.finished_at > since]
 
 
 def _is_under_way(asked):
