@@ -167,7 +167,11 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "sites",
     "registry",
-    "import_export",  # after us: its commands are ours (registry/management/elsewhere.py)
+    "registry.management.analyses",
+    "registry.management.demo",
+    "registry.management.operations",
+    "registry.management.transfer",
+    "import_export",  # after us: its commands are ours (registry/management/transfer/elsewhere.py)
 ]
 
 MIDDLEWARE = [
@@ -296,7 +300,7 @@ CELERY_TASK_ROUTES = {
     }.items()
     for task in tasks
 }
-JOBS_PER_PERSON = int(env("METASPINE_JOBS_PER_PERSON", "1"))  # comparisons, and exports, carried out at once
+JOBS_PER_PERSON = int(env("METASPINE_JOBS_PER_PERSON", "1"))  # of each kind, carried out at once
 # A task that takes longer ends with an error, and the process with it if it does not listen. Memory in kB: a process
 # that holds more is replaced after its task.
 TASK_SECONDS = int(env("METASPINE_TASK_SECONDS", "3600"))

@@ -30,8 +30,9 @@ from registry.exports.preview import PreviewOf
 from registry.guards import checking
 from registry.health import shared_folder
 from registry.imports import jobs as imports
-from registry.imports.files import isolated, uploads
-from registry.models import BackupRecord, ComparisonRun, Export
+from registry.imports.files import uploads
+from registry.imports.files.excel import isolated
+from registry.models import BackupRecord, ComparisonRun, Export, Import
 from registry.services import jobs, outcomes
 from registry.services.entry import suspected_pairs
 from registry.services.monitoring import safety
@@ -116,13 +117,19 @@ def run_comparison(run_id):
     """Carry out one comparison run; nothing if it is done, cancelled, in another worker's hands or not in its turn."""
     if runs.perform(run_id):
         prepare_comparison_files.delay(run_id)
-        _send_next(run_comparison, ComparisonRun, run_id)
+        _send_next(ComparisonRun, run_id)
 
 
-def _send_next(task, model, job_id):
+def send(job):
+    """Have a worker carry out a job once what asks for it is committed; returns the job."""
+    transaction.on_commit(lambda: CARRIED_OUT_BY[type(job)].delay(str(job.pk)), robust=True)
+    return job
+
+
+def _send_next(model, job_id):
     """Of each person some jobs are carried out at once and the others wait: send the one whose turn it is."""
     if following := jobs.next_in_turn(model, job_id):
-        task.delay(str(following))
+        CARRIED_OUT_BY[model].delay(str(following))
 
 
 @app.task(derived=True)
@@ -133,17 +140,12 @@ def prepare_comparison_files(run_id):
 
 def start_comparison(*, access, plan, cohort, frozen=None):
     """Request a comparison and send it to a worker once the request is committed. Raises PermissionDenied."""
-    return send_comparison(runs.request(access=access, plan=plan, cohort=cohort, frozen=frozen))
+    return send(runs.request(access=access, plan=plan, cohort=cohort, frozen=frozen))
 
 
 def repeat_comparison(*, access, run):
     """Send a run once more and return it, or the new one that repeats a finished run. Raises PermissionDenied."""
-    return send_comparison(runs.again(access=access, run=run))
-
-
-def send_comparison(run):
-    transaction.on_commit(lambda: run_comparison.delay(str(run.pk)), robust=True)
-    return run
+    return send(runs.again(access=access, run=run))
 
 
 @app.task(derived=True)
@@ -202,22 +204,17 @@ def _counted(question, task, access):
 def run_export(export_id):
     """Carry out one export; nothing if it is done, cancelled, in another worker's hands or not in its turn."""
     if exports.perform(export_id):
-        _send_next(run_export, Export, export_id)
+        _send_next(Export, export_id)
 
 
 def start_export(*, access, choices):
     """Ask for an export and send it to a worker once the request is committed. PermissionDenied, InvalidChoices."""
-    return send_export(exports.request(access=access, choices=choices))
+    return send(exports.request(access=access, choices=choices))
 
 
 def repeat_export(*, access, export):
     """Send an export once more that failed. Raises PermissionDenied."""
-    return send_export(exports.again(access=access, export=export))
-
-
-def send_export(export):
-    transaction.on_commit(lambda: run_export.delay(str(export.pk)), robust=True)
-    return export
+    return send(exports.again(access=access, export=export))
 
 
 def erase_patient(*, access, patient, extent, typed, reason):
@@ -229,8 +226,10 @@ def erase_patient(*, access, patient, extent, typed, reason):
 
 @app.task
 def run_import(import_id):
-    """Carry out what one import is queued for; nothing if it is done, discarded or in another worker's hands."""
-    _follow_up(imports.perform(import_id))
+    """Carry out what one import is queued for; nothing if it is decided, in another worker's hands or not its turn."""
+    if job := imports.perform(import_id, in_turn=True):
+        _follow_up(job)
+        _send_next(Import, import_id)
 
 
 def carry_out_import(job, act, **fields):
@@ -240,15 +239,19 @@ def carry_out_import(job, act, **fields):
     """
     if not imports.request(job, act, **fields):
         return
-    if imports.is_small(job, act):
-        _follow_up(imports.perform(job.pk))
-    else:
-        transaction.on_commit(lambda: run_import.delay(str(job.pk)), robust=True)
+    if not imports.is_small(job, act):
+        send(job)
+    elif performed := imports.perform(job.pk):
+        _follow_up(performed)
 
 
 def _follow_up(job):
-    if job is not None and job.status == job.Status.DONE:
+    if job.status == job.Status.DONE:
         transaction.on_commit(start_all_outcomes, robust=True)
+
+
+CARRIED_OUT_BY = {ComparisonRun: run_comparison, Export: run_export, Import: run_import}
+RECOVERED_BY = {ComparisonRun: runs.recover, Export: exports.recover, Import: imports.recover}
 
 
 @app.task
@@ -262,13 +265,10 @@ def sweep():
         shared_folder.mark()
     with suppress(OperationalError):
         postponed.send_all(_send_now)
-    for run_id in runs.recover():
-        run_comparison.delay(str(run_id))
-    for export_id in exports.recover():
-        run_export.delay(str(export_id))
+    for model, recover in RECOVERED_BY.items():
+        for job_id in recover():
+            CARRIED_OUT_BY[model].delay(str(job_id))
     _expire_exports()
-    for import_id in imports.recover():
-        run_import.delay(str(import_id))
     uploads.forget_old()
     isolated.remove_left()
     compute_awaited_outcomes()  # whose message was lost

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from urllib.parse import urlsplit
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -31,11 +32,22 @@ from sites.models import Membership, Site, User
 from sites.tenancy.access import Can, Role, access_of
 from sites.tenancy.scope import entered, everything
 from tests.browsing import Browser
+from tests.working import until
 
 PASSWORD = "correct horse battery"
 
 
 def pytest_configure():
+    # The same examples in every run, however long they take: what a run says depends on the tree alone. To look for new
+    # ones: --hypothesis-profile=default.
+    hypothesis.settings.register_profile(
+        "metaspine",
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+    hypothesis.settings.load_profile("metaspine")
     # Argon2 is slow on purpose, and nearly every test creates people.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
     # Attempts are counted in the cache, by ids that the next run gives again.
@@ -67,11 +79,20 @@ def template():
 
 
 def at_the_server(*statements):
-    """What no test's own connection can do: make databases and drop them, as the owner's role."""
+    """What no test's own connection can do: make databases and drop them, as the owner's role.
+
+    A session that was just closed may stay in a database for some seconds, on a machine that is busy: all is then done
+    once more.
+    """
     maintenance = urlsplit(os.environ["OWNER_DATABASE_URL"])._replace(path="/postgres").geturl()
-    with psycopg.connect(maintenance, autocommit=True) as server:
-        for statement in statements:
-            server.execute(statement)
+
+    def done():
+        with suppress(psycopg.errors.ObjectInUse), psycopg.connect(maintenance, autocommit=True) as server:
+            for statement in statements:
+                server.execute(statement)
+            return True
+
+    until(done)
 
 
 def copied(source, name):

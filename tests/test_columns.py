@@ -6,7 +6,7 @@ import random
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from registry.exports.scores import sql as score_sql
+from registry.exports.data.scores import sql as score_sql
 from registry.instruments import catalogue, levels, scores
 from registry.models import Assessment, Patient
 from registry.models.records.clinical import (

@@ -45,8 +45,8 @@ def test_nothing_says_another_word_than_the_glossary_s(row):
     found = []
     for where, text in said():
         rest = text
-        for one in stays:
-            rest = rest.replace(one, "")
+        for allowed in stays:
+            rest = rest.replace(allowed, "")
         if word in rest and not where.startswith(READ):
             found.append((where, text.strip()[:120]))
     assert found == [], f"say {japanese}"

@@ -8,8 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, transaction
 
 from registry.exports import choices as asked
-from registry.exports.datasets import datasets
-from registry.exports.tables import Selection, blocks
+from registry.exports.data.datasets import datasets
+from registry.exports.data.tables import Selection, blocks
 from registry.imports.files import mapping
 from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue
@@ -64,7 +64,7 @@ def publish(ada, as_person):
 def errors_of(call, *arguments, **more):
     with pytest.raises(InvalidAnswers) as caught:
         call(*arguments, **more)
-    return {key: [one.en for one in reasons] for key, reasons in caught.value.errors.items()}
+    return {key: [reason.en for reason in reasons] for key, reasons in caught.value.errors.items()}
 
 
 # -- Versions --------------------------------------------------------------------------------------------------------
@@ -390,7 +390,7 @@ def test_any_number_of_unscheduled_visits(operated, alice, as_person):
         found = {assessment.timepoint_id: assessment for assessment in Assessment.objects.filter(patient=operated)}
         others = visits.others(SCHEDULE, found, schedule.labels())
         file = b"".join(blocks(file_formats.ASSESSMENTS, Selection(sites=(operated.site_id,)))).decode()
-    assert [one.code for one in others] == [f"u{number}" for number in range(1, 13)]
+    assert [other.code for other in others] == [f"u{number}" for number in range(1, 13)]
     assert others[11].label == "Unscheduled 12"
     # `u10` comes after `u9` in the file too.
     assert [line.split(",")[1] for line in file.splitlines()[1:]] == [f"u{number}" for number in range(1, 13)]

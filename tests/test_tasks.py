@@ -19,7 +19,7 @@ from sites.models import Site
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import because, entered, everything
 from tests.conftest import TODAY, person
-from tests.working import every_earlier_transaction_ended, until
+from tests.working import PATIENCE, every_earlier_transaction_ended, until
 
 
 @pytest.fixture
@@ -137,13 +137,13 @@ def test_a_form_stored_by_a_transaction_that_ends_after_the_computation_is_seen(
             with everything(), because("corrected"), transaction.atomic():
                 Assessment.objects.filter(timepoint_id="1m").update(eq5d_mobility=5)
                 began.set()
-                done.wait(30)
+                done.wait(PATIENCE)
         finally:
             connection.close()
 
     thread = threading.Thread(target=correct)
     thread.start()
-    assert began.wait(30)
+    assert began.wait(PATIENCE)
     tasks.compute_all_outcomes()
     assert outcomes()[0] == [0.210, 0.575]
     done.set()

@@ -1,11 +1,13 @@
-"""A Celery worker on the test database, to be watched and killed."""
+"""A Celery worker on the test database, to be watched and killed; ports; and waiting until something is so."""
 
+import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -55,13 +57,41 @@ def a_worker(tmp_path, name="worker", **environment):
             process.wait()
 
 
-def until(condition, seconds=60):
+PATIENCE = (
+    300  # seconds until a test gives up; what goes well takes a fraction, on a machine that is busy elsewhere too
+)
+
+
+def until(condition, seconds=PATIENCE, every=0.05):
+    """What `condition` returns, once that is true. Raises AssertionError where it does not come true in time."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("did not happen in time")
+    while not (outcome := condition()):
+        assert time.monotonic() < end, f"did not happen in {seconds} s"
+        time.sleep(every)
+    return outcome
+
+
+def has_looked_whether_to_stop(job):
+    """Wait for two signs of life of a row's worker: between them it has looked whether the job was cancelled by now."""
+    for _ in range(2):
+        row = type(job).objects.filter(pk=job.pk)
+        (before,) = row.values_list("heartbeat_at", flat=True)
+        until(row.exclude(heartbeat_at=before).exists)
+
+
+_ports = itertools.count()
+
+
+def free_port():
+    """A port of this worker of pytest-xdist alone. Below 16 000 the system gives none to connections and to port 0,
+    so that nobody takes it between here and the server that is told to listen there; and it is given only once.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        port = 10_000 + worker % 8 * 700 + next(_ports) % 700
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 WAITING = """
@@ -90,7 +120,7 @@ def every_earlier_transaction_ended():
             cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::xid8", [str(now)])
             return cursor.fetchone()[0]
 
-        until(ended, seconds=300)
+        until(ended, seconds=2 * PATIENCE)  # some tests are one transaction
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from html import escape
 
 from registry.analysis.figures import fonts
 from registry.exports.choices import MISSING, SENTINELS
-from registry.exports.datasets import datasets, outputs, short_name
+from registry.exports.data.datasets import datasets, outputs, short_name
 from registry.instruments.base import MISSING_LABELS, TAGS, Label
 
 HEADER = (

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from django.conf import settings
 
-from registry.exports import tables
+from registry.exports.data import tables
 from registry.services.files import file_formats
 
 README = "README.txt"

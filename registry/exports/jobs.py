@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from registry.exports import choices as asked
 from registry.exports.choices import InvalidChoices
+from registry.exports.data.selecting import ExportFailed, lists_patients, selected
 from registry.exports.package import write_package
-from registry.exports.selecting import ExportFailed, lists_patients, selected
 from registry.instruments.base import Label
 from registry.instruments.timepoints import planned
 from registry.models import Erasure, Export, Snapshot
@@ -58,7 +58,6 @@ def request(*, access, choices):
         choices=choices.to_json(),
         site_ids=list(sites),
         requested_by_id=access.user_id,
-        heartbeat_at=timezone.now(),
         rows_expected=rows_expected(choices, sites),
     )
     audit.record_for_sites(
@@ -114,7 +113,8 @@ def again(*, access, export):
     Raises PermissionDenied.
     """
     access.require(Can.EXPORT)
-    jobs.requeue(Export, export.pk, rows_written=0, error=None)
+    ended = Export.objects.filter(pk=export.pk, status__in=jobs.WITHOUT_RESULT)
+    jobs.requeue(ended, rows_written=0, error=None)
     return export
 
 
@@ -155,9 +155,8 @@ def perform(export_id, reporting=True):
     try:
         jobs.carry_out(
             claim,
-            lambda tell: _written(export, partial, lambda rows: tell(rows_written=rows)),
+            lambda tell: _publish(export, claim, partial, _written(export, partial, tell)),
             _explained,
-            finish=lambda manifest: _publish(export, claim, partial, manifest),
             reporting=reporting,
             foreseen=(ExportFailed, InvalidChoices),
         )
@@ -167,7 +166,7 @@ def perform(export_id, reporting=True):
     return True
 
 
-def _written(export, partial, report):
+def _written(export, partial, tell):
     """Write the file under the name `partial`; returns the manifest."""
     choices = asked.from_json(export.choices)
     sites = tuple(export.site_ids)
@@ -182,7 +181,7 @@ def _written(export, partial, report):
     shared_store.private_folder()
 
     def write():
-        with entered(scope), one_moment(), selected(choices, sites, report) as chosen:
+        with entered(scope), one_moment(), selected(choices, sites, lambda rows: tell(rows_written=rows)) as chosen:
             return write_package(_private(partial), chosen, str(export.requested_by))
 
     with entered(scope), transaction.atomic():
@@ -194,11 +193,7 @@ def _publish(export, claim, partial, manifest):
     """Give the file its name, and the row what belongs to it. Raises Cancelled or ClaimLost, then without either."""
     about = _about_file(export, partial)
     with transaction.atomic():
-        row = claim.row.select_for_update().first()
-        if row is None:
-            raise jobs.ClaimLost
-        if row.cancel_requested:
-            raise jobs.Cancelled
+        claim.hold()
         shared_store.put(partial, name_of(export))
         claim.end(Status.DONE, manifest=manifest, rows_written=sum(manifest["rows"].values()), **about)
 

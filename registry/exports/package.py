@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from registry.analysis.running.versions import product_version
 from registry.exports import codebook
-from registry.exports.datasets import count_sql, outputs, select_sql
+from registry.exports.data.datasets import count_sql, outputs, select_sql
+from registry.exports.data.selecting import check_accounts
 from registry.exports.formats import dictionary, scripts
 from registry.exports.formats.files import Part
-from registry.exports.selecting import check_accounts
 
 SYNTHETIC = {
     "en": "SYNTHETIC DATA: these patients do not exist",

@@ -13,10 +13,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from registry.analysis.design.cohort_flows import FRESH
-from registry.exports import choices, copy_rows
-from registry.exports.datasets import count_sql, outputs, select_sql
+from registry.exports import choices
+from registry.exports.data import copy_rows
+from registry.exports.data.datasets import count_sql, outputs, select_sql
+from registry.exports.data.selecting import ExportFailed, selected
 from registry.exports.package import number_of
-from registry.exports.selecting import ExportFailed, selected
 from registry.instruments.base import Label
 from registry.services import current_protocol
 from sites.tenancy.scope import Scope

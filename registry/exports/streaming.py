@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from registry.exports import copy_rows
 from registry.exports.choices import InvalidChoices
-from registry.exports.datasets import count_sql, outputs, select_sql
+from registry.exports.data import copy_rows
+from registry.exports.data.datasets import count_sql, outputs, select_sql
 from registry.exports.formats import files, frames, text
 from registry.instruments.base import Label
 from sites.database.copying import one_moment

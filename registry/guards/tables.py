@@ -275,7 +275,10 @@ IMPORTS = [
     *audited(
         "registry_import",
         site="",
-        without=("key", "mapping", "choices", "touched_at", "attempts", "seen", "act", "trail_from", "trail_to"),
+        without=(
+            *("key", "mapping", "choices", "seen", "act", "trail_from", "trail_to"),
+            *("started_at", "heartbeat_at", "attempts", "cancel_requested", "progress", "stage"),
+        ),
     ),
     *audited("registry_importmapping", site=""),
     *audited("registry_exportpreset", site=""),

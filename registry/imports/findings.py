@@ -13,7 +13,7 @@ from openpyxl.comments import Comment
 from openpyxl.styles import Font, PatternFill
 
 from registry.imports import jobs
-from registry.imports.files import cells as typed
+from registry.imports.files.excel import cells as typed
 from registry.instruments.base import Label
 
 COLUMNS = (

@@ -1,7 +1,6 @@
 """The life of an import: uploaded, its open questions answered, checked, stored; and taken back.
 
-The `Import` row is the job. A small one is carried out at once, a large one by a worker, which takes it by one UPDATE
-and holds a lock of the transaction while it works: a running import whose lock is free has lost its worker.
+The `Import` row is the job (`registry.services.jobs`). A small one is carried out at once, a large one by a worker.
 """
 
 import json
@@ -10,25 +9,25 @@ import re
 import zlib
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import timedelta
 
-from django.core.cache import cache
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from registry.imports import import_files, reach
 from registry.imports.checking import comparing, converting, listing
-from registry.imports.files import isolated, reading, shaping, sources, uploads
+from registry.imports.files import reading, shaping, sources, uploads
+from registry.imports.files.excel import isolated
+from registry.imports.files.excel.workbook import Sheet
 from registry.imports.files.mapping import Mapping, beside_of, item_name
 from registry.imports.files.sources import Inspection, Table, Way
-from registry.imports.files.workbook import Sheet
 from registry.imports.report import Finding, Findings, Report
 from registry.imports.storing import undoing
 from registry.instruments.base import Label
 from registry.models import Import
+from registry.services import jobs
 from registry.services.files import file_formats
-from registry.services.jobs import MOST_ATTEMPTS, UNSENT
 from sites.tenancy.access import Can, access_of
 from sites.tenancy.scope import current, entered
 
@@ -36,7 +35,9 @@ log = logging.getLogger(__name__)
 
 Status, Act = Import.Status, Import.Act
 SMALL = 400_000  # bytes: what is checked while the person waits
+STALE = timedelta(seconds=60)
 REPORT = "report"
+OUTCOME = ("choices", "mapping", "counts", "seen", "error", "transaction_id", "trail_from", "trail_to")
 
 ALONE = Label(
     "has columns of its own. Import it alone, so that its columns can be matched.",
@@ -64,6 +65,7 @@ def begin(*, access, files, answers=None):
     _touch(job, "choices")
     if is_small(job) and not has_workbook(job):
         read_files(job)
+        _touch(job, "choices")
     return job
 
 
@@ -110,7 +112,6 @@ def read_files(job):
             except reading.Unreadable as fault:
                 job.choices[number] = _unreadable(fault)
         log.debug("import %s: %s", job.pk, file["size"])
-    _touch(job, "choices")
 
 
 def _read_file(job, number, folder):
@@ -276,7 +277,14 @@ def _open(job, **values):
     for name, value in values.items():
         setattr(job, name, value)
     job.status = Status.OPEN
-    _undecided(job).update(status=Status.OPEN, touched_at=timezone.now(), **values)
+    _undecided(job).update(status=Status.OPEN, heartbeat_at=timezone.now(), **values)
+
+
+def act_again(job):
+    """The act with which an import that failed, was cancelled or is to be looked at anew begins again."""
+    if job.undoes_id:
+        return Act.UNDO
+    return Act.READ if step_of(job) == "read" else Act.CHECK
 
 
 def mapping_of(job):
@@ -286,8 +294,7 @@ def mapping_of(job):
 def request(job, act, **fields):
     """Queue an act of an import: check, store or undo. Returns whether it is: nothing happens to one that another
     request, of a second click or another window, has queued or decided meanwhile."""
-    queued = {"act": act, "status": Status.QUEUED, "attempts": 0, "error": "", "touched_at": timezone.now()}
-    return bool(_undecided(job).update(**queued, **fields))
+    return jobs.requeue(_undecided(job), act=act, error="", **fields)
 
 
 def _undecided(job):
@@ -303,10 +310,17 @@ def is_small(job, act=None):
     return sum(file["size"] for file in (job.undoes or job).files) <= SMALL
 
 
+def cancel(job):
+    """Stop what an import is queued for: at once where no worker has it, at the worker's next step otherwise. Nothing
+    is stored then; the files stay, so that it can be tried again.
+    """
+    jobs.cancel(Import.objects.filter(pk=job.pk))
+
+
 def discard(job):
     """Throw an undecided import's files away."""
     now = timezone.now()
-    if _undecided(job).update(status=Status.DISCARDED, finished_at=now, touched_at=now):
+    if _undecided(job).update(status=Status.DISCARDED, finished_at=now, heartbeat_at=now):
         uploads.forget(job)
 
 
@@ -327,13 +341,13 @@ def new_undo(*, access, done):
 
 def may_be_undone(job):
     """Whether an import is stored and not yet taken back; an undoing is not undone, its files are imported again."""
-    undone = Import.objects.filter(undoes=job).exclude(status__in=[Status.FAILED, Status.DISCARDED]).exists()
+    undone = Import.objects.filter(undoes=job).exclude(status__in=[*jobs.WITHOUT_RESULT, Status.DISCARDED]).exists()
     return job.status == Status.DONE and job.undoes_id is None and job.trail_to is not None and not undone
 
 
 def _touch(job, *fields):
-    job.touched_at = timezone.now()
-    job.save(update_fields=["touched_at", *fields])
+    job.heartbeat_at = timezone.now()
+    job.save(update_fields=["heartbeat_at", *fields])
 
 
 # Files
@@ -397,8 +411,8 @@ def _is_mostly(file, header):
 # What workers do
 
 
-def perform(import_id):
-    """Carry out what an import is queued for. Returns the Import, or None where it is somebody else's or not queued.
+def perform(import_id, *, in_turn=False):
+    """Claim an import and carry out what it is queued for. Returns the Import, or None where it is not to be had.
 
     Every outcome is in the row; nothing is raised but what stops the process itself.
     """
@@ -406,105 +420,64 @@ def perform(import_id):
     if job is None:
         return None
     with entered(reach.scope_of(job)):
-        return _perform(import_id)
-
-
-def _perform(import_id):
-    waiting = Import.objects.filter(pk=import_id, status=Status.QUEUED)
-    if not waiting.update(status=Status.RUNNING, attempts=F("attempts") + 1, touched_at=timezone.now()):
-        return None
-    job = of_this_release(Import.objects.get(pk=import_id))
-    if job.status == Status.OPEN:
-        return job
-    try:
-        with transaction.atomic():
-            # `recover` may have taken it for lost before this lock was there.
-            if not _locked(job) or not Import.objects.filter(pk=job.pk, status=Status.RUNNING).exists():
-                return None
-            _ACTS[job.act](job)
-    except Exception:
-        log.exception("import %s failed", import_id)
-        job.status, job.error, job.finished_at = Status.FAILED, DEFECT, timezone.now()
-        _touch(job, "status", "error", "finished_at")
-    cache.delete(_progress_key(import_id))
+        claim = jobs.claim(Import, import_id, STALE, in_turn=in_turn, progress=0, stage="")
+        if claim is None:
+            return None
+        job = of_this_release(Import.objects.get(pk=import_id))
+        if job.status == Status.RUNNING:
+            jobs.carry_out(claim, lambda tell: _carried_out(job, claim, tell), lambda error: DEFECT)
+            job.refresh_from_db()
     return job
 
 
-def _locked(job):
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('import'), hashtext(%s))", [str(job.pk)])
-        return cursor.fetchone()[0]
+def _carried_out(job, claim, tell):
+    """Carry the act out and end the job, in one transaction: nothing is stored by who has lost it meanwhile."""
+    with transaction.atomic():
+        _ACTS[job.act](job, lambda share, stage: tell(progress=share, stage=stage))
+        claim.hold()
+        waits = {"finished_at": None} if job.status in (Status.OPEN, Status.CHECKED) else {}
+        claim.end(job.status, **waits, **{name: getattr(job, name) for name in OUTCOME})
 
 
 def recover():
-    """Imports to be sent (again): those whose worker was lost, and those that nobody took. Returns their ids."""
-    now = timezone.now()
-    for job in Import.objects.filter(status=Status.RUNNING):
-        with transaction.atomic():
-            if not _locked(job):
-                continue
-            mine = Import.objects.filter(pk=job.pk, status=Status.RUNNING)
-            if job.attempts >= MOST_ATTEMPTS:
-                mine.update(status=Status.FAILED, error=LOST, finished_at=now)
-            else:
-                mine.update(status=Status.QUEUED, touched_at=now - UNSENT)
-    late = Import.objects.filter(status=Status.QUEUED, touched_at__lte=now - UNSENT)
-    ids = list(late.values_list("pk", flat=True))
-    late.update(touched_at=now)
-    return ids
+    """Imports to be sent (again), as `jobs.recover` says. Returns their ids."""
+    return jobs.recover(Import, STALE, LOST)
 
 
-def _progress_key(import_id):
-    return f"import-progress:{import_id}"
-
-
-def progress(import_id):
-    """(share done, name of the stage) of a running import; (0, "") where it is not known."""
-    return cache.get(_progress_key(import_id), (0, ""))
-
-
-def _teller(job):
-    return lambda share, stage: cache.set(_progress_key(job.pk), (share, stage), 3600)
-
-
-def _read(job):
+def _read(job, tell):
     """Read the files, and check them where nothing must be asked."""
-    _teller(job)(0, "open")
+    tell(0, "open")
     read_files(job)
     if step_of(job) == "check":
-        _check(job)
-        return
-    job.status = Status.OPEN
-    _touch(job, "status")
+        _check(job, tell)
+    else:
+        job.status = Status.OPEN
 
 
-def _check(job):
+def _check(job, tell):
     """The dry run: the report and the difference view are kept sealed, the row has the counts."""
     pages = {}
-    report, origins = _run(job, pages, dry_run=True)
+    report, origins = _run(job, pages, tell, dry_run=True)
     for kind, content in pages.items():
         uploads.keep(job, kind, [listing.dumped(page) for page in content])
     findings = {name: _kept_findings(getattr(report, name), origins) for name in ("errors", "warnings")}
     uploads.keep(job, REPORT, [json.dumps(findings, ensure_ascii=False).encode()])
     job.counts = _counts(report)
     job.seen, job.status = report.seen, Status.CHECKED
-    _touch(job, "counts", "seen", "status")
 
 
-def _store(job):
-    report, _ = _run(job, {}, dry_run=False, update=job.update, reason=job.reason, seen=job.seen)
+def _store(job, tell):
+    report, _ = _run(job, {}, tell, dry_run=False, update=job.update, reason=job.reason, seen=job.seen)
     if not report.stored:
-        _check(job)
+        _check(job, tell)
         job.error = CHANGED_SINCE
-        _touch(job, "error")
         return
-    job.counts, job.status, job.finished_at = _counts(report), Status.DONE, timezone.now()
+    job.counts, job.status = _counts(report), Status.DONE
     job.transaction_id, job.trail_from, job.trail_to = report.trail
     uploads.forget(job)
-    _touch(job, "counts", "status", "finished_at", "transaction_id", "trail_from", "trail_to")
 
 
-def _undo(job):
+def _undo(job, tell):
     obstacles, counts, trail = undoing.undo(job.undoes, scope=replace(current(), reason=job.reason))
     if obstacles:
         findings = {"errors": _kept_findings(obstacles, {}), "warnings": {"total": 0, "shown": []}}
@@ -514,8 +487,6 @@ def _undo(job):
         job.status, job.counts = Status.DONE, counts
         job.transaction_id, job.trail_from, job.trail_to = trail
         uploads.forget(job)
-    job.finished_at = timezone.now()
-    _touch(job, "status", "counts", "finished_at", "transaction_id", "trail_from", "trail_to")
 
 
 _ACTS = {Act.READ: _read, Act.CHECK: _check, Act.STORE: _store, Act.UNDO: _undo}
@@ -528,7 +499,7 @@ def _counts(report):
 
 
 @reading.nothing_collected()
-def _run(job, pages, **options):
+def _run(job, pages, tell, **options):
     """(report, origins) of one run over the import's files; `pages` is filled with the difference view.
 
     origins  name of a registry's file → (name of the upload, row_of a line, column_of a name and line)
@@ -555,7 +526,7 @@ def _run(job, pages, **options):
             within=current(),
             partial=job.mapping is not None,
             identifies=access_of(job.requested_by).sites_for(Can.IDENTIFY),
-            tell=_teller(job),
+            tell=tell,
             look=look,
             places=places,
             leave_out=job.mapping is not None and mapping_of(job).hidden,

@@ -1,8 +1,8 @@
 """Scores computed from answers of several instruments: Tomita, modified Bauer, NESMS, Katagiri, Charlson with age.
 
 A score is a sum of terms, null unless every term is known. Terms are declared by shape, so that a query states the same
-ones (`registry.exports.scores`); a test holds the two together. Answers are item name to value, of the patient and of
-the assessment before surgery.
+ones (`registry.exports.data.scores`); a test holds the two together. Answers are item name to value, of the patient and
+of the assessment before surgery.
 """
 
 from collections.abc import Mapping

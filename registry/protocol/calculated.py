@@ -27,6 +27,6 @@ def _answer(row: Any, name: str) -> Any:
 
 def read_with(instruments: Iterable[Instrument]) -> tuple[str, ...]:
     """What rows of these instruments are to be read with (`select_related`), so that no row asks for its patient."""
-    names = {name for one in instruments for derived in one.derived for name in derived.items}
+    names = {name for instrument in instruments for derived in instrument.derived for name in derived.items}
     of_patient = {item.name for item in catalogue.items(catalogue.current().of_patient)}
     return ("patient",) if names & of_patient else ()

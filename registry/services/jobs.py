@@ -1,8 +1,7 @@
-"""Jobs that are rows: comparison runs and exports. A worker claims the row, shows life while it works, and ends it.
+"""Jobs that are rows (`registry.models.jobs`). A worker claims the row, shows life while it works, and ends it.
 
 Whatever carries the row's id may lose it or deliver it twice. One UPDATE decides who has the job; it counts for as long
-as the heartbeat goes on, and what has lost its worker is claimed again. The row has `status`, `attempts`, `started_at`,
-`heartbeat_at`, `finished_at`, `cancel_requested` and `error`.
+as the heartbeat goes on, and what has lost its worker is claimed again.
 """
 
 import logging
@@ -26,6 +25,7 @@ UNSENT = timedelta(minutes=5)  # a queued job that nobody claimed for so long is
 MOST_ATTEMPTS = 3
 
 Status = ComparisonRun.Status  # every such row has these codes
+WITHOUT_RESULT = (Status.FAILED, Status.CANCELLED)
 
 
 class Cancelled(Exception):
@@ -52,7 +52,15 @@ class Claim:
     def end(self, status: Any, **values: Any) -> bool:
         """End the job, unless it has meanwhile become somebody else's. Returns whether it was still ours."""
         now = timezone.now()
-        return bool(self.row.update(status=status, finished_at=now, heartbeat_at=now, **values))
+        return bool(self.row.update(**{"status": status, "finished_at": now, "heartbeat_at": now} | values))
+
+    def hold(self) -> None:
+        """Lock the row until the transaction ends, which is to end the job. Raises Cancelled or ClaimLost."""
+        row = self.row.select_for_update().first()
+        if row is None:
+            raise ClaimLost
+        if row.cancel_requested:
+            raise Cancelled
 
 
 def claim(model: Any, pk: Any, stale: Any, *, in_turn: bool = False, **fresh: Any) -> Claim | None:
@@ -84,14 +92,14 @@ def next_in_turn(model: Any, pk: Any) -> Any:
     return waiting.order_by("requested_at", "pk").values_list("pk", flat=True).first()
 
 
-def requeue(model: Any, pk: Any, **fresh: Any) -> bool:
-    """Have a job that failed or was cancelled carried out once more; whoever calls sends it. Returns whether it was so.
+def requeue(rows: Any, **fresh: Any) -> bool:
+    """Have the job of a query, of rows that are not under way, carried out (again); whoever calls sends it. Returns
+    whether there was one.
 
     fresh  values of the row's further columns
     """
-    ended = model.objects.filter(pk=pk, status__in=[Status.FAILED, Status.CANCELLED])
     beginning = {"status": Status.QUEUED, "attempts": 0, "cancel_requested": False, "heartbeat_at": timezone.now()}
-    return bool(ended.update(**beginning, started_at=None, finished_at=None, **fresh))
+    return bool(rows.update(**beginning, started_at=None, finished_at=None, **fresh))
 
 
 def cancel(rows: Any) -> None:
@@ -145,24 +153,21 @@ class Heartbeat:
             connection.close()  # it may be broken; the next one opens another
 
 
-def carry_out(
-    claimed: Any, work: Any, explained: Any, *, finish: Any = None, reporting: bool = True, foreseen: Any = ()
-) -> None:
+def carry_out(claimed: Any, work: Any, explained: Any, *, reporting: bool = True, foreseen: Any = ()) -> None:
     """Do the work of a claimed job and end it as done, cancelled or failed: every outcome is in the row.
 
     work       called with a function that takes how far it is, as values of the row's columns, and raises to stop;
-               returns the values of the row that is done
+               returns the values of the row that is done, or None where it has ended the job itself (`Claim.hold`)
     explained  an exception to the value of the row's `error`
-    finish     called with what `work` returned, instead of ending the job with it; raises Cancelled or ClaimLost
-    reporting  whether progress is written meanwhile and a wish to cancel heard: for what a worker does
+    reporting  whether progress is written meanwhile and a wish to cancel heard: for what a worker does. Nobody sees the
+               row of a claim inside a transaction, so that there it is not
     foreseen   exceptions that tell a person everything: the log needs no traceback
     """
     try:
-        with Heartbeat(claimed) if reporting else nullcontext() as heartbeat:
+        seen = reporting and not connection.in_atomic_block
+        with Heartbeat(claimed) if seen else nullcontext() as heartbeat:
             values = work(heartbeat.tell if heartbeat else _untold)
-        if finish:
-            finish(values)
-        else:
+        if values is not None:
             claimed.end(Status.DONE, **values)
     except Cancelled:
         claimed.end(Status.CANCELLED)

@@ -44,7 +44,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(random_patients, tmp_path):
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
     reader.start()
     compared("--output", str(pipe))
-    reader.join(timeout=30)
+    reader.join()
     assert json.loads(read[0])["cohort"]["name"] == "segi2024"
     assert pipe.is_fifo()
 

@@ -20,7 +20,7 @@ from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered
 from tests.analysis.conftest import answers, patient, store
 from tests.conftest import person
-from tests.working import a_worker, locked, until
+from tests.working import a_worker, has_looked_whether_to_stop, locked, until
 
 
 @pytest.fixture
@@ -198,6 +198,6 @@ def test_a_running_comparison_is_cancelled(access, broker, tmp_path):
             run = tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
             until(lambda: stored(run).status == "running")
             runs.cancel(access=access, run=run)
-            time.sleep(2.5 * jobs.HEARTBEAT)
+            has_looked_whether_to_stop(run)
         until(lambda: stored(run).status == "cancelled")
     assert run.result is None

@@ -62,9 +62,9 @@ def test_each_row_has_its_test_effect_and_n(result, random_patients):
     row = rows_of(result, "before")["age_at_surgery", ""]
     ages = {
         code: [
-            one["age_at_surgery"]
-            for one in random_patients
-            if one["primary_tumour"] in levels and one["age_at_surgery"]
+            person["age_at_surgery"]
+            for person in random_patients
+            if person["primary_tumour"] in levels and person["age_at_surgery"]
         ]
         for code, levels in (("lung", ["lung"]), ("others", ["breast", "renal", "other"]))
     }

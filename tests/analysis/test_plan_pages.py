@@ -11,7 +11,7 @@ from lxml import html
 
 from registry.analysis.design import plans
 from registry.analysis.design.variables import known
-from registry.management.demonstration import PLANS
+from registry.management.demo.demonstration import PLANS
 from registry.models import ComparisonRun, SavedPlan
 from registry.web.comparison.planning import plan_builder, repeated
 from registry.web.comparison.planning.plan_choices import choices_of, same
@@ -54,7 +54,11 @@ def test_choices_make_a_plan_and_come_back(random_patients, monkeypatch):
     monkeypatch.setattr(repeated, "codes", lambda: ["courses:any", "courses:count"])  # in the order of the page
     ticked = plan_builder.compiled(CHOICES | {"repeats": ["courses:count", "courses:any"]})
     records = [row["variable"] for row in ticked["comparisons"][3]["rows"]]
-    assert records == ["rec_courses_any", "rec_courses_count"] == [one["name"] for one in ticked["variables"]][-2:]
+    assert (
+        records
+        == ["rec_courses_any", "rec_courses_count"]
+        == [variable["name"] for variable in ticked["variables"]][-2:]
+    )
 
 
 @pytest.mark.parametrize("template", [template.code for template in plan_builder.TEMPLATES])

@@ -176,7 +176,7 @@ def test_repeating_forms_are_gathered(four, publish, north):  # noqa: F811
     document = bringing.library()["rt_courses"]
     publish(document)
     catalogue.current()
-    items = {one["name"]: one for one in document["items"]}
+    items = {item["name"]: item for item in document["items"]}
     number = next(name for name, one in items.items() if one["kind"] in ("decimal", "whole"))
     with everything(reason="test"):
         for value in (8, 20):

@@ -305,7 +305,7 @@ def test_every_step_takes_out_those_it_names(north, south, as_system):
     north.save()
     south.save()
     fitting = STABLE | {"visits": {"1m": answers("11111")}}
-    store(north, [patient(**fitting), *(patient(**fitting | one) for one in LEAVES)])
+    store(north, [patient(**fitting), *(patient(**fitting | left) for left in LEAVES)])
     store(south, [patient(**fitting)])
     with as_system():
         frame = frames.read(("preop", "1m"))

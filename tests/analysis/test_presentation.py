@@ -17,7 +17,8 @@ from registry.analysis.presentation import tables as presentation
 from registry.analysis.presentation import words as presentation_words
 from registry.analysis.presentation.numbers import count_percent, mean_sd, number, p_phrase, p_value
 from registry.analysis.running import runner
-from registry.stats import arrays, fisher, fisher_network
+from registry.stats import arrays
+from registry.stats.exact import fisher, fisher_network
 from tests.analysis.conftest import answers, patient
 
 

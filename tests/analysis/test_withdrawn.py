@@ -13,7 +13,7 @@ from django.urls import reverse
 from registry.analysis.data import frame, packed_snapshots
 from registry.analysis.design import cohorts, plans
 from registry.analysis.running import runner, runs
-from registry.exports.tables import Selection, blocks, count
+from registry.exports.data.tables import Selection, blocks, count
 from registry.models import FollowUpEnd
 from registry.services.files import file_formats, snapshots
 from sites.tenancy.access import access_of

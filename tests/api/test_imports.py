@@ -89,8 +89,11 @@ def test_findings_name_rows_and_columns_without_what_was_typed(dana_program):
 
 def test_a_workbook_waits_for_a_worker(dana_program):
     rows = [[text(name) for name in PATIENT], [text(value) for value in PATIENT.values()]]
-    shown = send(dana_program, book(sheet(*map("".join, rows))), "patients.xlsx").json()
-    assert shown["status"] == "queued"
+    workbook = book(sheet(*map("".join, rows)))
+    shown = send(dana_program, workbook, "patients.xlsx").json()
+    stopped = dana_program.post(f"imports/{shown['id']}/decision", {"decision": "cancel"}).json()
+    assert (shown["status"], stopped["status"], jobs.perform(shown["id"])) == ("queued", "cancelled", None)
+    shown = send(dana_program, workbook, "patients.xlsx").json()
     jobs.perform(shown["id"])
     assert dana_program.get(f"imports/{shown['id']}").json()["rows"]["patients"]["new"] == 1
 
@@ -214,7 +217,9 @@ def test_the_page_the_command_and_programs_begin_the_same_import(dana, dana_prog
         with monkeypatch.context() as patched:  # the command goes no further, and leaves what it began
             patched.setattr(unattended, "carry_through", lambda job: job)
             patched.setattr(jobs, "discard", lambda job: None)
-            patched.setattr("registry.management.commands.import_file.Command._decide", lambda *about: None)
+            patched.setattr(
+                "registry.management.transfer.management.commands.import_file.Command._decide", lambda *about: None
+            )
             call_command("import_file", *(CASES / name for name in group), by=dana.email, dry_run=True)
         by_command = _newest()
         assert len({job.pk for job in (by_page, by_program, by_command)}) == 3
@@ -233,7 +238,10 @@ def _of(job):
 def test_every_door_leads_into_the_jobs_alone():
     """No door has an engine of its own: what checks and stores is called by `jobs` and nobody else."""
     doors = [*Path("registry/web/imports").glob("*.py"), *Path("registry/api").rglob("imports.py")]
-    doors += [Path("registry/management/commands/import_file.py"), Path("registry/imports/unattended.py")]
+    doors += [
+        Path("registry/management/transfer/management/commands/import_file.py"),
+        Path("registry/imports/unattended.py"),
+    ]
     engine = re.compile(r"import_files|converting|comparing|read_into_stage|statements|sources\.table|shaping\.shape")
     assert len(doors) > 4
     assert [(str(door), match[0]) for door in doors if (match := engine.search(door.read_text()))] == []

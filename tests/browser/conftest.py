@@ -26,8 +26,10 @@ from sites.tenancy.access import Can, Role, access_of
 from sites.tenancy.scope import entered
 from tests.conftest import person, swept_afterwards
 from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
+from tests.working import PATIENCE
 
 playwright = pytest.importorskip("playwright.sync_api")
+playwright.expect.set_options(timeout=1000 * PATIENCE)
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SIZES = {"desktop": (1440, 900), "tablet": (820, 1180), "phone": (360, 740)}
@@ -124,7 +126,7 @@ def opened(chromium, server, cast, django_db_blocker):
         context = chromium.new_context(viewport={"width": width, "height": height}, base_url=server, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(1000 * PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda one: errors.append(one.text) if "Content Security Policy" in one.text else None)
         if who:

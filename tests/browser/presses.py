@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Error, sync_playwright
 
-from bench.tables import markdown, put
+from bench.shared.tables import markdown, put
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "data-entry.md"

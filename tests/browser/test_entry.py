@@ -195,7 +195,7 @@ def test_the_first_press_on_a_button_counts_after_a_number_out_of_range(opened, 
     page.fill(f"[name={name}]", "660")
     page.locator(f"[name={name}]").focus()
     page.set_viewport_size({"width": 820, "height": 6000})  # the buttons stand below what the message moves
-    page.wait_for_timeout(1500)  # the draft is kept by then: nothing else moves them
+    page.wait_for_selector("#entry:not([data-undrafted])")  # the draft is kept: nothing else moves them
     box = page.locator(f"button[name={button}]").bounding_box()
     at = box["x"] + box["width"] / 2, box["y"] + 4
     answered = []  # expect_response would wait for the end of a tap that the answer's page interrupts

@@ -21,6 +21,7 @@ from tests.guard.acts import ACTS, own_export, queued_run, with_app
 from tests.guard.crawl import addresses, undone
 from tests.guard.permissions import RULES
 from tests.guard.world import populated
+from tests.working import PATIENCE
 
 pytestmark = pytest.mark.long
 
@@ -126,7 +127,7 @@ def served(chromium, north, south, alice, charlie, ivo, mona, bob, dana, ada):
     world = populated(north, south, **users)
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
     page, client = context.new_page(), Browser()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(1000 * PATIENCE)
 
     def answer(route):
         asked = urlsplit(route.request.url)

@@ -239,7 +239,7 @@ def test_a_file_with_columns_of_its_own_comes_in_and_goes_again(opened, cast, tm
 def test_a_plans_sections_are_built_with_the_keyboard(opened):
     """Without a mouse a model is told what it is and asked only what that needs, another is added, and one removed."""
     page = opened("bob")
-    page.goto("/comparison/plans/new/", timeout=60_000)  # the first time it counts everything that is collected
+    page.goto("/comparison/plans/new/")
     _open(page, "model")
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")

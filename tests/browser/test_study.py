@@ -19,6 +19,7 @@ from tests.browser.test_pages import fits
 from tests.conftest import person, swept_afterwards
 from tests.review.conftest import TUMOUR_AGREES
 from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
+from tests.working import until
 
 pytestmark = pytest.mark.long
 SHOTS = os.environ.get("STUDY_SHOTS")  # a folder for pictures of the steps
@@ -258,11 +259,7 @@ def compare(page):
     }
     page.evaluate(FILL, given)
     submit(page, "button[value=run]")
-    for _ in range(20):
-        if page.locator(".flow-diagram, .flow svg, main svg").count():
-            break
-        page.wait_for_timeout(500)
-        page.reload()
+    until(lambda: page.locator(".flow-diagram, .flow svg, main svg").count() or (page.reload() and False))
     told = page.inner_text("main")
     assert "Hybrid" in told and "En bloc" in told
     assert "Screened" in page.content() and "too ill (1)" in page.content()

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from registry.embedded import PROJECT
+from tests.working import PATIENCE
 
 OURS = ("DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL", "METASPINE_")
 
@@ -36,7 +37,7 @@ class Launcher:
             start_new_session=True,
         )
 
-    def call(self, *arguments, timeout=60):
+    def call(self, *arguments, timeout=PATIENCE):
         """(exit code, standard output, standard error)"""
         process = self.start(*arguments)
         out, err = process.communicate(timeout=timeout)
@@ -79,7 +80,7 @@ def survivors(data):
     return found
 
 
-def until(look, wanted=None, seconds=10):
+def until(look, wanted=None, seconds=PATIENCE):
     """Look until something is there (or equals `wanted`), and return what was seen last."""
     deadline = time.monotonic() + seconds
     while True:

@@ -1,4 +1,12 @@
-"""Enrol and save in a registry that was just migrated, and tell the server's version: for `test_versions`."""
+"""A new registry for `test_versions`: its tables and guards, what `check` says, a save by a person with its audit
+event, and a backup with its key; tells the server's version.
+
+    python -m tests.embedded.first_save BACKUP
+"""
+
+import os
+import sys
+from pathlib import Path
 
 import django
 
@@ -15,6 +23,8 @@ from sites.tenancy.scope import entered, everything  # noqa: E402
 from tests.conftest import TODAY, person  # noqa: E402
 from tests.guard.conftest import enrol  # noqa: E402
 
+backup = Path(sys.argv[1])
+call_command("migrate", verbosity=0)
 call_command("check", deploy=True, tags=["database"], databases=["default"], fail_level="ERROR")
 ours, others = (Site.objects.create(code=code, name=code) for code in ("V01", "V02"))
 alice, charlie = person("Alice", Role.COORDINATOR, ours), person("Charlie", Role.COORDINATOR, others)
@@ -25,4 +35,6 @@ with everything(), transaction.atomic():
     events = AuditEvent.objects.filter(table_name="registry_patient", action="insert", new__patient_id=patient.pk)
     assert events.count() == 1
 connection.ensure_connection()
+call_command("backup", str(backup), stdout=sys.stderr)
+backup.with_name(f"{backup.name}.key").write_text(os.environ["METASPINE_FIELD_KEYS"])
 print(connection.pg_version // 10_000, checking.differences() or "guarded", "saved")

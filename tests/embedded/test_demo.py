@@ -2,13 +2,13 @@
 
 import os
 import signal
-import socket
 import urllib.request
 
 import psutil
 import pytest
 
 from tests.embedded.conftest import survivors, until
+from tests.working import PATIENCE, free_port
 
 STEPS = [
     "Starting PostgreSQL and the broker ...",
@@ -20,9 +20,7 @@ STEPS = [
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+    return str(free_port())
 
 
 def serving(demo, port):
@@ -34,7 +32,7 @@ def serving(demo, port):
 
 
 def fetch(address):
-    with urllib.request.urlopen(address, timeout=5) as page:  # noqa: S310 - our own address
+    with urllib.request.urlopen(address, timeout=PATIENCE) as page:  # noqa: S310 - our own address
         return page.read()
 
 
@@ -52,7 +50,7 @@ def test_it_serves_until_a_signal_and_leaves_nothing(demo, port, number):
     process, address = serving(demo, port)
     assert fetch(address) == b"here"
     process.send_signal(number)
-    assert process.communicate(timeout=20)[1] == ""
+    assert process.communicate(timeout=PATIENCE)[1] == ""
     assert process.returncode == 128 + number
     assert demo.leaves_nothing()
 
@@ -65,7 +63,7 @@ def test_after_kill_9_worker_and_web_end_and_the_next_demo_starts(demo, port):
     process, address = serving(demo, port)
     assert fetch(address) == b"here"
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE)
     assert demo.leaves_nothing()
 
 
@@ -79,7 +77,7 @@ def test_a_taken_port_and_a_second_demo_are_refused_in_one_sentence(demo, port):
     assert "is running with" in err
     assert fetch(address) == b"here"
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE)
 
 
 def test_a_failing_step_or_page_ends_it_with_a_sentence(demo, port):
@@ -99,7 +97,7 @@ def test_a_dying_worker_ends_it(demo, port):
     process, _ = serving(demo, port)
     worker = next(child for child in psutil.Process(process.pid).children() if "celery" in child.cmdline())
     os.killpg(worker.pid, signal.SIGKILL)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "worker process stopped by itself" in err
     assert demo.leaves_nothing()

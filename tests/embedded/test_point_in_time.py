@@ -9,6 +9,7 @@ import pytest
 from registry.embedded import PROJECT
 from registry.embedded.place import place_for
 from registry.embedded.postgres import program
+from tests.working import until
 
 RECIPE = (PROJECT / "docs/operations.md").read_text()
 
@@ -86,10 +87,7 @@ def test_a_registry_goes_back_to_the_moment_before_a_mistake(folder):
         archive_mode="off",
     )
     try:
-        for _ in range(100):
-            if again.ask("SELECT pg_is_in_recovery()") == "f":
-                break
-            time.sleep(0.1)
+        until(lambda: again.ask("SELECT pg_is_in_recovery()") == "f")
         assert again.ask("SELECT count(*) FROM patient") == "7"
         again.ask("INSERT INTO patient VALUES (8)")  # it is a primary again
     finally:

@@ -14,6 +14,7 @@ from registry.embedded import CannotStart, broker
 from registry.embedded.place import place_for
 from registry.embedded.services import ensure_services, stop_services
 from tests.embedded.conftest import Launcher
+from tests.working import PATIENCE
 
 KEEP = 'psql -qX "$DATABASE_URL" -c "CREATE TEMP TABLE t (n int)" -c "INSERT INTO t VALUES (7)" -Atc "TABLE t"'
 FLAGS = "SELECT rolname, rolsuper, rolcreatedb, rolbypassrls FROM pg_roles WHERE rolname = current_user"
@@ -53,7 +54,7 @@ def test_exit_code_and_signals_pass_through(launcher):
     )
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=10)[0] == "stopped\n"
+    assert process.communicate(timeout=PATIENCE)[0] == "stopped\n"
     assert process.returncode == 9
     assert launcher.leaves_nothing()
 
@@ -65,13 +66,13 @@ def test_the_last_to_leave_stops_the_services(launcher):
     assert launcher.shell(KEEP) == "7\n"
     assert set(launcher.servers()) == {"postgres", "broker"}
     (launcher.data / "go").write_text("\n")
-    assert first.communicate(timeout=10) == ("7\n", "")
+    assert first.communicate(timeout=PATIENCE) == ("7\n", "")
     assert launcher.leaves_nothing()
 
 
 def test_two_first_starts_at_once(fresh):
     both = [fresh.start("run", "--", "sh", "-c", KEEP) for _ in range(2)]
-    assert [process.communicate(timeout=60) for process in both] == [("7\n", "")] * 2
+    assert [process.communicate(timeout=PATIENCE) for process in both] == [("7\n", "")] * 2
     assert fresh.leaves_nothing()
 
 
@@ -136,7 +137,7 @@ def test_services_in_use_are_not_stopped_from_outside(launcher):
     assert code == 1
     assert "in use" in err
     user.send_signal(signal.SIGINT)
-    user.communicate(timeout=10)
+    user.communicate(timeout=PATIENCE)
     ensure_services(launcher.data)
     assert launcher.call("stop") == (0, "", "")
     assert launcher.leaves_nothing()
@@ -187,7 +188,7 @@ def test_root_hands_the_servers_to_the_owner_of_the_folder_or_to_nobody(tmp_path
     assert {child.username() for child in psutil.Process(user.pid).children()} == {"root"}
     assert private.stat().st_mode & 0o777 == 0o700
     user.send_signal(signal.SIGTERM)
-    user.communicate(timeout=10)
+    user.communicate(timeout=PATIENCE)
     assert launcher.leaves_nothing()
 
 

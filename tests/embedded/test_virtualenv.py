@@ -11,7 +11,7 @@ def prepare(folder, **settings):
     """(exit code, standard output, standard error) of what every script in bin/ begins with."""
     script = f'. "{PROJECT}/bin/environment"; prepare run; echo "$python"'
     environment = os.environ | {"METASPINE_VENV": str(folder)} | settings
-    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True)
     return done.returncode, done.stdout, done.stderr
 
 

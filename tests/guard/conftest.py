@@ -16,7 +16,7 @@ WIPED = ("study_sites_auditevent", "study_sites_auditseal", "study_sites_site", 
 def as_owner(*statements, params=()):
     """Run statements in one transaction as the tables' owner."""
     with connections["owner"].cursor() as cursor:
-        cursor.execute("BEGIN; SET LOCAL lock_timeout = '5s'")
+        cursor.execute("BEGIN; SET LOCAL lock_timeout = '60s'")
         for statement in statements:
             cursor.execute(statement, params or None)
         cursor.execute("COMMIT")

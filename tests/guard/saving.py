@@ -36,7 +36,7 @@ def main(user_id, *patient_ids):
             save(user, patient_id)
             if patient_id == patient_ids[-1]:
                 print("open", patient_id, flush=True)
-                time.sleep(60)
+                time.sleep(600)
         print("saved", patient_id, flush=True)
 
 

@@ -199,7 +199,7 @@ def body_for(asker, url, act, values, role, world):
     fields = {}
     if act.on != "":
         text, page = asker.page(page_of(act, values, url) + act.query, act.first and act.first())
-        fields = next((one.fields for one in forms(text, page) if one.url == url and one.method == "post"), {})
+        fields = next((form.fields for form in forms(text, page) if form.url == url and form.method == "post"), {})
     return {name: one for name, one in (fields | typed).items() if one is not None}, {}
 
 

@@ -259,7 +259,7 @@ def test_many_rows_at_once_are_on_record_as_each_alone_would_be(alice, as_person
             among_many = others[0]
             own = {name for name in alone.new if alone.new[name] != among_many.new.get(name)}
             assert alone.new.keys() == among_many.new.keys() and own <= {"id", "patient_id"}
-            assert all(one.row_id == str(one.new.get("id", one.new["patient_id"])) for one in others)
+            assert all(other.row_id == str(other.new.get("id", other.new["patient_id"])) for other in others)
         assert among_many.new["detail"] == 'said "no"\n\\ 術後, 1'
 
 

@@ -4,13 +4,13 @@ import http.client
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -31,7 +31,7 @@ from sites.tenancy.scope import entered, everything
 from tests.conftest import TODAY, person
 from tests.guard.conftest import enrol
 from tests.guard.saving import ANSWERS
-from tests.working import waits
+from tests.working import PATIENCE, free_port, until, waits
 
 PROJECT = Path(__file__).resolve().parents[2]
 SITES = 10
@@ -83,26 +83,29 @@ def test_a_killed_process_leaves_what_it_acknowledged_and_nothing_of_the_rest(te
     process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True)
     output = [process.stdout.readline().split() for _ in patient_ids]
     assert output == [["saved", patient_id] for patient_id in patient_ids[:-1]] + [["open", patient_ids[-1]]]
-    process.send_signal(signal.SIGKILL)
-    process.wait(10)
-    deadline = time.monotonic() + 10
-    while (
-        connection.cursor()
-        .execute("SELECT FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'")
-        .fetchone()
-        and time.monotonic() < deadline
-    ):
-        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    until(lambda: not idle_in_transaction())
     with everything(), transaction.atomic():
         assert [on_record(patient_id, "preop") for patient_id in patient_ids] == [(ANSWERS, 1)] * 3 + [(None, 0)]
     # The dead process holds no lock: the same form is saved by the next one who tries.
     access = access_of(user)
     with entered(access.scope()), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = '2s'")
+        cursor.execute("SET LOCAL lock_timeout = '60s'")
         patient = Patient.objects.get(pk=patient_ids[-1])
         save_assessment(access=access, patient=patient, timepoint="preop", raw=ANSWERS, today=TODAY)
     with everything(), transaction.atomic():
         assert on_record(patient_ids[-1], "preop") == (ANSWERS, 1)
+
+
+def idle_in_transaction():
+    """Whether another session of this database is."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND state = 'idle in transaction' AND pid <> pg_backend_pid()"
+        )
+        return cursor.fetchone()[0] > 0
 
 
 def session_of(user):
@@ -117,9 +120,7 @@ def session_of(user):
 
 def start_web(environment):
     """gunicorn on a free port, in a process group of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
         sys.executable,
         "-m",
@@ -132,18 +133,22 @@ def start_web(environment):
     ]
     command += ["--workers", "1", "--threads", "4", "--bind", f"127.0.0.1:{port}"]
     process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            # The port is there before the process that answers: it is asked for a page.
-            web = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+
+    def answers():
+        """Whether it does: the port is there before the process that answers, so it is asked for a page."""
+        assert process.poll() is None, "the web server ended"
+        with suppress(OSError, http.client.HTTPException):
+            web = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
             web.request("GET", "/health/live")
-            if web.getresponse().status == 200:
-                return process, port
-        except (OSError, http.client.HTTPException):
-            time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)
-    raise TimeoutError("the web server did not start")
+            return web.getresponse().status == 200
+
+    try:
+        until(answers)
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        raise
+    return process, port
 
 
 def post_until_it_dies(port, cookie, forms):
@@ -157,7 +162,7 @@ def post_until_it_dies(port, cookie, forms):
     acknowledged, unanswered, refused = [], [], []
     for patient_id, timepoint in forms:
         try:
-            web = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            web = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
             web.request("POST", f"/patients/{patient_id}/assessments/{timepoint}/", body, headers)
             status = web.getresponse().status
             (acknowledged if status == 302 else refused).append((patient_id, timepoint, status))
@@ -174,15 +179,16 @@ def test_a_killed_web_server_has_stored_each_save_that_it_answered(ten_sites, en
     killed = threading.Event()
 
     def kill():
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
+        def enough():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT last_value FROM registry_assessment_id_seq")
-                if cursor.fetchone()[0] >= first_id + saves_before:
-                    break
-            time.sleep(0.002)
-        connection.close()
-        os.killpg(process.pid, signal.SIGKILL)
+                return cursor.fetchone()[0] >= first_id + saves_before
+
+        try:
+            until(enough, every=0.002)
+        finally:
+            connection.close()
+            os.killpg(process.pid, signal.SIGKILL)
         killed.set()
 
     with connection.cursor() as cursor:
@@ -193,7 +199,7 @@ def test_a_killed_web_server_has_stored_each_save_that_it_answered(ten_sites, en
         posting = [pool.submit(post_until_it_dies, port, cookies[user], forms[user]) for user in forms]
         killing.result()
         results = [one.result() for one in posting]
-    process.wait(10)
+    process.wait()
     assert killed.is_set()
     acknowledged = [(one, at) for done, _, _ in results for one, at, _status in done]
     unanswered = [form for _, lost, _ in results for form in lost]
@@ -226,10 +232,8 @@ def test_of_two_who_record_an_event_in_the_same_instant_the_second_is_told(ten_s
         with entered(access.scope()), transaction.atomic():
             save_adverse_event(access=access, patient=patient, raw=event, today=TODAY)
             second = pool.submit(post)
-            deadline = time.monotonic() + 10
-            while not waiting_for_another() and time.monotonic() < deadline:
-                time.sleep(0.05)
-        response = second.result(10)
+            until(waiting_for_another)
+        response = second.result(PATIENCE)
     assert response.status_code == 422
     assert "is already recorded on that day" in response.content.decode()
     with everything(), transaction.atomic():
@@ -276,7 +280,7 @@ def test_fifty_people_of_ten_sites_at_once(ten_sites):
         try:
             site, mine = ten_sites[user]
             access = access_of(user)
-            together.wait(30)
+            together.wait(PATIENCE)
             number = enrol(user, site, TODAY).pk
             for turn in range(corrections):
                 add_one(access, mine[turn % 2])
@@ -288,7 +292,7 @@ def test_fifty_people_of_ten_sites_at_once(ten_sites):
             connection.close()
 
     with ThreadPoolExecutor(threads) as pool:
-        results = list(pool.map(work, people, timeout=60))
+        results = list(pool.map(work, people, timeout=PATIENCE))
     assert all(only_own for _number, only_own in results)
     assert len({number for number, _only_own in results}) == threads
     each = corrections * threads // SITES // 2

@@ -6,32 +6,29 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
-from psycopg import sql
+
+from tests.conftest import at_the_server, copied
 
 PROJECT = Path(__file__).parents[2]
-EMPTY = "test_not_migrated"
 
 
 @pytest.fixture
 def empty_database():
     """The environment of a process on a database without tables."""
-    maintenance = urlsplit(os.environ["OWNER_DATABASE_URL"])._replace(path="/postgres").geturl()
-    with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(EMPTY)))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(EMPTY)))
-        yield os.environ | {
-            variable: urlsplit(os.environ[variable])._replace(path=f"/{EMPTY}").geturl()
-            for variable in ("DATABASE_URL", "OWNER_DATABASE_URL")
-        }
-        connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(EMPTY)))
+    name = f"test_not_migrated_{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}"
+    copied("template1", name)
+    yield os.environ | {
+        variable: urlsplit(os.environ[variable])._replace(path=f"/{name}").geturl()
+        for variable in ("DATABASE_URL", "OWNER_DATABASE_URL")
+    }
+    at_the_server(f'DROP DATABASE "{name}"')
 
 
 def test_a_command_before_migrate_is_a_sentence(empty_database, tmp_path):
     def manage(*arguments):
         command = [sys.executable, str(PROJECT / "manage.py"), *arguments]
-        return subprocess.run(command, env=empty_database, capture_output=True, text=True, timeout=300)
+        return subprocess.run(command, env=empty_database, capture_output=True, text=True)
 
     early = manage("compare_segments")
     assert (early.returncode, "Traceback" in early.stderr) == (2, False)

@@ -24,6 +24,7 @@ from registry.embedded.place import place_for
 from registry.embedded.services import ensure_services, running
 from tests.guard.storm import ANSWERS
 from tests.guard.test_faults import PROJECT, start_web
+from tests.working import PATIENCE
 
 pytestmark = pytest.mark.long
 
@@ -50,7 +51,7 @@ class Machine:
         if victim == "postgres":
             server = postgres.running(self.place)
             server.kill()
-            server.wait(10)
+            server.wait(PATIENCE)
             ensure_services(self.place.data)
         elif victim == "worker":
             os.killpg(self.worker.pid, signal.SIGKILL)
@@ -80,9 +81,7 @@ def machine(tmp_path, monkeypatch):
             "METASPINE_ALLOWED_HOSTS": "127.0.0.1",
             "METASPINE_SECOND_FACTOR": "none",  # else every save is answered with the way to set one up
         }
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "-v0"], cwd=PROJECT, env=environment, check=True, timeout=300
-        )
+        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=PROJECT, env=environment, check=True)
         one = Machine(place, environment)
         try:
             yield one
@@ -105,7 +104,7 @@ def post(machine, session, patient_id, timepoint):
     cookies = f"{settings.SESSION_COOKIE_NAME}={session}; {settings.CSRF_COOKIE_NAME}={token}"
     headers = {"Cookie": cookies, "Content-Type": "application/x-www-form-urlencoded"}
     body = urlencode(ANSWERS | {"csrfmiddlewaretoken": token, "version": ""})
-    web = http.client.HTTPConnection("127.0.0.1", machine.port, timeout=20)
+    web = http.client.HTTPConnection("127.0.0.1", machine.port, timeout=PATIENCE)
     while True:  # nobody there: nothing was sent yet
         try:
             web.connect()

@@ -67,7 +67,7 @@ class Server(threading.Thread):
 
     def serve(self, client):
         with client:
-            client.settimeout(5)
+            client.settimeout(60)
             if self.asks:
                 assert client.recv(8) == SSL_REQUEST
                 client.sendall(b"S" if self.files else b"N")
@@ -97,7 +97,7 @@ def connect_to_database(server, authority):
     chosen = database(f"postgresql://metaspine:secret@127.0.0.1:{server.port}/registry", authority)
     options = {name: value for name, value in chosen["OPTIONS"].items() if name.startswith("ssl")}
     psycopg.connect(
-        host=chosen["HOST"], port=chosen["PORT"], user=chosen["USER"], password=chosen["PASSWORD"], connect_timeout=5,
+        host=chosen["HOST"], port=chosen["PORT"], user=chosen["USER"], password=chosen["PASSWORD"], connect_timeout=60,
         **options,
     )  # fmt: skip
 
@@ -115,7 +115,7 @@ def test_the_database_is_who_the_address_names(certificates, who):
 def test_the_broker_is_who_the_address_names(certificates, who):
     server = Server(certificates[who], answer=b"+OK\r\n+OK\r\n+OK\r\n")
     address = broker(f"rediss://:secret@127.0.0.1:{server.port}/0", certificates["authority"])
-    client = redis.Redis.from_url(address, socket_timeout=5, retry=None, protocol=2)
+    client = redis.Redis.from_url(address, socket_timeout=60, retry=None, protocol=2)
     with contextlib.suppress(redis.RedisError):
         client.ping()
     assert (b"secret" in server.told) == (who == "right")

@@ -1,13 +1,14 @@
 import os
 import signal
 import subprocess
-import time
 from contextlib import suppress
 
 import pytest
+import redis
 
 from registry.embedded import broker
 from tests.guard.test_faults import environment, ten_sites  # noqa: F401  fixtures
+from tests.working import until
 
 
 class OwnBroker:
@@ -21,11 +22,12 @@ class OwnBroker:
     def start(self):
         options = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(self.socket.parent)]
         self.process = subprocess.Popen([str(broker.program()), *options], stdout=subprocess.DEVNULL)
-        for _ in range(200):
-            if self.socket.exists():
-                return
-            time.sleep(0.05)
-        raise TimeoutError("the broker did not start")
+        until(self.answers)
+
+    def answers(self):
+        assert self.process.poll() is None, "the broker ended"
+        with suppress(redis.ConnectionError), redis.Redis(unix_socket_path=str(self.socket)) as client:
+            return client.ping()
 
     def stop(self):
         self.process.kill()

@@ -24,7 +24,7 @@ from sites.database import redis_cache
 from sites.tenancy.scope import everything
 from tests.guard.saving import ANSWERS
 from tests.guard.test_faults import on_record, session_of, start_web
-from tests.working import a_worker, until
+from tests.working import PATIENCE, a_worker, until
 
 TIMEPOINTS = ("preop", "1m", "3m", "6m", "12m", "24m")
 
@@ -65,7 +65,7 @@ class Load:
 
     def _answer(self, path, body, headers):
         """(status, where it leads) of one POST."""
-        web = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        web = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         web.request("POST", path, body, headers)
         answer = web.getresponse()
         web.close()
@@ -73,7 +73,7 @@ class Load:
 
     def wait_for(self, count):
         for _ in range(count):
-            assert self.sent.acquire(timeout=60)
+            assert self.sent.acquire(timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("how", ["stop", "freeze"])
@@ -86,9 +86,9 @@ def test_a_broker_that_goes_in_mid_load_costs_no_save(ten_sites, environment, ow
         running = pool.submit(load.run)
         load.wait_for(40)
         getattr(own_broker, how)()
-        running.result(120)
+        running.result(2 * PATIENCE)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait()
     forms = [form for mine in load.forms.values() for form in mine]
     stored = {(302, f"/patients/P/assessments/{timepoint}/") for timepoint in TIMEPOINTS}
     assert set(load.statuses.values()) == stored and len(load.statuses) == len(forms) == 240

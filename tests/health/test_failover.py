@@ -12,11 +12,12 @@ from tests.guard.saving import ANSWERS
 from tests.guard.test_faults import environment, on_record, start_web, ten_sites  # noqa: F401  fixtures
 from tests.health.standby import address, copies
 from tests.health.test_broker_away import TIMEPOINTS, Load
+from tests.working import PATIENCE
 
 
 def test_a_primary_that_dies_under_load_costs_no_acknowledged_save(ten_sites, environment):  # noqa: F811
     """Whoever was answered 503 meanwhile sends again, as its page does; 240 saves, errors, lost and doubled are 0."""
-    load = Load(None, list(ten_sites.items()), patience=60)  # signed in before the servers are copied
+    load = Load(None, list(ten_sites.items()), patience=PATIENCE)  # signed in before the servers are copied
     with copies() as copy:
         primary = copy(follows=False).start()
         standby = copy(primary.folder, follows=True).start()
@@ -33,10 +34,10 @@ def test_a_primary_that_dies_under_load_costs_no_acknowledged_save(ten_sites, en
                 standby.promote()
                 standby.ask("ALTER SYSTEM SET synchronous_standby_names = ''")
                 standby.ask("SELECT pg_reload_conf()")
-                running.result(180)
+                running.result(2 * PATIENCE)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait()
         forms = [form for mine in load.forms.values() for form in mine]
         stored = {(302, f"/patients/P/assessments/{timepoint}/") for timepoint in TIMEPOINTS}
         assert 60 <= len(acknowledged) < len(forms) == len(load.statuses) == 240

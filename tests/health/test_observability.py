@@ -56,9 +56,9 @@ def test_a_failure_is_a_page_and_a_line_of_one_id(client, alice, caplog, monkeyp
     assert answer.status_code == 500
     identity = answer["X-Request-ID"]
     assert identity in answer.content.decode()
-    (told,) = [one for one in lines(caplog) if one["logger"] == "registry.requests"]
+    (told,) = [line for line in lines(caplog) if line["logger"] == "registry.requests"]
     assert (told["request"], told["view"], told["status"], told["level"]) == (identity, "home", 500, "WARNING")
-    (raised,) = [one for one in lines(caplog) if "exception" in one]
+    (raised,) = [line for line in lines(caplog) if "exception" in line]
     assert raised["request"] == identity and "ZeroDivisionError" in raised["exception"]
 
 
@@ -67,12 +67,12 @@ def test_slow_requests_are_told_by_view_and_others_only_by_setting(client, alice
     patient = enrolled(alice)
     client.force_login(alice)
     client.get(f"/patients/{patient.pk}/")
-    assert [one for one in lines(caplog) if one["logger"] == "registry.requests"] == []
+    assert [line for line in lines(caplog) if line["logger"] == "registry.requests"] == []
     settings.SLOW_REQUEST_SECONDS = 0
     client.get(f"/patients/{patient.pk}/")
     settings.SLOW_REQUEST_SECONDS, settings.LOG_REQUESTS = 60, True
     client.get(f"/patients/{patient.pk}/")
-    slow, every = (one for one in lines(caplog) if one["logger"] == "registry.requests")
+    slow, every = (line for line in lines(caplog) if line["logger"] == "registry.requests")
     assert (slow["view"], slow["level"], every["level"]) == ("patient", "WARNING", "INFO")
     assert patient.pk not in json.dumps([slow, every])  # a number of a patient is no matter of logs
 

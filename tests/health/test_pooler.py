@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from sites.tenancy.scope import everything
 from tests.guard.saving import ANSWERS
 from tests.guard.test_faults import environment, on_record, start_web, ten_sites  # noqa: F401  fixtures
 from tests.health.test_broker_away import TIMEPOINTS, Load
+from tests.working import until
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 SESSIONS = 2  # of the server, for ten people at once
@@ -48,13 +48,7 @@ def pooled(environment, tmp_path_factory):  # noqa: F811
             path.chmod(0o755)
         options = ["-u", "nobody"]
     process = subprocess.Popen([PGBOUNCER, "-q", *options, str(folder / "pgbouncer.ini")])
-    for _ in range(100):
-        if (folder / ".s.PGSQL.6432").exists():
-            break
-        time.sleep(0.1)
-    else:
-        process.kill()
-        raise TimeoutError("PgBouncer did not start")
+    until(lambda: (folder / ".s.PGSQL.6432").exists() or process.poll() is not None)
     there = environment["DATABASE_URL"].partition("?")[0]
     yield environment | {
         "DATABASE_URL": f"{there}?host={folder}&port=6432",
@@ -71,7 +65,7 @@ def test_ten_people_at_ten_sites_save_through_four_sessions_and_nothing_is_lost_
         load.run()
     finally:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait()
     forms = [form for mine in load.forms.values() for form in mine]
     stored = {(302, f"/patients/P/assessments/{timepoint}/") for timepoint in TIMEPOINTS}
     assert set(load.statuses.values()) == stored and len(load.statuses) == len(forms) == 240
@@ -110,5 +104,5 @@ def test_a_scope_ends_with_its_transaction_and_doctor_knows_of_the_pooler(ten_si
             [sys.executable, "manage.py", "doctor", "--json"],
             env=pooled | {"METASPINE_DATABASE_POOLER": setting}, cwd=PROJECT, capture_output=True,
         )  # fmt: skip
-        checks = {one["check"]: one["state"] for one in json.loads(done.stdout)["checks"]}
+        checks = {check["check"]: check["state"] for check in json.loads(done.stdout)["checks"]}
         assert checks["pooler"] == state

@@ -17,7 +17,7 @@ from registry.analysis.presentation import tables
 from registry.analysis.running import runner
 from registry.demo.recent import WAITING, with_recent_patients
 from registry.instruments import levels
-from registry.management import demonstration
+from registry.management.demo import demonstration
 from registry.models import Assessment, ComparisonRun, Patient
 from sites.models import AuditEvent, Membership, Site, User
 from sites.tenancy.access import Role, access_of

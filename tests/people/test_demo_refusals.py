@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from registry.management import demonstration
+from registry.management.demo import demonstration
 from sites.models import Site, User
 
 synthetic = override_settings(SYNTHETIC=True)

@@ -12,7 +12,7 @@ from registry.analysis.design import plans
 from registry.analysis.documents import bundle
 from registry.analysis.reports import published_study
 from registry.analysis.running import runner
-from registry.management import demonstration
+from registry.management.demo import demonstration
 from registry.models import Assessment, Patient
 from registry.web.comparison.planning import plan_builder, plan_choices
 from sites.models import User
@@ -181,9 +181,9 @@ def test_the_plans_curves_come_to_the_rates_beside_the_paper(demo, lines, compar
                 continue
             months = [row["months"]] if isinstance(row["months"], int) else row["months"]
             rates = {
-                one["time"]: 100 * one["estimate"]
-                for one in entry["rates"]
-                if one["group"] == code and one["estimator"] == "survival" and one["estimate"] is not None
+                rate["time"]: 100 * rate["estimate"]
+                for rate in entry["rates"]
+                if rate["group"] == code and rate["estimator"] == "survival" and rate["estimate"] is not None
             }
             for month, text in zip(months, line.ours[place].split(" / "), strict=True):
                 decimals = len(text.rstrip("%").partition(".")[2])

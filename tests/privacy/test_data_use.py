@@ -13,7 +13,7 @@ from registry.analysis.design import cohorts, plans
 from registry.analysis.documents import bundle, verification_numbers
 from registry.analysis.running import runner
 from registry.exports import choices, jobs
-from registry.exports.selecting import selected
+from registry.exports.data.selecting import selected
 from registry.models import Export, Patient
 from registry.services.files import snapshots
 from registry.services.operations import erasure

@@ -78,7 +78,7 @@ def test_sessions_invitations_and_tokens_go_once_they_have_ended_long_ago(db, ad
 
 
 def test_files_of_undecided_imports_go_by_the_setting(dana, settings):
-    row = Import.objects.create(requested_by=dana, key=b"", touched_at=at(2))
+    row = Import.objects.create(requested_by=dana, key=b"", heartbeat_at=at(2))
     settings.IMPORT_FILES_KEPT = timedelta(days=3)
     assert tasks.purge()["files of imports"] == 0
     settings.IMPORT_FILES_KEPT = timedelta(days=1)

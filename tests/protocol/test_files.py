@@ -104,7 +104,7 @@ def test_own_soft_checks_speak_before_an_import_is_stored(publish, dose, good, b
         report = bring_in(good, dry_run=dry_run)
         assert findings(report) == []
         ours = [one for one in report.warnings.listed if one.reason.en.endswith("is it right?")]
-        assert {(one.file, one.row, one.column, one.reason.en.split(",")[0]) for one in ours} == said
+        assert {(fault.file, fault.row, fault.column, fault.reason.en.split(",")[0]) for fault in ours} == said
         assert len(ours) == len(said) and ours[0].reason.ja.endswith("正しいですか")
     with as_system():
         assert OwnRecord.objects.count() == 2

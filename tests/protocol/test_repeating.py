@@ -314,9 +314,9 @@ def test_odm_has_a_study_event_for_each_record(record, bob, patient, as_person, 
     spaces = {"o": "http://www.cdisc.org/ns/odm/v1.3"}
     (event,) = odm.findall(".//o:StudyEventData[@StudyEventOID='SE.own_rt_courses']", spaces)
     assert event.get("StudyEventRepeatKey") == str(row.pk)
-    values = {one.get("ItemOID"): one.get("Value") for one in event.findall(".//o:ItemData", spaces)}
+    values = {element.get("ItemOID"): element.get("Value") for element in event.findall(".//o:ItemData", spaces)}
     assert values["I.rtc_from"] == "2025-11" and values["I.rtc_kind"] == "sbrt"
-    defined = {one.get("OID"): one.get("DataType") for one in odm.findall(".//o:ItemDef", spaces)}
+    defined = {element.get("OID"): element.get("DataType") for element in odm.findall(".//o:ItemDef", spaces)}
     assert defined["I.rtc_from"] == "partialDate" and set(values) <= set(defined)
     assert odm.find(".//o:StudyEventDef[@OID='SE.own_rt_courses']", spaces).get("Repeating") == "Yes"
 

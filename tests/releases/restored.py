@@ -17,6 +17,7 @@ from django.db import connections
 
 from registry.embedded.postgres import program
 from registry.services.operations.backups import environment_of, parameters
+from tests.conftest import at_the_server, copied
 
 HERE = Path(__file__).parent
 RELEASES = sorted(path.parent.name for path in HERE.glob("*/registry.sql.xz"))
@@ -83,10 +84,7 @@ def database(name, template="template0"):
     before = owner.settings_dict["NAME"], application.settings_dict["NAME"]
     owner.close()
     application.close()
-    with owner.cursor() as cursor:
-        cursor.execute(f'DROP DATABASE IF EXISTS "{name}"')
-        cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    owner.close()
+    copied(template, name)
     owner.settings_dict["NAME"] = application.settings_dict["NAME"] = name
     try:
         yield
@@ -94,9 +92,7 @@ def database(name, template="template0"):
         owner.close()
         application.close()
         owner.settings_dict["NAME"], application.settings_dict["NAME"] = before
-        with owner.cursor() as cursor:
-            cursor.execute(f'DROP DATABASE IF EXISTS "{name}"')
-        owner.close()
+        at_the_server(f'DROP DATABASE IF EXISTS "{name}"')
 
 
 def database_name(suffix):

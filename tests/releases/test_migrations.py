@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 
 PROJECT = Path(__file__).parents[2]
 MIGRATIONS = sorted(
@@ -35,3 +36,7 @@ def test_a_migration_imports_nothing_of_ours(path):
     assert imported <= {"collections", "django", "uuid", "datetime", "json", "decimal", "re", "unicodedata"}, (
         "what is imported may change, and a migration must not: write the literal"
     )
+
+
+def test_no_migration_is_lacking(db):
+    call_command("makemigrations", check=True, dry_run=True, verbosity=1)

@@ -72,7 +72,7 @@ def test_a_change_since_the_page_keeps_that_patient_alone_from_being_signed(
     assert answer.status_code == 409
     assert [one.patient_id for one in stored(Signature)] == [another.pk]
     (line,) = answer.context["lines"]
-    assert [(one.was, one.now) for one in line.differences] == [("60", "61")]
+    assert [(difference.was, difference.now) for difference in line.differences] == [("60", "61")]
     assert "60 → 61" in text(answer)
 
 

@@ -7,7 +7,7 @@ from registry.stats.anova import anova, tukey_hsd, welch_anova
 from registry.stats.arrays import differences
 from registry.stats.categorical import chi_square, mcnemar, mcnemar_exact
 from registry.stats.describe import describe
-from registry.stats.fisher import fisher_exact
+from registry.stats.exact.fisher import fisher_exact
 from registry.stats.rank import dunn, kruskal_wallis, mann_whitney, wilcoxon_signed_rank
 from registry.stats.survival import kaplan_meier, log_rank
 from registry.stats.ttest import paired_t, student_t, welch_t

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry.stats import random_tables
 from registry.stats.arrays import NotEstimable
-from registry.stats.fisher import TooLarge, fisher, fisher_exact, fisher_monte_carlo
-from registry.stats.fisher_network import tail_probability
+from registry.stats.exact import random_tables
+from registry.stats.exact.fisher import TooLarge, fisher, fisher_exact, fisher_monte_carlo
+from registry.stats.exact.fisher_network import tail_probability
 
 
 def slow_fisher(table):

@@ -15,7 +15,7 @@ from registry.stats.adjust import adjust
 from registry.stats.anova import anova, tukey_hsd
 from registry.stats.arrays import Counts, Moments
 from registry.stats.categorical import chi_square
-from registry.stats.fisher import fisher_exact
+from registry.stats.exact.fisher import fisher_exact
 from registry.stats.rank import kruskal_wallis, mann_whitney
 from registry.stats.ttest import student_t
 

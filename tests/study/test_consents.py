@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts
-from registry.exports import tables
+from registry.exports.data import tables
 from registry.models import Attachment, Consent, ConsentWithdrawal, Patient, PatientLink
 from registry.services.attachments import files
 from registry.services.entry import entered_in_error, patient_links
@@ -244,9 +244,9 @@ def test_exports_and_the_api_have_consents_without_who_took_them(
     for who, signed, left in ((alice, [("1.0", "2026-01-10")], ["contact"]), (charlie, [], [])):
         client.force_login(who)
         items = client.get("/api/v1/consents?agreed_language=ja").json()["items"]
-        assert [(one["agreed_version"], one["agreed_on"]) for one in items] == signed and "Dr Abe" not in str(items)
+        assert [(item["agreed_version"], item["agreed_on"]) for item in items] == signed and "Dr Abe" not in str(items)
         parts = client.get("/api/v1/consent-withdrawals").json()["items"]
-        assert [one["withdrawn_part"] for one in parts] == left
+        assert [part["withdrawn_part"] for part in parts] == left
     snapshot = snapshots.freeze(access=None, label="Consents")
     assert "agreed_taken_by" not in str(snapshot.columns) and "recorded_by_id" not in str(snapshot.columns)
     call_command("export_data", tmp_path / "x.zip", snapshot="Consents", stdout=io.StringIO())

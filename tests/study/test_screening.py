@@ -13,7 +13,7 @@ from registry.analysis.design import cohorts
 from registry.analysis.disclosure.complementary import complement
 from registry.analysis.disclosure.small_cells import Few, masked
 from registry.exports.choices import Choices
-from registry.exports.selecting import selected
+from registry.exports.data.selecting import selected
 from registry.models import Patient, ScreeningEntry
 from registry.services.files import snapshots
 from registry.services.protocol import setup

@@ -6,8 +6,8 @@ import io
 import pytest
 from django.db import transaction
 
+from registry.exports.data.tables import Selection
 from registry.exports.folder import write_folder
-from registry.exports.tables import Selection
 from registry.models import FollowUpEnd, Patient
 from registry.services.entry import patient_links
 from registry.services.files import file_formats

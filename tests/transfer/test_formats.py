@@ -31,10 +31,10 @@ from registry.analysis.figures import fonts
 from registry.exports import choices as asked
 from registry.exports import codebook
 from registry.exports.choices import Choices, InvalidChoices
-from registry.exports.datasets import LONGEST_NAME, datasets, outputs, short_name
+from registry.exports.data.datasets import LONGEST_NAME, datasets, outputs, short_name
+from registry.exports.data.selecting import ExportFailed, check_accounts, selected, shift_of
 from registry.exports.formats import files, odm, ordering
 from registry.exports.formats.text import write_csv as write_csv_rows
-from registry.exports.selecting import ExportFailed, check_accounts, selected, shift_of
 from registry.instruments import catalogue, extras, scores, value_sets
 from registry.instruments.base import Choice, Label
 from registry.instruments.timepoints import SCHEDULE
@@ -279,9 +279,9 @@ def test_spss_reads_back_equal_with_its_missing_values(package, shape):
     if shape == "long":
         plain, _ = pyreadstat.read_sav(folder / "data" / "assessments.sav", output_format="polars")
         codes = [visit.code for visit in outputs_of("timepoint")]
-        for one in plain.iter_rows(named=True):
-            expected = numbers(stored()[one["patient_id"], codes[int(one["timepoint"]) - 1]])
-            assert {n: one[n] for n in expected} == expected
+        for exported in plain.iter_rows(named=True):
+            expected = numbers(stored()[exported["patient_id"], codes[int(exported["timepoint"]) - 1]])
+            assert {n: exported[n] for n in expected} == expected
 
 
 def outputs_of(name):
@@ -303,9 +303,9 @@ def test_stata_reads_back_equal_with_its_missing_values(package, shape):
     if shape == "long":
         plain, _ = pyreadstat.read_dta(folder / "data" / "assessments.dta", output_format="polars")
         codes = [visit.code for visit in outputs_of("timepoint")]
-        for one in plain.iter_rows(named=True):
-            expected = numbers(stored()[one["patient_id"], codes[int(one["timepoint"]) - 1]])
-            assert {n: one[n] for n in expected} == expected
+        for exported in plain.iter_rows(named=True):
+            expected = numbers(stored()[exported["patient_id"], codes[int(exported["timepoint"]) - 1]])
+            assert {n: exported[n] for n in expected} == expected
 
 
 def test_an_order_is_of_the_codes_and_not_of_the_reasons_beside_them(db):

@@ -14,7 +14,7 @@ from registry.analysis.data import packed_snapshots
 from registry.analysis.design import cohorts, plans, saved_cohorts
 from registry.analysis.running import runner, runs
 from registry.exports.choices import Choices
-from registry.exports.selecting import ExportFailed, selected
+from registry.exports.data.selecting import ExportFailed, selected
 from registry.models import Assessment, SnapshotPart
 from registry.services.files import snapshots
 from sites.tenancy.access import access_of

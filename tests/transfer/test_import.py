@@ -13,7 +13,7 @@ from registry.services.files import file_formats
 from registry.services.records import identity
 from sites.models import AuditEvent, Site
 from sites.tenancy.scope import everything
-from tests.transfer.conftest import ASSESSMENT, EVENT, PATIENT, TOMORROW, findings, write_csv
+from tests.transfer.conftest import ASSESSMENT, EVENT, PATIENT, findings, tomorrow, write_csv
 
 
 def stored():
@@ -86,7 +86,7 @@ CELLS = [
     ("patients", {"site_code": "X99"}, "site_code", "no site “X99”"),
     ("patients", {"surgery_date": "2024-02-30"}, "surgery_date", "must be a date"),
     ("patients", {"surgery_date": "10/01/2024"}, "surgery_date", "must be a date"),
-    ("patients", {"last_contact_date": TOMORROW, "death_date": ""}, "last_contact_date", "in the future"),
+    ("patients", {"last_contact_date": tomorrow, "death_date": ""}, "last_contact_date", "in the future"),
     ("patients", {"consent_date": "2024-01-11"}, "surgery_date", "must not be before date of consent"),
     ("patients", {"death_date": "2024-01-01"}, "death_date", "must not be before"),
     ("patients", {"last_contact_date": "2025-03-03"}, "death_date", "must not be before date of last contact"),
@@ -101,7 +101,7 @@ CELLS = [
     ("assessments", {"patient_id": "N01-9999"}, "patient_id", "no patient “N01-9999”"),
     ("assessments", {"timepoint": "2m"}, "timepoint", "must be one of preop"),
     ("assessments", {"timepoint": ""}, "timepoint", "must not be empty"),
-    ("assessments", {"assessment_date": TOMORROW}, "assessment_date", "in the future"),
+    ("assessments", {"assessment_date": tomorrow}, "assessment_date", "in the future"),
     ("assessments", {"frankel": "F"}, "frankel", "must be one of A"),
     ("assessments", {"barthel_bathing": "10"}, "barthel_bathing", "must be one of 0, 5"),
     ("assessments", {"eq_vas": "101"}, "eq_vas", "from 0 to 100"),
@@ -110,7 +110,7 @@ CELLS = [
     ("assessments", {"frankel_missing": "not_done"}, "frankel", "a value and a reason"),
     ("adverse_events", {"kind": "headache"}, "kind", "must be one of"),
     ("adverse_events", {"onset_date": ""}, "onset_date", "must not be empty"),
-    ("adverse_events", {"onset_date": TOMORROW}, "onset_date", "in the future"),
+    ("adverse_events", {"onset_date": tomorrow}, "onset_date", "in the future"),
     ("adverse_events", {"clavien_dindo": "VI"}, "clavien_dindo", "must be one of"),
     ("adverse_events", {"detail": "x" * 501}, "detail", "at most 500"),
 ]
@@ -118,7 +118,7 @@ CELLS = [
 
 @pytest.mark.parametrize(("name", "changes", "column", "reason"), CELLS)
 def test_a_bad_cell_is_named_and_nothing_is_stored(good, bring_in, name, changes, column, reason):
-    change(good, name, **changes)
+    change(good, name, **{cell: value() if callable(value) else value for cell, value in changes.items()})
     report = bring_in(good)
     file, row, where, _, why = findings(report)[0]
     assert (file, row, where, report.stored, stored()) == (f"{name}.csv", 2, column, False, (0, 0, 0))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 from openpyxl import Workbook
 
 from registry.imports import import_files, jobs
@@ -15,6 +16,7 @@ from registry.imports.files import mapping, notations
 from registry.instruments.base import InvalidValue
 from registry.models import AdverseEvent, Assessment, Import, ImportMapping, ImportPart, Patient, SuspectedPair
 from registry.services.entry.assessments import save_assessment
+from registry.services.jobs import MOST_ATTEMPTS
 from registry.services.operations import field_keys
 from registry.services.records import identity
 from registry.tasks import carry_out_import, run_import
@@ -747,20 +749,39 @@ def test_the_second_of_two_clicks_finds_the_import_decided(browser, good, dana, 
         assert not Patient.objects.exists()
 
 
-def test_a_worker_that_was_taken_for_lost_before_it_began_leaves_the_import(browser, good, monkeypatch):
-    send(browser, patients__csv=(good / "patients.csv").read_bytes())
+@pytest.mark.parametrize(
+    ("meanwhile", "status", "stored"),
+    [
+        (
+            {"heartbeat_at": timezone.now() - 2 * jobs.STALE},
+            "done",
+            3,
+        ),  # taken for lost: stored by another
+        ({"cancel_requested": True}, "cancelled", 0),
+    ],
+)
+def test_what_became_of_an_import_while_it_was_stored_counts(
+    browser, good, monkeypatch, as_system, meanwhile, status, stored
+):
+    address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
+    follow(browser, address)
     one = Import.objects.get()
-    jobs.request(one, Import.Act.CHECK)
-    locked = jobs._locked
+    assert jobs.request(one, Import.Act.STORE, reason="from the clinic")
+    begins = jobs.of_this_release
 
-    def late(job):
-        monkeypatch.setattr(jobs, "_locked", locked)
-        assert jobs.recover() == [one.pk]
-        return locked(job)
+    def slowly(job):
+        monkeypatch.setattr(jobs, "of_this_release", begins)
+        Import.objects.update(**meanwhile)
+        if lost := jobs.recover():
+            assert (lost, jobs.perform(one.pk).status) == ([one.pk], "done")
+        return job
 
-    monkeypatch.setattr(jobs, "_locked", late)
-    assert jobs.perform(one.pk) is None
-    assert jobs.perform(one.pk).status == "checked"
+    monkeypatch.setattr(jobs, "of_this_release", slowly)
+    assert jobs.perform(one.pk).status == status
+    with as_system():
+        assert Patient.objects.count() == stored
+    page = browser.get(address).content.decode()
+    assert ("Try again" in page) == (status == "cancelled")
 
 
 def test_an_import_that_was_built_upon_is_not_undone(browser, good, north, alice, as_person, as_system):
@@ -800,7 +821,12 @@ def test_a_large_import_is_done_by_a_worker_with_progress(
         page = browser.get(address)
     assert page.templates[0].name == "imports/import_progress_page.html"
     assert "HX-Refresh" not in browser.get(f"{address}progress/").headers
+    browser.post(address, {"stop": "1"})
     run_import(*sent)
+    assert "It was cancelled. Nothing was stored." in browser.get(address).content.decode()
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.post(address, {"again": "1"})
+    run_import(sent.pop())
     assert jobs.perform(sent[0]) is None  # twice is harmless
     assert browser.get(f"{address}progress/").headers["HX-Refresh"] == "true"
     assert errors(browser.get(address)) == []
@@ -815,9 +841,10 @@ def test_a_lost_worker_is_noticed(browser, good, monkeypatch):
     address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
     job = Import.objects.get()
     jobs.request(job, Import.Act.CHECK)
-    Import.objects.update(status="running", attempts=1)
+    silent = {"status": "running", "heartbeat_at": timezone.now() - 2 * jobs.STALE}
+    Import.objects.update(**silent, attempts=1)
     assert jobs.recover() == [job.pk]
-    Import.objects.update(status="running", attempts=jobs.MOST_ATTEMPTS)
+    Import.objects.update(**silent, attempts=MOST_ATTEMPTS)
     assert jobs.recover() == []
     page = browser.get(address)
     assert "worker was lost" in page.content.decode()

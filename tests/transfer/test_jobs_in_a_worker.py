@@ -20,14 +20,13 @@ from registry.exports import jobs
 from registry.exports.choices import Choices
 from registry.health import shared_folder
 from registry.models import Export
-from registry.services import jobs as claims
 from sites.models import Site
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered
 from tests.analysis.conftest import answers, patient, store
 from tests.api.conftest import issued
 from tests.conftest import person
-from tests.working import a_worker, export_path, locked, until
+from tests.working import PATIENCE, a_worker, export_path, has_looked_whether_to_stop, locked, until
 
 application = get_wsgi_application()
 
@@ -90,7 +89,7 @@ def served():
 
 def fetched(port, path, token, at_most=None, **headers):
     """(status, headers, bytes) of a GET; with `at_most` the connection is dropped after so many bytes."""
-    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     asking.request("GET", path, headers={"Authorization": f"Bearer {token}", **headers})
     answer = asking.getresponse()
     content = answer.read(at_most)
@@ -102,7 +101,7 @@ def test_a_killed_worker_leaves_no_file_and_the_next_one_writes_it_whole(bob, ac
     kept = {"METASPINE_EXPORTS": str(folder)}
     export = jobs.request(access=access, choices=Choices())
     with a_worker(tmp_path, "first", **kept) as first, locked(LAST_READ):
-        tasks.send_export(export)
+        tasks.send(export)
         until(lambda: state_of(export) == "running" and left_in(folder) == [".part"])
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
@@ -143,9 +142,9 @@ def test_an_export_cancelled_while_it_is_written_leaves_nothing(access, folder, 
     export = jobs.request(access=access, choices=Choices())
     with a_worker(tmp_path, METASPINE_EXPORTS=str(folder)):
         with locked(LAST_READ):
-            tasks.send_export(export)
+            tasks.send(export)
             until(lambda: state_of(export) == "running" and left_in(folder) == [".part"])
             jobs.cancel(access=access, export=export)
-            time.sleep(2.5 * claims.HEARTBEAT)
+            has_looked_whether_to_stop(export)
         until(lambda: state_of(export) == "cancelled")
     assert left_in(folder) == []

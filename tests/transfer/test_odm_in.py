@@ -80,7 +80,7 @@ def test_a_foreign_file_is_matched_by_its_questions(browser, north, as_system):
 
 
 def _job():
-    return Import.objects.order_by("-touched_at").first()
+    return Import.objects.order_by("-heartbeat_at").first()
 
 
 def test_our_own_comes_back_unchanged(browser, good, bring_in, tmp_path, as_system):

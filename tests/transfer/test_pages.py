@@ -222,7 +222,7 @@ def test_choices_are_kept_under_a_name_and_fill_the_page(good, bring_in, signed_
     assert (preset.created_by, preset.shared, page.context["preset"]) == (alice, True, preset)
     form = page.context["form"]
     assert {name: form[name].value() for name in CHOSEN} == CHOSEN
-    (shown,) = [one for one in page.context["previews"] if one.name == "patients"]
+    (shown,) = [preview for preview in page.context["previews"] if preview.name == "patients"]
     assert "state_preop" in [name for name, _label in shown.columns]
     out = signed_in("charlie")
     assert "Each month" in out.get(f"/export/?preset={preset.pk}").text

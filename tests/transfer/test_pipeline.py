@@ -17,7 +17,7 @@ from registry.models import Assessment
 from sites.models import AuditEvent, Site
 from sites.tenancy.scope import everything
 from tests.transfer.conftest import ASSESSMENT, PATIENT, write_csv
-from tests.working import until, waits
+from tests.working import PATIENCE, until, waits
 
 PATIENTS = [f"N01-000{n}" for n in range(1, 6)]
 UNLIKELY = {"frankel": "A", "barthel_mobility": "15", "assessment_date": "2024-01-20"}
@@ -123,14 +123,14 @@ def behind_an_alter(create_stage):
     def alter():
         try:
             with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("SET LOCAL lock_timeout = '5s'")  # without a limit of its own the import waits for this
+                cursor.execute("SET LOCAL lock_timeout = '60s'")  # without a limit of its own the import waits for this
                 cursor.execute("LOCK TABLE registry_assessment IN ACCESS EXCLUSIVE MODE")
         finally:
             connection.close()
 
     def create(cursor, file, **how):
         if current_thread() is not main_thread() and not alters:
-            assert created.wait(10)
+            assert created.wait(PATIENCE)
             alters.append(Thread(target=alter))
             alters[0].start()
             until(lambda: waits(cursor, "AccessExclusiveLock"))

@@ -14,7 +14,7 @@ from sites.tenancy.scope import everything
 from tests.transfer.conftest import EVENT, texts
 
 PATIENTS, ASSESSMENTS, ENDS = 3_500, 16_000, 200
-SECONDS = 120  # some 8 on an idle machine
+SECONDS = 60  # of this process; some 6
 TEXTS = (
     "=SUM(A1)",
     "'",
@@ -132,7 +132,7 @@ def test_twenty_thousand_rows_go_round(bring_in, take_out, tmp_path):
     for file, rows in zip(file_formats.FILES, (patients, assessments, events, ends), strict=True):
         write(folder / file.filename, file, rows)
 
-    started = time.monotonic()
+    started = time.process_time()
     report = bring_in(folder)
     assert (report.errors.shown, report.stored) == ([], True)
     assert [count.new for count in report.counts.values()] == [PATIENTS, ASSESSMENTS, 500, ENDS]
@@ -143,7 +143,7 @@ def test_twenty_thousand_rows_go_round(bring_in, take_out, tmp_path):
             model.objects.all()._raw_delete("default")  # no collecting: the rows go in one statement
     assert bring_in(first).stored
     assert texts(take_out("second")) == texts(first)
-    assert time.monotonic() - started < SECONDS
+    assert time.process_time() - started < SECONDS
 
 
 def test_unscheduled_visits_come_in_and_go_out(good, tmp_path, bring_in, take_out):

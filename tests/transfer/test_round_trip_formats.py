@@ -16,7 +16,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from lxml import etree
 
-from registry.exports.datasets import short_name
+from registry.exports.data.datasets import short_name
 from registry.instruments import catalogue
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Import, Patient
@@ -253,7 +253,7 @@ told <- lapply(commandArgs(TRUE), function(path) {
 def by_haven(folder, format):
     """{name of a file: [rows, columns, cells with a reason]}, as haven reads them in R."""
     paths = [str(path) for path in sorted(folder.glob(f"*.{format}"))]
-    done = subprocess.run(["Rscript", "-e", HAVEN, *paths], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["Rscript", "-e", HAVEN, *paths], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return {name: [*map(int, counts)] for name, *counts in map(str.split, done.stdout.splitlines())}
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -21,6 +22,7 @@ from registry.models import Export
 from registry.services.files import shared_store
 from registry.tasks import sweep
 from sites.tenancy.access import access_of
+from tests.working import free_port, until
 
 MOTO = "from moto.server import main; import sys; main(sys.argv[1:])"
 
@@ -28,17 +30,16 @@ MOTO = "from moto.server import main; import sys; main(sys.argv[1:])"
 @pytest.fixture(scope="module")
 def server():
     """The address of an S3 server that keeps its buckets in memory."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", MOTO, "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            time.sleep(0.1)
+
+    def answers():
+        assert process.poll() is None, "the store ended"
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 60):
+            return True
+
+    until(answers)
     yield f"http://127.0.0.1:{port}"
     process.kill()
     process.wait()

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from registry.imports.files import isolated, workbook
+from registry.imports.files.excel import isolated, workbook
+from registry.imports.files.excel.workbook import MARK, SHOWN, Limits, Refused
 from registry.imports.files.reading import Unreadable
-from registry.imports.files.workbook import MARK, SHOWN, Limits, Refused
 from tests.transfer.books import _STRICT_KINDS, STRICT, book, number, sheet, styles, text
 
 
@@ -237,7 +237,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path, monkey
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     source = (
         "import os, signal, sys; sys.path.insert(0, sys.argv[1]); import django; django.setup()\n"
-        "from registry.imports.files.isolated import private_folder\n"
+        "from registry.imports.files.excel.isolated import private_folder\n"
         "with private_folder() as folder:\n (folder / 'patients.csv').write_text('1950-04-03'); "
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

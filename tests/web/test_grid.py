@@ -19,6 +19,13 @@ TODAY = timezone.localdate()
 DAY = dt.timedelta(days=1)
 
 
+@pytest.fixture(autouse=True)
+def _today():
+    """The day may have changed since the file was loaded."""
+    global TODAY
+    TODAY = timezone.localdate()
+
+
 @pytest.fixture
 def operated(enrolled, alice, as_person):
     """`operated(days)` is a patient of North operated so many days ago."""

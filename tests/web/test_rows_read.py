@@ -12,8 +12,8 @@ from django.db.models import Value
 from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver
 
-from bench.pages import LISTS, OF_SITE, STARTS, addresses, catch_up, of_patient
-from bench.scratch import put_patients
+from bench.serving.pages import LISTS, OF_SITE, STARTS, addresses, catch_up, of_patient
+from bench.shared.scratch import put_patients
 from registry.models import AdverseEvent, Assessment, Patient
 from registry.services.operations import site_counts
 from registry.services.review import to_sign

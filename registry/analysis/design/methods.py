@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from django.conf import settings
 
 from registry.instruments.base import Label
-from registry.stats import anova, categorical, fisher, rank, ttest
+from registry.stats import anova, categorical, rank, ttest
 from registry.stats.adjust import METHODS
-from registry.stats.exact import ranks
+from registry.stats.exact import fisher, ranks
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from registry.instruments.base import Label
 from registry.services.protocol import setup
 from registry.stats.arrays import NotEstimable
 from registry.stats.categorical import chi_square, mcnemar_exact
-from registry.stats.fisher import fisher_exact
+from registry.stats.exact.fisher import fisher_exact
 from registry.stats.matching.nearest import nearest
 from registry.stats.matching.score import propensity
 from registry.stats.ordered.symmetry import bowker

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from datetime import date
 from functools import cached_property, partial
@@ -28,6 +28,8 @@ from registry.analysis.reports.eq5d_report import eq5d_report
 from registry.analysis.reports.figure_numbers import figures
 from registry.analysis.reports.lesion_report import lesion_levels, sins_by_procedure
 from registry.analysis.reports.survival_report import survival
+from registry.analysis.running import rows
+from registry.analysis.running.rows import Second, Tested
 from registry.analysis.running.versions import software
 from registry.instruments import catalogue, timepoints, value_sets, variables
 from registry.stats.adjust import adjust
@@ -54,12 +56,11 @@ def run(plan, cohort, frame, on_progress=lambda share, stage: None):
 
     on_progress  called with a share from 0 to 1 and the name of a stage; may raise to stop
     """
-    return _results(_data(plan, frame, cohorts.select(cohort, frame, plan.rule)), on_progress)
+    return _results(_data(plan, frame, cohorts.select(cohort, frame, plan.rule)), on_progress).to_json()
 
 
 def _results(data, on_progress):
     plan = data.plan
-    result = {"cohort": _cohort(data), "method": _method(data)}
     tables = {
         "characteristics": _characteristics(data),
         "recovery": _recovery(data),
@@ -72,20 +73,21 @@ def _results(data, on_progress):
     chosen = [name for name in REPORTS if name in plan.reports]
     stages = len(tables) + len(chosen) + len(plan.sections)
     with _at_once() as submit:
-        rows = {name: [submit(row) for row in table] for name, table in tables.items()}
+        pending = {name: [submit(row) for row in table] for name, table in tables.items()}
         reports = {name: submit(partial(REPORTS[name], data)) for name in chosen}
-        told = {code: [submit(entry) for entry in _entries(data, code)] for code, _ in plan.sections}
+        entries = {code: [submit(entry) for entry in _entries(data, code)] for code, _ in plan.sections}
+        result = rows.Result(_cohort(data), _method(data), {}, {}, {})
         for place, name in enumerate(tables):
-            result[name] = []
-            for row in rows[name]:
+            result.tables[name] = []
+            for row in pending[name]:
                 on_progress(place / stages, name)
-                result[name].append(row.result())
+                result.tables[name].append(row.result())
         for place, name in enumerate(chosen, len(tables)):
             on_progress(place / stages, name)
-            result[name] = reports[name].result()
-        for place, name in enumerate(told, len(tables) + len(chosen)):
+            result.reports[name] = reports[name].result()
+        for place, name in enumerate(entries, len(tables) + len(chosen)):
             on_progress(place / stages, name)
-            result[name] = [entry.result() for entry in told[name]]
+            result.sections[name] = [entry.result() for entry in entries[name]]
     return result
 
 
@@ -146,11 +148,12 @@ def _compared(plan, cohort, on_progress, snapshot, keep_key=False):
         grouped = data.frame["key"]
         keys = np.append(grouped, np.setdiff1d(keys[selection.chosen], grouped))
     result = _results(data, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
-    if standing := saved_plans.standing(plan, cohort, snapshot):
-        result["method"]["locked_plan"] = standing
-    if snapshot is not None:
-        result["method"]["frozen"] = {"label": snapshot.label, "hash": snapshot.hash}
-    return result, keys
+    method = replace(
+        result.method,
+        locked_plan=saved_plans.standing(plan, cohort, snapshot) or None,
+        frozen=None if snapshot is None else {"label": snapshot.label, "hash": snapshot.hash},
+    )
+    return replace(result, method=method).to_json(), keys
 
 
 def timepoints_needed(plan, cohort):
@@ -288,23 +291,10 @@ def _described(data, variable, group, timepoint=None, value_set=None):
     """One entry of `groups`, `baseline` or `followup`, and what a test takes of it: Counts, or a row of a table."""
     if variable.kind == "continuous":
         sample = data.sample(variable.name, group, timepoint, value_set)
-        return described_counts(sample), sample
+        return rows.Described.of(describe(sample)), sample
     values, counts, missing = data.counts(variable.name, group, timepoint, value_set)
-    return {
-        "n": int(counts.sum()),
-        "missing": int(missing),
-        "counts": {str(code): int(count) for code, count in zip(values, counts, strict=True)},
-    }, counts
-
-
-def described_counts(counts):
-    """What is said of a continuous variable in one group."""
-    description = describe(counts)
-    names = {"mean": "mean", "sd": "sd", "median": "median", "q1": "first_quartile", "q3": "third_quartile"}
-    names |= {"min": "minimum", "max": "maximum"}
-    return {"n": description.n, "missing": description.missing} | {
-        name: getattr(description, source) for name, source in names.items()
-    }
+    by_code = {str(code): int(count) for code, count in zip(values, counts, strict=True)}
+    return rows.Counted(int(counts.sum()), int(missing), by_code), counts
 
 
 def _all_described(data, variable, timepoint=None, value_set=None):
@@ -318,49 +308,39 @@ def _all_described(data, variable, timepoint=None, value_set=None):
 # Tests, and why there is none
 
 
-def _tested(test, taken, field="p"):
-    """{field: P}, with the reason where there is none."""
+def _not_tested(why):
+    return Tested(reason=NOT_ESTIMABLE.format(why))
+
+
+def _tested(test, taken):
     if test.two_groups and len(taken) != 2:
-        return {field: None, _reason_field(field): NOT_ESTIMABLE.format("the test compares two groups")}
+        return _not_tested("the test compares two groups")
     try:
         answer = test.run(taken)
     except NotEstimable as why:
-        return {field: None, _reason_field(field): NOT_ESTIMABLE.format(why)}
-    suffix = field.removeprefix("p")
-    statistic = {name + suffix: value for name, value in methods.statistic_of(test.code, answer).items()}
-    return {field: answer.p} | statistic | _sampled(answer, field)
+        return _not_tested(why)
+    return Tested(answer.p, monte_carlo=_sampled(answer), **methods.statistic_of(test.code, answer))
 
 
-def _reason_field(field):
-    return "reason" + field.removeprefix("p")
-
-
-def _sampled(answer, field="p"):
-    """What a Monte Carlo P is worth; nothing for an exact one."""
+def _sampled(answer):
+    """What a Monte Carlo P is worth; None for an exact one."""
     if getattr(answer, "standard_error", None) is None or not hasattr(answer, "resamples"):
-        return {}
-    sampled = {
-        "standard_error": answer.standard_error,
-        "resamples": answer.resamples,
-        "seed": answer.seed,
-        "why": answer.why,
-    }
-    return {"monte_carlo" + field.removeprefix("p"): sampled}
+        return None
+    return rows.Sampled(answer.standard_error, answer.resamples, answer.seed, answer.why)
 
 
-def _categorical(test, taken, field="p"):
+def _categorical(test, taken):
     """A test of independence of a table, whose rows are groups or times. Empty rows and columns are left out, as R's
     drop of unused levels does; a variable that does not vary leaves Fisher's test with P = 1 and others without one."""
     table = np.array(taken) if taken else np.zeros((0, 0), np.int64)
     seen = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
     if min(seen.shape) == 0:
-        return {field: None, _reason_field(field): NOT_ESTIMABLE.format(REASONS["empty"])}
+        return _not_tested(REASONS["empty"])
     if len(seen) < 2:
-        why = REASONS["one_group" if len(table) > 2 else "empty_group"]
-        return {field: None, _reason_field(field): NOT_ESTIMABLE.format(why)}
+        return _not_tested(REASONS["one_group" if len(table) > 2 else "empty_group"])
     if seen.shape[1] < 2:
         seen = np.column_stack([seen, np.zeros(len(seen), np.int64)])
-    return _tested(test, seen, field)
+    return _tested(test, seen)
 
 
 def _pairwise_continuous(data, taken):
@@ -370,20 +350,19 @@ def _pairwise_continuous(data, taken):
     try:
         answer = test.run(taken)
     except NotEstimable as why:
-        nothing = dict.fromkeys(data.pairs)
-        return {"p": nothing, "reason": {name: NOT_ESTIMABLE.format(why) for name in data.pairs}}
+        return rows.Pairwise(dict.fromkeys(data.pairs, _not_tested(why)))
     answers = {name: _of_pair(test, answer, answer.pair(*places)) for name, places in data.pairs.items()}
     if test.adjusted:
-        return _collected(answers)
+        return rows.Pairwise(answers)
     return _adjusted(data, answers)
 
 
 def _of_pair(test, answer, pair):
     """P of a pair with its statistic, whose degrees of freedom, of Tukey's test, are those of all groups."""
     if pair.p is None:
-        return {"p": None, "reason": NOT_ESTIMABLE.format(REASONS["empty_group"])}
+        return _not_tested(REASONS["empty_group"])
     df = {"df": float(answer.df)} if hasattr(answer, "df") else {}
-    return {"p": pair.p} | methods.statistic_of(test.code, pair) | df
+    return Tested(pair.p, **(methods.statistic_of(test.code, pair) | df))
 
 
 def _pairwise_categorical(data, taken):
@@ -393,39 +372,22 @@ def _pairwise_categorical(data, taken):
 
 def _adjusted(data, answers):
     """P of each pair before and after adjustment over the row's pairs."""
-    raw = [answer["p"] for answer in answers.values()]
-    collected = _collected(answers)
-    return {
-        "adjust": data.plan.adjust,
-        **{"p_raw" if name == "p" else name: value for name, value in collected.items()},
-        "p": dict(zip(answers, adjust(raw, data.plan.adjust), strict=True)),
-    }
-
-
-def _collected(answers):
-    """{pair: {"p": …, "reason": …}} turned into {"p": {pair: …}, "reason": {pair: …}}."""
-    result = {"p": {name: answer["p"] for name, answer in answers.items()}}
-    for field in ("statistic", "df", "reason", "monte_carlo"):
-        if collected := {name: answer[field] for name, answer in answers.items() if field in answer}:
-            result[field] = collected
-    return result
+    adjusted = adjust([answer.p for answer in answers.values()], data.plan.adjust)
+    return rows.Pairwise(answers, data.plan.adjust, dict(zip(answers, adjusted, strict=True)))
 
 
 # The tables: lists of rows that are still to be computed
 
 
 def _overall(data, name):
-    """A row of Tables 2 and 5."""
     variable, plan = variables.get(name), data.plan
     described, taken = _all_described(data, variable)
     test = plan.test(f"overall_{variable.kind}")
-    row = {"variable": name, "kind": variable.kind, "test": test.code}
     if variable.kind == "continuous":
-        return row | _tested(test, taken) | {"groups": described}
-    second = plan.test("second_overall_categorical")
-    if second and second is not test:
-        row |= _categorical(second, taken, f"p_{second.code}")
-    return row | _categorical(test, taken) | {"groups": described}
+        return rows.Overall(name, variable.kind, test.code, _tested(test, taken), described)
+    other = plan.test("second_overall_categorical")
+    second = Second(other.code, _categorical(other, taken)) if other and other is not test else None
+    return rows.Overall(name, variable.kind, test.code, _categorical(test, taken), described, second)
 
 
 def _characteristics(data):
@@ -446,72 +408,62 @@ def _recovery(data):
 
 
 def _before_after(data, name, group, followup, value_set=None):
-    """A row of Table 4."""
     variable, plan = variables.get(name), data.plan
-    told_before, taken_before = _described(data, variable, group, plan.baseline, value_set)
-    told_after, taken_after = _described(data, variable, group, followup, value_set)
+    described_before, taken_before = _described(data, variable, group, plan.baseline, value_set)
+    described_after, taken_after = _described(data, variable, group, followup, value_set)
     test = plan.test(f"before_after_{variable.kind}")
     if variable.kind == "continuous":
         change = data.changes(name, group, followup, value_set)
-        tested, pairs = _tested(test, change), change.n
+        tests, pairs = (_tested(test, change), None), change.n
     else:
         before, after = (data.coded(name, when, value_set) for when in (plan.baseline, followup))
         taken = [taken_before, taken_after]
-        tested, pairs = _categorical_change(plan, test, before, after, data.groups[group], taken)
-    row = {"variable": name, "group": group, "timepoint": followup, "kind": variable.kind, "test": test.code}
-    return row | tested | {"pairs": pairs, "baseline": told_before, "followup": told_after}
+        tests, pairs = _categorical_change(plan, test, before, after, data.groups[group], taken)
+    described = described_before, described_after
+    return rows.BeforeAfter(name, group, followup, variable.kind, test.code, *tests, pairs, *described)
 
 
 def _categorical_change(plan, test, before, after, chosen, taken):
-    """Fisher's test of the two times' counts, as the study did, and McNemar's of the patients with both."""
+    """Fisher's test of the two times' counts, as the study did, and McNemar's of the patients with both: a Tested and a
+    Second or None, and the number of these patients."""
     first, second, counts, _ = joint_counts(before, after, chosen)
     paired = np.zeros((len(before.values),) * 2, np.int64)
     paired[first, second] = counts
 
-    def done(answer, field="p"):
-        return _tested(answer, paired, field) if answer.code == "mcnemar" else _categorical(answer, taken, field)
+    def done(answer):
+        return _tested(answer, paired) if answer.code == "mcnemar" else _categorical(answer, taken)
 
-    tested = done(test)
     other = plan.test("second_before_after_categorical")
-    if other and other is not test:
-        tested |= done(other, f"p_{other.code}")
-    return tested, int(counts.sum())
+    second = Second(other.code, done(other)) if other and other is not test else None
+    return (done(test), second), int(counts.sum())
 
 
 def _between_groups(data):
-    plan, rows = data.plan, []
+    plan, table = data.plan, []
     for name in plan.outcomes:
-        rows += [partial(_between, data, name, timepoint) for timepoint in plan.timepoints]
+        table += [partial(_between, data, name, timepoint) for timepoint in plan.timepoints]
         if name in plan.deltas:
-            rows += [partial(_between_deltas, data, name, followup) for followup in plan.followups]
-    return rows
+            table += [partial(_between_deltas, data, name, followup) for followup in plan.followups]
+    return table
 
 
 def _between(data, name, timepoint, value_set=None):
-    """A row of Table 6 or of Figure 5."""
     variable = variables.get(name)
     described, taken = _all_described(data, variable, timepoint, value_set)
     pairwise = _pairwise_continuous if variable.kind == "continuous" else _pairwise_categorical
     test = data.plan.test(f"pairwise_{variable.kind}")
-    row = {"variable": name, "timepoint": timepoint, "kind": variable.kind, "test": test.code}
-    return row | pairwise(data, taken) | {"groups": described}
+    return rows.Between(name, timepoint, variable.kind, test.code, pairwise(data, taken), described)
 
 
 def _between_deltas(data, name, followup, value_set=None):
     """The row of changes from baseline: only patients with both values have one."""
-    plan = data.plan
     taken = [data.changes(name, group, followup, value_set) for group in data.groups]
     described = {
-        code: described_counts(counts) | {"missing": _size(rows) - counts.n}
-        for (code, rows), counts in zip(data.groups.items(), taken, strict=True)
+        code: rows.Described.of(describe(counts), _size(members) - counts.n)
+        for (code, members), counts in zip(data.groups.items(), taken, strict=True)
     }
-    row = {"variable": name, "timepoint": "delta", "followup": followup, "kind": "continuous"}
-    return (
-        row
-        | {"test": plan.test("pairwise_continuous").code}
-        | _pairwise_continuous(data, taken)
-        | {"groups": described}
-    )
+    pairwise, test = _pairwise_continuous(data, taken), data.plan.test("pairwise_continuous")
+    return rows.Between(name, "delta", "continuous", test.code, pairwise, described, followup)
 
 
 def _domains(data):
@@ -532,49 +484,39 @@ def _by_value_set(data, code):
     between = [_between(data, "hsuv", timepoint, code) for timepoint in plan.timepoints]
     if "hsuv" in plan.deltas:
         between += [_between_deltas(data, "hsuv", followup, code) for followup in plan.followups]
-    return {"value_set": code, "recovery": recovery, "between_groups": between}
+    return rows.ByValueSet(code, recovery, between)
 
 
 # What was computed from what
 
 
 def _cohort(data):
-    selection, grouped = data.selection, {code: _size(rows) for code, rows in data.groups.items()}
-    return selection.cohort.to_json() | {
-        "flow": selection.flow,
-        "n": int(selection.chosen.size),
-        "groups": grouped,
-        "in_no_group": int(selection.chosen.size) - sum(grouped.values()),
-        "by_site": selection.by_site,
-    }
+    selection, grouped = data.selection, {code: _size(members) for code, members in data.groups.items()}
+    n = int(selection.chosen.size)
+    return rows.Analysed(selection.cohort.to_json(), selection.flow, n, grouped, selection.by_site)
 
 
 def _method(data):
     plan = data.plan
-    return (
-        {
-            "plan": plan.name,
-            "plan_version": plan.version,
-            "value_set": plan.value_sets[0],
-            "value_set_version": value_sets.get(plan.value_sets[0]).version,
-            "segment_rule": plan.rule.version,
-            "grouping": plan.grouping,
-            "groups": list(data.groups),
-            "pairs": list(data.pairs),
-            "baseline": plan.baseline,
-            "followups": list(plan.followups),
-            "snapshot": data.frame.snapshot,
-            "software": software(),
-            "synthetic": settings.SYNTHETIC,
-            "tests": {
-                name: getattr(plan, name)
-                for name in plan.to_json()
-                if name.startswith(("overall", "pairwise", "before_after", "second")) or name == "adjust"
-            },
-            "alpha": plan.alpha,
-        }
-        | _groups_of(plan)
-        | _declared_of(data)
+    tests = ("overall", "pairwise", "before_after", "second")
+    return rows.Method(
+        plan=plan.name,
+        plan_version=plan.version,
+        value_set=plan.value_sets[0],
+        value_set_version=value_sets.get(plan.value_sets[0]).version,
+        segment_rule=plan.rule.version,
+        grouping=plan.grouping,
+        groups=list(data.groups),
+        pairs=list(data.pairs),
+        baseline=plan.baseline,
+        followups=list(plan.followups),
+        snapshot=data.frame.snapshot,
+        software=software(),
+        synthetic=settings.SYNTHETIC,
+        tests={name: getattr(plan, name) for name in plan.to_json() if name.startswith(tests) or name == "adjust"},
+        alpha=plan.alpha,
+        **_groups_of(plan),
+        **_declared_of(data),
     )
 
 

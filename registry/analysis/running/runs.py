@@ -6,7 +6,6 @@ The result is written only while the claim is still the worker's own.
 from datetime import timedelta
 
 from django.db import DatabaseError
-from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from registry.analysis.design import cohorts, plans
@@ -46,7 +45,6 @@ def request(*, access, plan, cohort, frozen=None):
         cohort=cohort.to_json(),
         frozen=frozen,
         requested_by_id=access.user_id,
-        heartbeat_at=timezone.now(),
     )
     audit.record("comparison_requested", table=ComparisonRun._meta.db_table, row_id=run.pk)
     return run
@@ -64,8 +62,8 @@ def again(*, access, run):
     Raises PermissionDenied.
     """
     access.require(Can.COMPARE)
-    emptied = jobs.requeue(ComparisonRun, run.pk, progress=0, stage="", error="")
-    if emptied:
+    ended = ComparisonRun.objects.filter(pk=run.pk, status__in=jobs.WITHOUT_RESULT)
+    if jobs.requeue(ended, progress=0, stage="", error=""):
         return run
     if run.status != Status.DONE:
         return run  # it is on its way already

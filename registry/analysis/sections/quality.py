@@ -12,13 +12,13 @@ from registry.analysis.design.errors import refusal
 from registry.analysis.design.variables.sources import CONTINUOUS
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import group_column
-from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
+from registry.analysis.sections.typed import NOT_ESTIMABLE, Estimate, attempted
 from registry.instruments.base import Label
 from registry.instruments.timepoints import DAYS_A_MONTH
 from registry.stats.arrays import REASONS, Moments, NotEstimable, differences
 from registry.stats.describe import describe
 from registry.stats.effects.proportions import risk_difference
-from registry.stats.fisher import fisher
+from registry.stats.exact.fisher import fisher
 from registry.stats.quality.change import responders, worst_rank
 from registry.stats.quality.qaly import GAPS, qaly
 from registry.stats.rank import kruskal_wallis, mann_whitney
@@ -96,10 +96,7 @@ class Difference:
 
     group: str
     visit: str
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
+    effect: Estimate = Estimate()
     test: str = ""
     n: int = 0
     statistic: float | None = None
@@ -290,8 +287,8 @@ def difference(pair, visit, first, second):
 
     def done():
         found = welch_t(second, first)
-        told = (found.estimate, found.low, found.high, found.p, "welch_t", found.n, found.statistic, found.df)
-        return Difference(pair, visit, *told)
+        effect = Estimate(found.estimate, found.low, found.high, found.p)
+        return Difference(pair, visit, effect, "welch_t", found.n, found.statistic, found.df)
 
     return attempted(done, lambda why: Difference(pair, visit, test="welch_t", n=first.size + second.size, reason=why))
 
@@ -391,7 +388,7 @@ def shares(pair, visit, first, second):
         table = np.array([second, first])
         found = risk_difference(table)
         p = fisher(table).p if table.sum(axis=0).all() else 1.0
-        return Difference(pair, visit, found.estimate, found.low, found.high, p, "fisher_exact", n)
+        return Difference(pair, visit, Estimate(found.estimate, found.low, found.high, p), "fisher_exact", n)
 
     return attempted(done, lambda why: Difference(pair, visit, test="fisher_exact", n=n, reason=why))
 

@@ -1,6 +1,6 @@
 """Typed rows of results, and how they write themselves to JSON: NaN and numpy's numbers become None and plain ones."""
 
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 
 import numpy as np
 
@@ -10,13 +10,31 @@ from registry.stats.arrays import NotEstimable
 NOT_ESTIMABLE = "not estimable because {}"
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """An effect with its limits and P. Where a row has one, its parts stand among the row's own."""
+
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+
+    @classmethod
+    def at(cls, place, values, fit):
+        """Of a term of a fitted model: its coefficient or ratio in `values`, with the model's limits and P."""
+        return cls(values[place], fit.low[place], fit.high[place], fit.p[place])
+
+
 def plain(value):
     """A result as dicts, lists, texts and numbers, ready for JSON. A row's `reason` stands only where there is one."""
     if is_dataclass(value) and not isinstance(value, type):
         if isinstance(value, Label):
             return {"en": value.en, "ja": value.ja}
-        told = {part.name: plain(getattr(value, part.name)) for part in fields(value)}
-        return {name: part for name, part in told.items() if name != "reason" or part}
+        row = {}
+        for part in fields(value):
+            own = getattr(value, part.name)
+            row |= plain(own) if isinstance(own, Estimate) else {part.name: plain(own)}
+        return {name: part for name, part in row.items() if name != "reason" or part}
     if isinstance(value, dict):
         return {str(name): plain(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):

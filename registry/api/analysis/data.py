@@ -20,11 +20,11 @@ from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
 from registry.exports import codebook, streaming
 from registry.exports.choices import LISTS, Choices, InvalidChoices
-from registry.exports.datasets import datasets, outputs
+from registry.exports.data.datasets import datasets, outputs
+from registry.exports.data.selecting import ExportFailed, known_timepoints, selected
 from registry.exports.folder import download_name
 from registry.exports.formats.ordering import is_ordered
 from registry.exports.package import SYNTHETIC
-from registry.exports.selecting import ExportFailed, known_timepoints, selected
 from sites import audit
 from sites.models import Site
 from sites.people.tokens import TokenScope

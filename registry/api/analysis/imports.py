@@ -28,7 +28,8 @@ from registry.tasks import carry_out_import
 from sites.tenancy.access import Can
 
 Status, Act = Import.Status, Import.Act
-STORE, DISCARD = "store", "discard"
+STORE, WITHOUT_STORING = "store", {"discard": jobs.discard, "cancel": jobs.cancel}
+DECISIONS = (STORE, *WITHOUT_STORING)
 
 ImportNew = serializer(
     "ImportNew",
@@ -61,12 +62,12 @@ ImportShown = serializer(
         "requested_at": serializers.DateTimeField(),
         "finished_at": serializers.DateTimeField(allow_null=True),
     },
-    "An import: open, queued, running, checked, done, failed or discarded.",
+    "An import: open, queued, running, checked, done, failed, cancelled or discarded.",
 )
 ImportDecision = serializer(
     "ImportDecision",
     {
-        "decision": Declared({"type": "string", "enum": [STORE, DISCARD]}),
+        "decision": Declared({"type": "string", "enum": list(DECISIONS)}),
         "seen": Declared(TEXT | {"description": "As the check showed it; storing needs it."}),
         "reason": Declared(TEXT | {"description": "For the audit trail; storing needs it."}),
         "update": Declared({"type": "boolean", "default": False, "description": "Rows that differ replace others."}),
@@ -74,7 +75,7 @@ ImportDecision = serializer(
             {"type": "boolean", "default": False, "description": "Patients who may be the same person are not."}
         ),
     },
-    "What becomes of a checked import.",
+    "What becomes of a checked import, or that one under way is to stop.",
 )
 FINDING = {
     "type": "object",
@@ -118,7 +119,7 @@ class _Imports(Resource):
         waits = unattended.waits_for(job)
         fields = {name: getattr(job, name, None) for name in ImportShown().fields}
         content = {
-            "progress": 1.0 if job.finished_at or job.status == Status.CHECKED else jobs.progress(job.pk)[0],
+            "progress": 1.0 if job.finished_at or job.status == Status.CHECKED else job.progress,
             "waits_for": waits and waits.in_language(get_language()),
             "files": [file["name"] for file in job.files],
             "mapping": job.mapping_name,
@@ -258,10 +259,12 @@ class DecisionOnImport(_Imports):
     @extend_schema(request=ImportDecision, responses={202: ImportShown})
     @repeatable
     def post(self, request, import_id):
-        """Store a checked import, for a reason and as it was seen, or discard it. 409 where it cannot be stored."""
+        """Store a checked import, for a reason and as it was seen; discard it; or cancel it while it is under way. 409
+        where it cannot be stored.
+        """
         job, asked = self.of(import_id), _decision(dict(request.data))
-        if asked["decision"] == DISCARD:
-            jobs.discard(job)
+        if asked["decision"] in WITHOUT_STORING:
+            WITHOUT_STORING[asked["decision"]](job)
             job.refresh_from_db()
             return Response(self.shown(job), status=202)
         changed = sum(counts["changed"] for counts in job.counts.get("files", {}).values())
@@ -285,8 +288,8 @@ def _decision(given):
     errors = {name[:80]: [_("is not a field of this request")] for name in given if name not in ImportDecision().fields}
     usual = {"seen": "", "reason": "", "update": False, "different_people": False}
     asked = usual | {name: value for name, value in given.items() if name not in errors}
-    if asked.get("decision") not in (STORE, DISCARD):
-        errors["decision"] = [_("must be one of %(codes)s") % {"codes": f"{STORE}, {DISCARD}"}]
+    if asked.get("decision") not in DECISIONS:
+        errors["decision"] = [_("must be one of %(codes)s") % {"codes": ", ".join(DECISIONS)}]
     for name, kind in (("seen", str), ("reason", str), ("update", bool), ("different_people", bool)):
         if not isinstance(asked[name], kind):
             errors[name] = [_("must be true or false") if kind is bool else _("must be a text")]

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.exports import copy_rows
 from registry.exports.choices import Choices
+from registry.exports.data import copy_rows
 
 
 @dataclass(frozen=True)

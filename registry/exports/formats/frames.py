@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from registry.exports.choices import SENTINELS
-from registry.exports.datasets import short_name
+from registry.exports.data.datasets import short_name
 from registry.exports.formats import files
 from registry.exports.formats.ordering import is_ordered, label_of
 from registry.instruments.base import MISSING_LABELS, TAGS

@@ -1,6 +1,6 @@
 """Scripts that read the CSV files of an export into R and SAS, with labels and reasons for missing values."""
 
-from registry.exports.datasets import short_name
+from registry.exports.data.datasets import short_name
 from registry.exports.formats.ordering import is_ordered, with_code
 from registry.instruments import levels
 from registry.instruments.base import MISSING_LABELS, TAGS

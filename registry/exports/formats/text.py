@@ -5,7 +5,7 @@ import csv
 import io
 from contextlib import closing
 
-from registry.exports import copy_rows
+from registry.exports.data import copy_rows
 from registry.exports.formats import files
 
 

@@ -8,9 +8,10 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils import get_column_letter
 
-from registry.exports import codebook, copy_rows
+from registry.exports import codebook
+from registry.exports.data import copy_rows
+from registry.exports.data.selecting import ExportFailed
 from registry.exports.formats import files
-from registry.exports.selecting import ExportFailed
 from registry.instruments.base import Label
 
 EVERY = 2000  # rows between two signs of progress

@@ -7,9 +7,9 @@ from itertools import chain, compress, groupby, pairwise, repeat
 
 from registry.imports.checking.staging import HIDDEN
 from registry.imports.checking.unpivoting import NAMING, Unpivot, groups
-from registry.imports.files import cells as typed
 from registry.imports.files import mapping as mapped
 from registry.imports.files import notations, reading, redcap, repeats
+from registry.imports.files.excel import cells as typed
 from registry.imports.files.questions import adult_of
 from registry.imports.report import Finding
 from registry.instruments.base import InvalidValue, Label

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from itertools import compress
 
-from registry.imports.files import cells as typed
 from registry.imports.files import notations, reading
+from registry.imports.files.excel import cells as typed
 from registry.imports.report import Finding
 from registry.instruments import catalogue, checks, levels
 from registry.instruments.base import InvalidValue, Label

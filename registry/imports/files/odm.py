@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from registry.imports.files import reading
-from registry.imports.files.workbook import MARK, SHOWN, Sheet
+from registry.imports.files.excel.workbook import MARK, SHOWN, Sheet
 from registry.instruments.base import Label
 from registry.services.files.file_formats import MISSING_SUFFIX, OWN
 

@@ -5,8 +5,8 @@ values for nothing.
 import re
 from dataclasses import dataclass, field
 
-from registry.imports.files import cells as typed
 from registry.imports.files import notations, redcap
+from registry.imports.files.excel import cells as typed
 from registry.imports.files.mapping import (
     LEFT_OUT,
     PATIENT,

@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from registry.imports.files import cells as typed
 from registry.imports.files import notations, reading, redcap
-from registry.imports.files.workbook import column_letters
+from registry.imports.files.excel import cells as typed
+from registry.imports.files.excel.workbook import column_letters
 from registry.imports.report import LISTED
 from registry.instruments.base import Label
 

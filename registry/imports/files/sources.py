@@ -10,10 +10,11 @@ import csv
 import re
 from dataclasses import asdict, dataclass, field, replace
 
-from registry.imports.files import cells as typed
-from registry.imports.files import isolated, mapping, odm, reading, shaping
+from registry.imports.files import mapping, odm, reading, shaping
+from registry.imports.files.excel import cells as typed
+from registry.imports.files.excel import isolated
+from registry.imports.files.excel.workbook import Sheet, column_letters
 from registry.imports.files.reading import Unreadable
-from registry.imports.files.workbook import Sheet, column_letters
 from registry.imports.report import Finding
 from registry.instruments.base import Label
 

@@ -18,7 +18,7 @@ LARGEST = 25_000_000  # bytes of one file; for more there is the command
 MOST_FILES = 10
 PIECE = 1 << 20
 _NONCE = 12
-UNDECIDED = (Import.Status.OPEN, Import.Status.CHECKED, Import.Status.FAILED)
+UNDECIDED = (Import.Status.OPEN, Import.Status.CHECKED, Import.Status.FAILED, Import.Status.CANCELLED)
 
 
 def new_import(user_id, files, **fields):
@@ -85,7 +85,7 @@ def forget(job):
 
 def forget_old():
     """Discard what nobody decided about in time; returns how many imports."""
-    late = Import.objects.filter(status__in=UNDECIDED, touched_at__lt=timezone.now() - settings.IMPORT_FILES_KEPT)
+    late = Import.objects.filter(status__in=UNDECIDED, heartbeat_at__lt=timezone.now() - settings.IMPORT_FILES_KEPT)
     ids = list(late.values_list("pk", flat=True))
     ImportPart.objects.filter(belongs_to__in=ids).delete()
     Import.objects.filter(pk__in=ids, status__in=UNDECIDED).update(

@@ -60,7 +60,7 @@ class Difference:
     """Degrees between the angles of two visits, that of `of` less that of `minus`.
 
     Either is `before` surgery, `after` it (AFTER_SURGERY) or a visit `later` than that. Files state the same in SQL
-    (`registry.exports.scores`); a test holds the two together.
+    (`registry.exports.data.scores`); a test holds the two together.
     """
 
     name: str

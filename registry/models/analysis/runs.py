@@ -1,11 +1,12 @@
-"""Comparison runs: what was asked, how far it is, what came out. The row is the job; Celery only carries its id."""
+"""Comparison runs: what was asked, how far it is, what came out. The row is the job."""
 
 import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+from registry.models.jobs import StagedJob
 
 
 class WithoutPatients(models.Manager):
@@ -15,7 +16,7 @@ class WithoutPatients(models.Manager):
         return super().get_queryset().defer("patients")
 
 
-class ComparisonRun(models.Model):
+class ComparisonRun(StagedJob):
     class Status(models.TextChoices):
         QUEUED = "queued", _("Queued")
         RUNNING = "running", _("Running")
@@ -28,14 +29,6 @@ class ComparisonRun(models.Model):
     plan = models.JSONField()  # registry.analysis: variables, kinds, tests, adjustments, value set, timepoints
     cohort = models.JSONField()  # registry.analysis: the filters, in order
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    requested_at = models.DateTimeField(db_default=Now())
-    started_at = models.DateTimeField(null=True)
-    heartbeat_at = models.DateTimeField(null=True)  # a running run without a recent one has lost its worker
-    finished_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    progress = models.FloatField(default=0)  # 0 to 1
-    stage = models.CharField(max_length=80, blank=True)
-    cancel_requested = models.BooleanField(default=False)
     error = models.TextField(blank=True)
     result = models.JSONField(null=True)
     snapshot = models.CharField(max_length=80, blank=True)  # sha256 of the data that went in

@@ -4,13 +4,14 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from registry.models.jobs import Job
 
-class Export(models.Model):
-    """The row is the job; Celery carries its id. The file lies outside the database, until `expires_at`."""
+
+class Export(Job):
+    """The row is the job. The file lies outside the database, until `expires_at`."""
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("Queued")
@@ -25,15 +26,9 @@ class Export(models.Model):
     choices = models.JSONField()  # registry.exports.choices
     site_ids = models.JSONField()  # of the sites whose patients come in: those of the person, when it was asked for
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    requested_at = models.DateTimeField(db_default=Now())
-    started_at = models.DateTimeField(null=True)
-    heartbeat_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
     rows_expected = models.BigIntegerField(default=0)
     rows_written = models.BigIntegerField(default=0)
-    cancel_requested = models.BooleanField(default=False)
     error = models.JSONField(null=True)  # why it failed, in both languages
     filename = models.CharField(max_length=120, blank=True)
     size = models.BigIntegerField(null=True)

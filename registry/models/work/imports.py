@@ -4,13 +4,14 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from registry.models.jobs import StagedJob
 
-class Import(models.Model):
-    """One import, or the undoing of one. The row is the job; Celery only carries its id.
+
+class Import(StagedJob):
+    """One import, or the undoing of one. The row is the job; its `heartbeat_at` is the last act of a person too.
 
     It holds no clinical value and no identifier: those are in `ImportPart`, sealed with this row's `key`.
     """
@@ -22,6 +23,7 @@ class Import(models.Model):
         CHECKED = "checked", _("Checked, not stored")
         DONE = "done", _("Stored")
         FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
         DISCARDED = "discarded", _("Discarded")
 
     class Act(models.TextChoices):
@@ -36,10 +38,6 @@ class Import(models.Model):
     undoes = models.OneToOneField("self", models.PROTECT, null=True, related_name="undone_by")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     sites = models.JSONField(null=True)  # ids of the sites that it reaches; null for all (registry.imports.reach)
-    requested_at = models.DateTimeField(db_default=Now())
-    touched_at = models.DateTimeField(db_default=Now())  # the last act of a person or a worker
-    finished_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
     key = models.BinaryField(editable=False)  # of its parts, encrypted with the deployment's key
     files = models.JSONField(default=list)  # name, size and sha256 of each file
     choices = models.JSONField(default=list)  # how each file is read: encoding, delimiter, sheets, formulas

@@ -62,8 +62,8 @@ def needed() -> frozenset[str]:
     """Codes of the instruments that nobody is asked but by their owner's wording."""
     return frozenset(
         instrument.code
-        for one in questionnaires().values()
-        for instrument in one.instruments
+        for questionnaire in questionnaires().values()
+        for instrument in questionnaire.instruments
         if OWNED in instrument.licence
     )
 
@@ -245,7 +245,11 @@ def is_placeholder(code: str, language: str) -> bool:
 def lacking(instruments: Any, language: str) -> list[Questionnaire]:
     """The questionnaires that some instruments ask and whose wording is needed and not loaded in a language."""
     asked = {instrument.code for instrument in instruments} & needed() - loaded(language).keys()
-    return [one for one in questionnaires().values() if any(instrument.code in asked for instrument in one.instruments)]
+    return [
+        questionnaire
+        for questionnaire in questionnaires().values()
+        if any(instrument.code in asked for instrument in questionnaire.instruments)
+    ]
 
 
 def nowhere() -> list[str]:
@@ -254,9 +258,9 @@ def nowhere() -> list[str]:
     asked = {one.code for one in current.of_assessment if current.asks(one.code)} & needed()
     held = {code for (code, _language), (document, _mark) in _in_languages().items() if _fits(code, document)}
     return [
-        one.title.in_language(get_language() or "en")
-        for one in questionnaires().values()
-        if one.code not in held and any(instrument.code in asked for instrument in one.instruments)
+        questionnaire.title.in_language(get_language() or "en")
+        for questionnaire in questionnaires().values()
+        if questionnaire.code not in held and any(instrument.code in asked for instrument in questionnaire.instruments)
     ]
 
 

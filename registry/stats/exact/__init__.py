@@ -1,1 +1,1 @@
-"""Exact tests of ranks, with ties, and the rule by which small samples get them. Fisher's test has its own modules."""
+"""Exact tests: Fisher's, of tables of any size, those of ranks with ties, and which small samples get them."""

@@ -22,7 +22,7 @@ from registry.analysis.design.cohorts import ALL, Cohort, before_enrolment, enro
 from registry.analysis.presentation.screening import steps_in_language
 from registry.models import ComparisonRun, Patient, SavedCohort
 from registry.web.cohorts.forms import CohortForm, SaveForm, address_of
-from registry.web.shared.flow_diagram import diagram, lists
+from registry.web.shared.drawing.flow_diagram import diagram, lists
 from registry.web.shared.gates import for_comparing
 from sites.tenancy.access import Can
 

@@ -36,7 +36,7 @@ from registry.web.comparison.forms import ComparisonForm
 from registry.web.comparison.planning.plan_builder import is_of_sections
 from registry.web.comparison.stages import STAGES, seconds_left, stage_label
 from registry.web.comparison.words import described, failure
-from registry.web.shared.flow_diagram import diagram, lists
+from registry.web.shared.drawing.flow_diagram import diagram, lists
 from registry.web.shared.gates import for_comparing
 from registry.web.shared.lookup import uuid_in
 from sites import audit

@@ -11,16 +11,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from registry.analysis.design import cohorts
 from registry.exports import choices as asked
-from registry.exports import jobs, presets, tables
+from registry.exports import jobs, presets
 from registry.exports.choices import InvalidChoices
+from registry.exports.data import tables
+from registry.exports.data.tables import Selection
 from registry.exports.folder import download_name, zip_blocks
 from registry.exports.http_range import resumable
 from registry.exports.streaming import streamed
-from registry.exports.tables import Selection
 from registry.instruments.base import Label
 from registry.models import Export
 from registry.services.files import file_formats
-from registry.tasks import export_preview, send_export
+from registry.tasks import export_preview, send
 from registry.web.exports.forms import ExportForm
 from registry.web.shared.lookup import number_in
 from registry.web.shared.wording import words
@@ -147,7 +148,7 @@ def export_start(request):
             return _not_valid(request, form)
         export = jobs.request(access=request.access, choices=form.choice)
         if not jobs.is_small(export):
-            send_export(export)
+            send(export)
             return redirect("export_detail", export.pk)
     jobs.perform(export.pk, reporting=False)
     with transaction.atomic():

@@ -6,7 +6,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from registry.imports import jobs
-from registry.imports.files import cells, mapping, notations, questions
+from registry.imports.files import mapping, notations, questions
+from registry.imports.files.excel import cells
 from registry.imports.files.mapping import Mapping
 from registry.imports.files.notations import DATE_FORMATS, SEPARATORS
 from registry.instruments import catalogue

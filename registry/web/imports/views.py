@@ -57,7 +57,7 @@ def one_of(request, import_id):
 def open_one_of(request, import_id):
     """The import while its questions may be answered; None, with a message, where it was decided or forgotten."""
     job = one_of(request, import_id)
-    if job.undoes_id or job.status not in (Status.OPEN, Status.CHECKED, Status.FAILED):
+    if job.undoes_id or job.status not in uploads.UNDECIDED:
         messages.warning(request, _("This import is decided. Choose the files again."))
         return None
     return job
@@ -131,9 +131,12 @@ def import_report(request, import_id):
         if request.method == "POST":
             return redirect("import_report", job.pk)
     if job.status in UNDER_WAY:
+        if request.method == "POST" and request.POST.get("stop"):
+            jobs.cancel(job)
+            return redirect("import_report", job.pk)
         return render(request, "imports/import_progress_page.html", _progress(job))
-    if request.method == "POST" and request.POST.get("again") and job.status in (Status.FAILED, Status.CHECKED):
-        carry_out_import(job, Act.UNDO if job.undoes_id else Act.CHECK)
+    if request.method == "POST" and request.POST.get("again") and job.status in uploads.UNDECIDED:
+        carry_out_import(job, jobs.act_again(job))
         return redirect("import_report", job.pk)
     if job.status == Status.CHECKED:
         return _checked(request, job)
@@ -227,12 +230,10 @@ def _previews(job):
 
 
 def _progress(job):
-    share, stage = jobs.progress(job.pk)
     return {
         "one": job,
         "reads": job.act == Act.READ,
-        "share": share,
-        "stage": STAGES.get(stage, _("Waiting for a worker")),
+        "stage": STAGES.get(job.stage, _("Waiting for a worker")),
     }
 
 

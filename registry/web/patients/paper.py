@@ -233,7 +233,7 @@ def _asked(form, code):
     if form.kind == QueryForm.ADVERSE_EVENT:
         return catalogue.ADVERSE_EVENTS, ()
     if form.own:
-        return tuple(one for one in catalogue.current().repeats if one.code == form.own), ()
+        return tuple(repeat for repeat in catalogue.current().repeats if repeat.code == form.own), ()
     return extras.core("assessment", code) + extras.shown("assessment", code), (ASSESSMENT_DATE,)
 
 

@@ -51,9 +51,9 @@ class Chart:
     def drawn_columns(self):
         """The columns as SVG: of each month's a template takes several times longer. They hold numbers alone."""
         return cells.joined(
-            f'<rect x="{one.x}%" y="{one.y}" width="{self.width}%" height="{one.height}">'
-            f"<title>{one.month:%Y-%m}: {one.n}</title></rect>"
-            for one in self.columns
+            f'<rect x="{column.x}%" y="{column.y}" width="{self.width}%" height="{column.height}">'
+            f"<title>{column.month:%Y-%m}: {column.n}</title></rect>"
+            for column in self.columns
         )
 
 

@@ -22,7 +22,7 @@ from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.value_sets import ValueSet
 from registry.protocol.definitions import Calculated
 from registry.protocol.expressions import items_in
-from registry.web.shared import spine
+from registry.web.shared.drawing import spine
 from registry.web.shared.lookup import number_in
 from registry.web.shared.wording import calculated, says_code, shown, unit, utility, words
 

@@ -102,9 +102,9 @@ def test_a_covariate_that_cannot_be_in_the_model_is_left_out_with_its_reason():
 
 def test_strata_hold_their_variable_constant():
     found = told(Cohort().patients(), tests=["stratified"], strata=["sex"], covariates=["age", "sex"])
-    row = next(one for one in found["hazards"] if one["variable"] == "sex")
+    row = next(hazard for hazard in found["hazards"] if hazard["variable"] == "sex")
     assert row["reason"] == hazards.IN_STRATA
-    assert [one["test"] for one in found["tests"]] == ["log_rank", "stratified_log_rank"]
+    assert [test["test"] for test in found["tests"]] == ["log_rank", "stratified_log_rank"]
 
 
 def test_matched_patients_alone_with_errors_by_set():

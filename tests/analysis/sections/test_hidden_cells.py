@@ -298,14 +298,14 @@ FEMALE_2_EVENTS = {"n": 40, "missing": 0, "events": 2, "competing": 0, "censored
 def with_few_events(whole):
     """The endpoint of death, of whose second group two died, with a curve of their own."""
     entry = copy.deepcopy(whole)
-    section = next(one for one in entry["endpoints"] if one["code"] == "os")
+    section = next(endpoint for endpoint in entry["endpoints"] if endpoint["code"] == "os")
     section["followed"][1] |= FEMALE_2_EVENTS
     return entry, section["followed"][0]["group"], section["followed"][1]["group"]
 
 
 def test_a_hidden_number_of_events_is_not_read_from_the_curve(whole):
     entry, other, few = with_few_events(whole)
-    section = next(one for one in shown(entry)["endpoints"] if one["code"] == "os")
+    section = next(endpoint for endpoint in shown(entry)["endpoints"] if endpoint["code"] == "os")
     assert [row["group"] for row in section["steps"]] == [other]
     assert all(
         isinstance(n, Few) or n == 0 for row in section["at_risk"] if row["group"] == few for n in row["at_risk"]
@@ -332,7 +332,9 @@ def test_curves_end_where_few_are_at_risk(whole):
     for before, after in zip(whole["endpoints"], shown(whole)["endpoints"], strict=True):
         for row in after["steps"]:
             (old,) = (
-                one for one in before["steps"] if (one["group"], one["estimator"]) == (row["group"], row["estimator"])
+                step
+                for step in before["steps"]
+                if (step["group"], step["estimator"]) == (row["group"], row["estimator"])
             )
             assert row["time"] == [t for t, n in zip(old["time"], old["at_risk"], strict=True) if n >= THRESHOLD]
             assert len({len(column) for column in row.values() if isinstance(column, list)}) == 1

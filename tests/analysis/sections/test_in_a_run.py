@@ -119,7 +119,7 @@ def test_every_section_is_told_in_every_form(result, settings):
         assert [entry["code"] for entry in result[code]] == [entry["code"] for entry in entries]
         assert all(name in told["names"] for told in result[code] for name in _named(told))
     for code in ("pain", "course"):
-        fit = next(one for one in result["models"] if one["code"] == code)["fits"][0]
+        fit = next(model for model in result["models"] if model["code"] == code)["fits"][0]
         assert "reason" not in fit
         assert fit["n"] > 30
     assert result["propensity"][0]["fits"][0]["sets"] > 10

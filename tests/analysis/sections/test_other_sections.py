@@ -80,8 +80,8 @@ def test_ancova_is_the_linear_model():
     cohort = Cohort(groups=("a", "b", "c"))
     found = told("models", cohort.patients(), model="ancova", outcome="hsuv", visits=["6m"], baseline="preop")
     expected = ancova(cohort.columns["hsuv", "6m"], cohort.group, cohort.columns["hsuv", "preop"], 3)
-    assert [row["estimate"] for row in found["means"]] == pytest.approx([one.estimate for one in expected.means])
-    by_pair = {(one.second[0][1], one.first[0][1]): one for one in expected.contrasts}
+    assert [row["estimate"] for row in found["means"]] == pytest.approx([mean.estimate for mean in expected.means])
+    by_pair = {(contrast.second[0][1], contrast.first[0][1]): contrast for contrast in expected.contrasts}
     pairs = {"a_vs_b": (0, 1), "b_vs_c": (1, 2), "a_vs_c": (0, 2)}
     assert [row["group"] for row in found["contrasts"]] == list(pairs)
     for row in found["contrasts"]:

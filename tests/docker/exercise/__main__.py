@@ -203,7 +203,7 @@ def password_inside(containers):
     return containers.inside("web", "python", "manage.py", "shell", "-v", "0", "-c", PASSWORD).stdout.strip()
 
 
-PASSWORD = "from registry.management.demonstration import password; print(password())"
+PASSWORD = "from registry.management.demo.demonstration import password; print(password())"
 
 
 def used(containers):

@@ -137,7 +137,7 @@ class Containers:
         options = ["--network=host", "--cgroups=disabled", "--no-healthcheck", *limits()]
         options += [f"--add-host={service}:127.0.0.1" for service in self.services]
         options += ["--read-only", "--read-only-tmpfs=false"] if service.get("read_only") else []
-        options += [f"--tmpfs={one}" for one in service.get("tmpfs", ())]
+        options += [f"--tmpfs={mount}" for mount in service.get("tmpfs", ())]
         options += [f"--cap-drop={one}" for one in service.get("cap_drop", ())]
         options += [f"--security-opt={one.replace(':true', '')}" for one in service.get("security_opt", ())]
         options += [f"--shm-size={service['shm_size']}"] if "shm_size" in service else []

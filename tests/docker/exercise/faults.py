@@ -11,7 +11,7 @@ import time
 
 import psycopg
 
-from bench.faults import PEOPLE, TIMEPOINTS, TITLES, under_load
+from bench.storing.faults import PEOPLE, TIMEPOINTS, TITLES, under_load
 from tests.docker.exercise.engine import PREFIX, STORE, Failed, podman, until
 from tests.docker.exercise.visitor import Visitor
 

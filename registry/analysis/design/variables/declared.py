@@ -310,14 +310,14 @@ def _several(give, label, record=sources.PATIENT):
 
 
 def _of_repeat(name, of, known):
-    form = next((one for one in catalogue.current().repeats if one.code == of["repeat"]), None)
+    form = next((repeat for repeat in catalogue.current().repeats if repeat.code == of["repeat"]), None)
     if form is None:
         raise refusal(
             "variables: {name}: no repeating form “{form}” in this registry; it has {fits}",
             "変数：{name}：繰り返し調査票「{form}」はこの登録にありません。使えるもの：{fits}",
             name=name,
             form=of["repeat"],
-            fits=listed(one.code for one in catalogue.current().repeats) or "–",
+            fits=listed(repeat.code for repeat in catalogue.current().repeats) or "–",
         )
     give = _given(name, of, GIVEN_OF_REPEATS)
     if give in ("any", "count"):
@@ -360,7 +360,7 @@ def gathered_source(origin):
     None for an item whose values cannot be gathered.
     """
     if "repeat" in origin and origin.get("item") and origin["give"] not in ("any", "count", "day"):
-        form = next(one for one in catalogue.current().repeats if one.code == origin["repeat"])
+        form = next(repeat for repeat in catalogue.current().repeats if repeat.code == origin["repeat"])
         item = next(one for one in form.items if one.name == origin["item"])
         return next(iter(sources.of_part(item, form, sources.PATIENT)), None) if item.kind != "codes" else None
     return _NUMBER

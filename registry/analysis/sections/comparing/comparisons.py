@@ -133,8 +133,8 @@ def _rows(given, kind, offers, names):
             "「{name}」は来院時の項目です。preopなどの時点を指定してください",
             name=variable.name,
         )
-    tests = [code for one in offers for code in comparison_tests.offered(one, variable.kind)]
-    effects = [code for one in offers for code in comparison_tests.effects_offered(one, variable.kind)]
+    tests = [code for offer in offers for code in comparison_tests.offered(offer, variable.kind)]
+    effects = [code for offer in offers for code in comparison_tests.effects_offered(offer, variable.kind)]
     test = given.get("test", "")
     effect = given.get("effect", "")
     for place, value, choices in (("test", test, tests), ("effect", effect, effects)):

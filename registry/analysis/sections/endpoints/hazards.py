@@ -7,7 +7,7 @@ from registry.analysis.sections.covariates import covariates, group_column, name
 from registry.analysis.sections.endpoints.group_tests import strata_of
 from registry.analysis.sections.endpoints.result import Fit, Hazard
 from registry.analysis.sections.endpoints.survival_times import clusters, even
-from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
+from registry.analysis.sections.typed import NOT_ESTIMABLE, Estimate, attempted
 from registry.stats.arrays import NotEstimable
 from registry.stats.survival.cox import cox, proportional_hazards
 
@@ -73,21 +73,9 @@ def of_term(ph, terms, place):
 
 
 def hazard(model, term, place, fit, statistic, df, p):
-    return Hazard(
-        model,
-        term.variable,
-        term.level,
-        term.reference,
-        term.visit,
-        fit.hazard_ratio[place],
-        fit.low[place],
-        fit.high[place],
-        fit.p[place],
-        statistic,
-        df,
-        p,
-        fit.z[place],
-    )
+    effect = Estimate.at(place, fit.hazard_ratio, fit)
+    about = term.variable, term.level, term.reference, term.visit
+    return Hazard(model, *about, effect, statistic, df, p, fit.z[place])
 
 
 def blamed(model, term, place, error):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from registry.analysis.sections.typed import Estimate
 from registry.instruments.base import Label
 
 
@@ -80,10 +81,7 @@ class Hazard:
     level: str
     reference: str
     visit: str = ""
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
+    effect: Estimate = Estimate()
     ph_statistic: float | None = None
     ph_df: int | None = None
     ph_p: float | None = None
@@ -117,10 +115,7 @@ class Subgroup:
     group: str
     n: int
     events: int
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
+    effect: Estimate = Estimate()
     p_interaction: float | None = None
     statistic: float | None = None
     statistic_interaction: float | None = None

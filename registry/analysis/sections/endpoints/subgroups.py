@@ -6,7 +6,7 @@ from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import covariates
 from registry.analysis.sections.endpoints.result import Subgroup
 from registry.analysis.sections.endpoints.survival_times import clusters, even
-from registry.analysis.sections.typed import attempted
+from registry.analysis.sections.typed import Estimate, attempted
 from registry.stats.arrays import NotEstimable
 from registry.stats.survival.cox import cox
 from registry.stats.tails import chi_square_upper
@@ -36,8 +36,8 @@ def of_subgroups(endpoint, patients, found, column, place):
 
         def done(inside=inside, code=code, n=n, events=events):
             fit = plain_cox(patients, found, treated[:, None], inside)
-            told = (part[0] for part in (fit.hazard_ratio, fit.low, fit.high, fit.p))
-            return Subgroup(column.name, str(code), pair, n, events, *told, statistic=fit.z[0], **crossed)
+            effect = Estimate.at(0, fit.hazard_ratio, fit)
+            return Subgroup(column.name, str(code), pair, n, events, effect, statistic=fit.z[0], **crossed)
 
         def not_done(why, code=code, n=n, events=events):
             return Subgroup(column.name, str(code), pair, n, events, reason=why, **crossed)

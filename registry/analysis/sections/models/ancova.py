@@ -7,7 +7,7 @@ import numpy as np
 from registry.analysis.sections.covariates import covariates, group_column
 from registry.analysis.sections.models.contrasts import EMPTY, asked, failed, gone, number, pair_rows, term_row
 from registry.analysis.sections.models.result import Coefficient, Fit, Mean, TermTest
-from registry.analysis.sections.typed import attempted
+from registry.analysis.sections.typed import Estimate, attempted
 from registry.stats.arrays import NotEstimable
 from registry.stats.models.linear import linear
 from registry.stats.models.means import least_squares_means, term_test
@@ -59,8 +59,8 @@ def slopes(variables, terms, y, ready):
 
 
 def linear_row(term, fit, place):
-    told = (part[place + 1] for part in (fit.coefficient, fit.low, fit.high, fit.p, fit.statistic))
-    return Coefficient(term.variable, term.level, term.reference, term.visit, *told, df=fit.df_residual)
+    effect, statistic = Estimate.at(place + 1, fit.coefficient, fit), fit.statistic[place + 1]
+    return Coefficient(term.variable, term.level, term.reference, term.visit, effect, statistic, fit.df_residual)
 
 
 def adjusted_means(patients, means, levels, ready, visit):

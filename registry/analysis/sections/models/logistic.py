@@ -8,7 +8,7 @@ from registry.analysis.sections.covariates import covariates, group_column
 from registry.analysis.sections.models.contrasts import asked, failed, gone
 from registry.analysis.sections.models.declaration import check_event
 from registry.analysis.sections.models.result import Coefficient, Fit
-from registry.analysis.sections.typed import NOT_ESTIMABLE
+from registry.analysis.sections.typed import NOT_ESTIMABLE, Estimate
 from registry.stats.arrays import NotEstimable
 from registry.stats.models.logistic import logistic
 
@@ -43,8 +43,8 @@ def logistic_model(section, patients):
         return {"fits": [Fit(missing=missing, reason=failed(error, ready.terms))], "coefficients": gone(ready) + rows}
     rows = []
     for place, term in enumerate(ready.terms):
-        told = (part[place + 1] for part in (fit.odds_ratio, fit.low, fit.high, fit.p, fit.z))
-        rows.append(Coefficient(term.variable, term.level, term.reference, term.visit, *told))
+        effect = Estimate.at(place + 1, fit.odds_ratio, fit)
+        rows.append(Coefficient(term.variable, term.level, term.reference, term.visit, effect, fit.z[place + 1]))
     whole = Fit(
         fit.n,
         events=fit.events,

@@ -8,6 +8,7 @@ from registry.analysis.sections.propensity.declaration import KIND
 from registry.analysis.sections.propensity.matching import made, turns
 from registry.analysis.sections.propensity.outcomes import outcome, test_named
 from registry.analysis.sections.propensity.result import Fit, PropensityResult, Score, Size
+from registry.analysis.sections.typed import Estimate
 
 
 def estimate(section, patients, done=None):
@@ -77,8 +78,7 @@ def scores(done):
             rows.append(Score(*at, reason=done.reason))
             continue
         model = done.model.model
-        told = (part[place + 1] for part in (model.odds_ratio, model.low, model.high, model.p, model.z))
-        rows.append(Score(*at, *told))
+        rows.append(Score(*at, Estimate.at(place + 1, model.odds_ratio, model), model.z[place + 1]))
     return rows
 
 

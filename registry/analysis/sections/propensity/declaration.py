@@ -76,7 +76,7 @@ class Propensity(declared.Section):
             declared.one_of(KIND, "test", outcome.get("test", "paired_t"), TESTS)
 
     def variables(self):
-        outcomes = ((one["variable"], one.get("visit", "")) for one in self.outcomes)
+        outcomes = ((outcome["variable"], outcome.get("visit", "")) for outcome in self.outcomes)
         return (*map(declared.reference, (*self.covariates, *self.exact)), *outcomes)
 
 

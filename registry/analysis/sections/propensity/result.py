@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from registry.analysis.sections.typed import Estimate
 from registry.instruments.base import Label
 
 
@@ -25,10 +26,7 @@ class Score:
     level: str
     reference: str
     visit: str = ""
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
+    effect: Estimate = Estimate()
     statistic: float | None = None
     reason: str = ""
 

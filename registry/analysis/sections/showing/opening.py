@@ -247,7 +247,7 @@ def of_coefficient(row, names):
 
 
 def of_contrast(row, names):
-    sizes = {one["group"]: one["n"] for one in names.told["means"] if one["visit"] == row["visit"]}
+    sizes = {mean["group"]: mean["n"] for mean in names.told["means"] if mean["visit"] == row["visit"]}
     about = {"n": _of_groups(names.words.codes_of_pair(row["group"]), sizes, names)}
     about["effects"] = _between(row, names, 3)
     adjust = names.told["settings"].get("adjust", "none")
@@ -263,7 +263,7 @@ def of_term(row, names):
     """The term of the groups compares all of them at once; of one visit, the contrasts are its effects."""
     told, about = names.told, {"n": _counted(names.told["fits"][0], names)}
     if row["term"] == "group":
-        about["groups"] = len({one["group"] for one in told["means"]})
+        about["groups"] = len({mean["group"] for mean in told["means"]})
         rows = told["contrasts"] if told["model"] == "ancova" else ()
         about["effects"] = tuple(effect for one in rows for effect in _between(one, names, 3))
     df = [row[name] for name in ("df", "df_residual") if row.get(name) is not None]

@@ -260,7 +260,7 @@ TABLES_OF_STUDY = (
           key="characteristics"),
     Field("plan_outcomes", PARTS["outcomes"], SEVERAL, _pairs(variables.OUTCOMES), key="outcomes"),
     Field("plan_deltas", PARTS["deltas"], SEVERAL,
-          _pairs(one for one in variables.OUTCOMES if one.kind == "continuous"), key="deltas"),
+          _pairs(outcome for outcome in variables.OUTCOMES if outcome.kind == "continuous"), key="deltas"),
     Field("plan_events", PARTS["events"], SEVERAL, _pairs(variables.EVENTS), key="events"),
     Field("plan_domains", PARTS["domains"], SEVERAL, _pairs(variables.DOMAINS), key="domains"),
     Field("plan_reports", PARTS["reports"], SEVERAL, tuple(

@@ -71,9 +71,9 @@ def makes_groups(source):
 def _covariates(every):
     """Of the patient, then at each visit, that before surgery first."""
     fits = [one for one in every if one.kind != sources.DATE and one.name not in OF_OUTCOME]
-    yield _("Patient"), [(one.name, text(one.label)) for one in fits if not one.at_visit]
+    yield _("Patient"), [(variable.name, text(variable.label)) for variable in fits if not variable.at_visit]
     for visit in timepoints.planned():
-        at = [(f"{one.name}@{visit.code}", text(one.label)) for one in fits if one.at_visit]
+        at = [(f"{variable.name}@{visit.code}", text(variable.label)) for variable in fits if variable.at_visit]
         yield text(visit.label), at
 
 

@@ -145,7 +145,7 @@ def compiled(given):
     rows.require_used()
     own = design_fields.VISITS.entries(given)
     if LAST["code"] not in [visit["code"] for visit in own] and section_fields.asks(
-        {"variables": [one["of"] for one in variables], **sections}, LAST["code"]
+        {"variables": [variable["of"] for variable in variables], **sections}, LAST["code"]
     ):
         own = [LAST, *own]
     plan |= {name: part for name, part in {"variables": variables, "visits": own, **sections}.items() if part}
@@ -330,7 +330,7 @@ def _ticked(given, rows):
         yield EVENTS | {"rows": [_usual(given, "binary") | {"variable": _event_name(kind)} for kind in kinds]}
     if given.get("repeats"):
         records = _in_order(given, "repeats", repeated.codes())
-        yield repeated.SECTION | {"rows": [{"variable": repeated.variable_of(one)["name"]} for one in records]}
+        yield repeated.SECTION | {"rows": [{"variable": repeated.variable_of(record)["name"]} for record in records]}
     if given.get("within") and after:
         within = [cell for cell in after if cell not in dated]
         yield CHANGES | {"kind": "within", "rows": [_paired(cell, offered, rows, "within") for cell in within]}

@@ -260,10 +260,10 @@ def _rest(given, told, rows):
     for number, entry in enumerate(told.get("propensity", []), 1):
         after = [list(cell) for cell in plan_builder.cells_of(given) if cell[1] not in ("", "preop")]
         outcomes = entry.get("outcomes", [])
-        is_ticked = bool(after) and [[one["variable"], one.get("visit", "")] for one in outcomes] == after
-        if is_ticked and not any("test" in one for one in outcomes):
+        is_ticked = bool(after) and [[outcome["variable"], outcome.get("visit", "")] for outcome in outcomes] == after
+        if is_ticked and not any("test" in outcome for outcome in outcomes):
             outcomes = []
-        rows += [one | {"table": f"ps_{number}"} for one in outcomes]
+        rows += [outcome | {"table": f"ps_{number}"} for outcome in outcomes]
         ticked = {"ticked": True} if is_ticked and not outcomes else {}
         scores.append({name: part for name, part in entry.items() if name != "outcomes"} | {"method": "matching"}
                       | ({"method": entry["method"]} if "method" in entry else {}) | ticked)  # fmt: skip

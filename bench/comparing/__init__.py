@@ -1,0 +1,1 @@
+"""Measurements of comparisons: plans, models, figures and tests, also beside R."""

@@ -1,0 +1,1 @@
+"""Measurements of pages, and of many who work at once."""

@@ -1,0 +1,200 @@
+"""Every page by role, in empty signed-in pages, at several sizes of the registry; and how large each answer is.
+
+    bin/bench pages [--assessments 10000 100000 1000000] [--starts] [--only /patients/ …] [--write]
+
+Each page is asked for in turn with an empty signed-in page, so that whatever else the machine does meets both: what is
+compared between sizes is how many empty pages a page costs. Limits: 1.5 between the largest and the smallest size, and
+4 empty pages for a list, a start page or a dashboard, 60 kB for a list. `--starts` asks for start pages and dashboards
+alone, at 18 700 and 187 000 assessments (10 000 and 100 000 patients) unless sizes are given.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+
+from bench.shared.run_page import measured
+from bench.shared.scratch import registry_of
+from bench.shared.server import Visitor, person, serving
+from bench.shared.tables import markdown, put
+from bench.transfer.export import memory
+
+EMPTY = "/bench/empty/"
+ROLES = ("coordinator", "investigator", "monitor", "data_manager", "statistician", "admin")
+OF_SITE = ("coordinator", "investigator", "monitor")
+A_PATIENT = 1.87  # assessments that the scratch registry has for each patient
+GROWTH, LIST, BYTES = 1.5, 4.0, 60_000
+LISTS = ("/patients/", "/audit/", "/queries/", "/people/", "/grid/")
+STARTS = (
+    "/", "/to-sign/", "/verification/", "/verification/share/", "/safety/", "/quality/", "/scorecard/", "/enrolment/",
+    "/one-patient/", "/comparison/", "/cohorts/", "/sites/", "/system/",
+)  # fmt: skip
+REQUESTS, WARM_UP = 7, 2  # each page of each role at three sizes: ten minutes
+PASSED_OVER = (
+    "admin/",
+    "api/",
+    "fhir/",
+    "sso/",
+    "accounts/",
+    "jsi18n",
+    "health",
+    "logout",
+    "metrics",
+    "bench/",
+    "static/",
+)
+
+
+def addresses(patterns, prefix=""):
+    """Every address of the resolver that has no argument."""
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if "<" in route or "(" in route or "^" in route or route.startswith(PASSED_OVER):
+            continue
+        if hasattr(pattern, "url_patterns"):
+            yield from addresses(pattern.url_patterns, route)
+        elif not route.endswith((".js", ".css", ".json", ".png", ".csv")):
+            yield f"/{route}"
+
+
+def of_patient(patterns, patient, prefix=""):
+    """Every address that has a patient as its only argument."""
+    import re
+
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if route.startswith(PASSED_OVER):
+            continue
+        if hasattr(pattern, "url_patterns"):
+            yield from of_patient(pattern.url_patterns, patient, route)
+        elif re.findall(r"<(?:\w+:)?(\w+)>", route) == ["patient_id"]:
+            yield "/" + re.sub(r"<[^>]*>", patient, route)
+
+
+def measure(assessments, only):
+    """{role: {address: [empty pages, ms, bytes]}} of the pages that the role may open."""
+    with registry_of(int(assessments / A_PATIENT)):
+        from django.db import connections, transaction
+        from django.urls import get_resolver
+
+        from registry.models import Patient
+        from sites.models import Site
+        from sites.tenancy.scope import everything
+
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("ANALYZE")
+        site = Site.objects.order_by("code").first()
+        with everything(), transaction.atomic():
+            patient = list(Patient.objects.filter(site=site).order_by("pk").values_list("pk", flat=True)[:11])[-1]
+        resolver = get_resolver().url_patterns
+        paths = [*addresses(resolver), *of_patient(resolver, patient)]
+        paths = [path for path in dict.fromkeys(paths) if not only or path in only]
+        catch_up()
+        with serving() as (port, process):
+            measured_pages = {role: of_role(port, role, site, paths) for role in ROLES}
+            print(f"{assessments:,} assessments: web server's memory {memory(process):.0f} MB", file=sys.stderr)
+            return measured_pages
+
+
+def catch_up():
+    """What the worker keeps, as it would have by now: counts by site, flow, list and export of everybody enrolled."""
+    from registry import tasks
+    from registry.analysis.design import cohort_flows
+    from registry.analysis.design.cohort_lists import Behind
+    from registry.analysis.design.cohorts import ALL, Cohort
+    from registry.exports.choices import Choices
+    from registry.exports.preview import PreviewOf
+    from sites.models import Site
+    from sites.tenancy.scope import everything
+
+    tasks.keep_counts()
+    tasks.count_scorecards()
+    everybody = Cohort("new", "0", ALL.label, ())
+    with everything():
+        every_site = tuple(Site.objects.order_by("pk").values_list("pk", flat=True))
+        for question in (cohort_flows.FlowOf(everybody), Behind(everybody), PreviewOf(Choices(), every_site)):
+            cohort_flows.keep(question, 0)
+
+
+def of_role(port, role, site, paths):
+    from registry import tasks
+
+    tasks.keep_counts()  # as every five minutes: until when nothing had changed
+    visitor = Visitor(port, person(role, site if role in OF_SITE else None))
+    page_seconds = {}
+    for path in paths:
+        status, body = visitor.get(path)
+        if status != 200 or b"<html" not in body[:200]:
+            continue
+        times = {EMPTY: [], path: []}
+        for turn in range(WARM_UP + REQUESTS):
+            for address, timed in times.items():
+                taken = measured(visitor, address)
+                if turn >= WARM_UP:
+                    timed.append(taken)
+        ms = 1000 * statistics.median(times[path])
+        page_seconds[path] = [ms / (1000 * statistics.median(times[EMPTY])), ms, len(body)]
+        print(f"{role} {path} {page_seconds[path]}", file=sys.stderr, flush=True)
+    return page_seconds
+
+
+def in_its_own_process(assessments, only):
+    """A process has one database."""
+    command = [sys.executable, __file__, "--one", str(assessments), "--only", *only]
+    output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--assessments", type=int, nargs="+")
+    parser.add_argument("--starts", action="store_true", help="start pages and dashboards alone")
+    parser.add_argument("--only", nargs="*", default=[], help="addresses; without it every page")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(options.one, options.only)))
+        return 0
+    asked = options.assessments or ([18_700, 187_000] if options.starts else [10_000, 100_000, 1_000_000])
+    only = [*options.only, *(STARTS if options.starts else ())]
+    sizes = {size: in_its_own_process(size, only) for size in sorted(asked)}
+    if options.write:
+        put("pages", table(sizes))
+    return told(sizes)
+
+
+def table(sizes):
+    """The table of docs/performance.md: what a page costs in empty pages at each size, its growth and its kB."""
+    first, last = next(iter(sizes.values())), list(sizes.values())[-1]
+    rows = []
+    for role in ROLES:
+        for path in first[role]:
+            cost = [sizes[size][role].get(path, [float("nan")] * 3) for size in sizes]
+            times = [f"{empty_pages:.1f}" for empty_pages, _ms, _size in cost]
+            growth, size = cost[-1][0] / cost[0][0], last[role].get(path, [0, 0, 0])[2]
+            rows.append([f"{role} `{path}`", *times, f"{growth:.2f}", f"{size / 1000:.0f}"])
+    return markdown(["page", *(f"{size:,}" for size in sizes), "growth", "kB"], rows)
+
+
+def told(sizes):
+    """Print a line for each page and role; returns 1 where a limit is missed."""
+    missed = 0
+    first, last = next(iter(sizes.values())), list(sizes.values())[-1]
+    print(f"{'role':<13} {'page':<40} " + " ".join(f"{size:>12,}" for size in sizes) + "   growth      kB")
+    for role in ROLES:
+        for path in first[role]:
+            cost = [sizes[size][role].get(path, [float("nan")] * 3) for size in sizes]
+            growth = cost[-1][0] / cost[0][0]
+            beyond = growth > GROWTH or (path in LISTS and cost[-1][2] > BYTES)
+            beyond |= path in (*LISTS, *STARTS) and cost[-1][0] > LIST
+            missed += beyond
+            columns = " ".join(f"{times:6.1f}×{ms:4.0f}ms" for times, ms, _size in cost)
+            size = last[role].get(path, [0, 0, 0])[2] / 1000
+            print(f"{role:<13} {path:<40} {columns} {growth:8.2f} {size:7.0f}{'  beyond the limit' if beyond else ''}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

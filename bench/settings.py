@@ -1,7 +1,0 @@
-"""The product's settings with the benchmark's bare view beside its addresses."""
-
-from registry.settings import *  # noqa: F403
-
-ROOT_URLCONF = "bench.urls"
-
-API_RATES = dict.fromkeys(("token", "address"), 10**9)  # what is measured is not refused

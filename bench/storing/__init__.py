@@ -1,0 +1,1 @@
+"""Measurements of saves, of the guards under them, and of operation."""

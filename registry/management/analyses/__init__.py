@@ -1,0 +1,1 @@
+"""Commands that compare, and that compute what comparisons read. May call analysis and services."""

@@ -1,0 +1,1 @@
+"""Commands of the demonstration: its patients, people and summary. May call everything."""
