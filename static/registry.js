@@ -49,6 +49,16 @@
   watchTables();
   document.addEventListener("htmx:load", (event) => watchTables(event.detail.elt));
 
+  // On paper nothing scrolls: what is wider than the sheet is written smaller, until it fits.
+  const paper = () => all(".table-wrap table.grid, .table-scroll table.grid").forEach((table) => {
+    const frame = table.parentElement;
+    for (let size = 100; size >= 60; size -= 5) {
+      table.style.setProperty("--print", size / 100);
+      if (frame.scrollWidth <= frame.clientWidth + 1) break;
+    }
+  });
+  window.matchMedia("print").addEventListener("change", (event) => event.matches && paper());
+
   // A press on a button counts, also where the page moves before the finger or the mouse lets go: leaving a field may
   // bring its message, a draft's note may appear. The click then lands beside the button, at the place of the press.
   let pressed = null;

@@ -27,6 +27,9 @@ PROGRAMS = {
     "Python": "PSF-2.0",
     "IPAex Gothic": "IPA Font Licence 1.0 (embedded in PDFs and figures)",
     "R with survival, nlme, MASS, MatchIt, cmprsk, exactRankTests, emmeans": "GPL; called by tests, never linked",
+    "R's haven, httr2, jsonlite, readr, tibble": "MIT; called by tests and by the client package for R",
+    "LibreOffice Calc": "MPL-2.0; called by tests",
+    "LForms (npm, fetched by a test)": "its own terms (US National Library of Medicine); called by a test",
 }
 HEAD = """# Licences of what Metaspine is built on
 

@@ -90,6 +90,11 @@ class SegmentRule:
         tie = (self.majority_tie,) if self.segment_rule == "majority" else ()
         return "/".join((self.segment_rule, self.tl_starts_at, *tie, REVISION))
 
+    @classmethod
+    def of_version(cls, version: str) -> "SegmentRule":
+        """The rule that a result names by its `version`."""
+        return cls(*version.split("/")[:-1])
+
     @property
     def in_words(self) -> Label:
         """What the rule goes by, for pages; results name its `version`."""

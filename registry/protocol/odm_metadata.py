@@ -92,7 +92,7 @@ READ = {
     }.items()
 }  # fmt: skip
 READ_OF_REDCAP = {*ATTRIBUTES.values(), "FieldType", "Variable", "FormName", "Calculation", "SliderLabels"}
-READ_OF_REDCAP |= {"CheckboxChoices", "FormattedTranslatedText"}
+READ_OF_REDCAP |= {"CheckboxChoices", "FormattedTranslatedText", "RecordIdField"}
 PASSED = {"Protocol", "ClinicalData", *BESIDE} - {"SubjectData"}  # told by their number, or no form
 KEYS = ("OID", "CodedValue", "CodedOptionValue", "ID", "ItemOID", "ItemGroupOID")
 

@@ -14,8 +14,10 @@ from django.db import transaction
 from registry.models import Patient
 from registry.services.entry.assessments import save_assessment
 from sites.models import User
+from sites.people.tokens import TokenScope
 from sites.tenancy.access import access_of
 from sites.tenancy.scope import entered
+from tests.api.conftest import issued
 from tests.web.conftest import ASSESSMENT
 
 CLIENTS = Path(__file__).resolve().parents[2] / "clients"
@@ -94,7 +96,13 @@ def test_a_refusal_names_what_is_wrong_and_never_the_token(followed):
     with pytest.raises(metaspine.Refused) as refused:
         metaspine.registry(url, "msp_wrong").patients()
     assert refused.value.status == 401
+    with pytest.raises(metaspine.Refused, match="a token with the scope “export”"):
+        metaspine.registry(url, issued(User.objects.get(name="Alice"), (TokenScope.READ,))).patients()
     assert token not in repr(here) + repr(here.connection)
+    assert metaspine.registry(f"{url}/api/v1/patients", f"{token}\n").patients().height == 2
+    assert metaspine.registry(f"{url}/spine/", token).connection.base == f"{url}/spine/api/v1/"
+    with pytest.raises(ValueError, match="^this is no token: one is of letters, digits, - and _$"):
+        metaspine.registry(url, f"{token}\n{token}")
     with pytest.raises(ValueError, match="https"):
         metaspine.registry("http://registry.example.org", token)
     with pytest.raises(ConnectionError, match="no registry answers at http://127.0.0.1:9/api/v1/"):
@@ -170,6 +178,8 @@ cat(names(codes), class(codes$frankel), class(codes$ecog_ps), sep = ";"); cat("\
 cat(assessments(here, fields = "eq_vas")$eq_vas, sep = ";"); cat("\n")
 refused <- tryCatch(assessments(here, fields = "rumour"), metaspine_refused = function(error) error)
 cat(refused$status, names(refused$errors), sep = ";"); cat("\n")
+away <- tryCatch(patients(registry("http://127.0.0.1:9/spine/", "x\\n")), error = conditionMessage)
+cat(sub("api/v1.*", "api/v1", away)); cat("\n")
 cat(nrow(patients(here)), nrow(adverse_events(here)), contents(here)$patients$exported, sep = ";"); cat("\n")
 cat(any(grepl(Sys.getenv("METASPINE_TOKEN"), capture.output(print(here), str(here)), fixed = TRUE)))
 """
@@ -189,6 +199,7 @@ def test_an_analysis_frame_in_r(followed, library):
         "frankel;ecog_ps;character;integer",
         "60;NA;70",
         "400;fields",
+        "no registry answers at http://127.0.0.1:9/spine/api/v1",
         "2;0;2",
         "FALSE",
     ]

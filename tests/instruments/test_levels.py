@@ -155,7 +155,9 @@ def test_other_rules(options, levels, group):
 def test_a_rule_names_the_options_in_use():
     assert DEFAULT_RULE.version == "any_involvement/T11/1"
     assert DEFAULT_RULE.in_words.en == "cervical before TL/L/S (from T11) before thoracic"
-    assert SegmentRule(segment_rule="majority", tl_starts_at="T10").version == "majority/T10/away_from_thoracic/1"
+    other = SegmentRule(segment_rule="majority", tl_starts_at="T10")
+    assert other.version == "majority/T10/away_from_thoracic/1"
+    assert [SegmentRule.of_version(rule.version) for rule in (DEFAULT_RULE, other)] == [DEFAULT_RULE, other]
 
 
 @pytest.mark.parametrize("option", ["segment_rule", "tl_starts_at", "majority_tie"])

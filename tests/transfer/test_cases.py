@@ -199,16 +199,22 @@ def test_a_patient_of_another_site_is_refused_with_the_way_on(browser, s01):
 
 
 @pytest.mark.parametrize(
-    ("repeats", "visits"), [("unscheduled", ["1m", "preop", "u1", "u2"]), ("pass_over", ["1m", "preop"])]
+    ("repeats", "visits"), [("unscheduled", ["1m", "preop", "u1", "u2", "u3", "u4"]), ("pass_over", ["1m", "preop"])]
 )
 def test_repeated_rows_of_redcap_are_unscheduled_visits_by_choice(browser, s01, as_system, repeats, visits):
-    address = upload(browser, "a25_redcap_repeat.csv")
+    """Also each of an event that repeats and is none of the schedule's visits, its first too."""
+    extra = "".join(f"S01-0001,extra_arm_1,,{n},2019-0{n}-01,{50 + n}\n" for n in (1, 2)).encode()
+    address = upload(
+        browser, "a25_redcap_repeat.csv", (CASES / "a25_redcap_repeat.csv").read_bytes().strip() + b"\n" + extra
+    )
     page = follow(browser, address)
     browser.post(f"{address}columns/", columns_of(page))
     page = browser.get(f"{address}values/")
     assert page.context["asked"].repeats
     assert browser.post(f"{address}values/", values_of(page)).status_code == 422
-    page = matched(browser, address, repeats=repeats)
+    silent = [name for name, code in values_of(page).items() if not code and name.startswith("code-timepoint")]
+    assert len(silent) == 1  # the event that no visit is called
+    page = matched(browser, address, **{"repeats": repeats, silent[0]: "~"})
     assert errors(page) == []
     store(browser, address)
     with as_system():
@@ -216,7 +222,7 @@ def test_repeated_rows_of_redcap_are_unscheduled_visits_by_choice(browser, s01, 
             Assessment.objects.filter(patient="S01-0001").order_by("timepoint").values_list("timepoint", "eq_vas")
         )
         assert [visit for visit, _ in assessments] == visits
-        assert dict(assessments).get("u2", 45) == 45
+        assert dict(assessments).get("u2", 45) == 45 and dict(assessments).get("u3", 51) == 51
 
 
 def test_units_are_read_where_they_are_the_items(browser, s01):

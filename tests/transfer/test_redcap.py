@@ -121,7 +121,9 @@ def project(good, bring_in, tmp_path, as_system):
     """The unpacked files of a project: N01-0001 before surgery and after a month, with two events."""
     after = {"timepoint": "1m", "assessment_date": "2024-02-09", "frankel": "", "frankel_missing": "too_ill"}
     columns = [*ASSESSMENT, "frankel_missing"]
-    write_csv(good / "assessments.csv", [ASSESSMENT, ASSESSMENT | after | {"barthel_bathing": ""}], columns)
+    extra = {"timepoint": "u1", "assessment_date": "2024-03-01"}
+    rows = [ASSESSMENT, ASSESSMENT | after | {"barthel_bathing": ""}, ASSESSMENT | extra]
+    write_csv(good / "assessments.csv", rows, columns)
     write_csv(good / "adverse_events.csv", [EVENT, EVENT | {"kind": "wound_problem"}])
     assert bring_in(good).stored
     call_command("export_data", tmp_path / "out.zip", format="redcap", stdout=io.StringIO())
@@ -145,7 +147,7 @@ def test_a_project_of_redcap_is_whole(project):
     assert (first["lesion_levels___c7"], first["lesion_levels___c6"], first[f"{form}_complete"]) == ("1", "0", "2")
     visits = [row for row in data if row["frankel_complete"]]
     assert [(row["redcap_event_name"], row["frankel"], row["frankel_complete"]) for row in visits] == [
-        ("before_surgery_arm_1", "C", "2"), ("1_month_arm_1", "too_ill", "2"),
+        ("before_surgery_arm_1", "C", "2"), ("1_month_arm_1", "too_ill", "2"), ("unscheduled_1_arm_1", "C", "2"),
     ]  # fmt: skip
     assert visits[1]["barthel_complete"] == "0"  # an answer lacks and nobody says why
     repeated = [row for row in data if row["redcap_repeat_instance"]]

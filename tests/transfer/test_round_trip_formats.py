@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import random
 import re
+import shutil
 import subprocess
 import zipfile
 
@@ -187,14 +188,15 @@ def differing(names, told, held):
     ][:5]
 
 
-@pytest.mark.parametrize("shape", ["long", "wide"])
-def test_parquet_holds_what_the_csv_says(package, shape):
-    expected, held = package("csv", shape=shape, **EVERYTHING), package("parquet", shape=shape, **EVERYTHING)
-    for path in sorted(expected.glob("*.csv")):
-        frame, rows = pl.read_parquet(held / f"{path.stem}.parquet"), table(path)
-        assert frame.columns == list(rows[0])
-        there = [{name: as_text(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
-        assert differing(frame.columns, [numbers_plain(row) for row in rows], there) == []
+def test_parquet_holds_what_the_csv_says(package):
+    for shape in ("long", "wide"):
+        choices = EVERYTHING | {"shape": shape}
+        expected, held = (package(format, f"{format}-{shape}", **choices) for format in ("csv", "parquet"))
+        for path in sorted(expected.glob("*.csv")):
+            frame, rows = pl.read_parquet(held / f"{path.stem}.parquet"), table(path)
+            assert frame.columns == list(rows[0])
+            there = [{name: as_text(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
+            assert differing(frame.columns, [numbers_plain(row) for row in rows], there) == []
 
 
 def as_text(value):
@@ -212,30 +214,34 @@ def numbers_plain(row):
 
 
 @pytest.mark.parametrize("shape", ["long", "wide"])
-@pytest.mark.parametrize("format", ["sav", "dta"])
-def test_spss_and_stata_hold_labels_values_and_reasons_as_the_csv_says(package, format, shape):
+def test_spss_and_stata_hold_labels_values_and_reasons_as_the_csv_says(package, shape):
     """Read with its labels, each cell is the label or number of the CSV, or the tag of the reason."""
     choices = EVERYTHING | {"missing": "tagged", "shape": shape}
-    expected, held = package("csv", values="labels", **choices), package(format, **choices)
+    expected = package("csv", values="labels", **choices)
+    for format in ("sav", "dta"):
+        held = package(format, **choices)
+        told = {path.stem: _held_as_told(path, held, format) for path in sorted(expected.glob("*.csv"))}
+        if shape == "long" and not lacking(("haven",)):  # R is beside this in CI
+            assert told["assessments"][2] > 0
+            assert by_haven(held, format) == told
+
+
+def _held_as_told(path, held, format):
+    """Hold a file of `format` against the CSV of the same table; returns its rows, columns and cells with a reason."""
+    rows = table(path)
     read = {"sav": pyreadstat.read_sav, "dta": pyreadstat.read_dta}[format]
-    told = {}
-    for path in sorted(expected.glob("*.csv")):
-        rows = table(path)
-        frame, meta = read(held / f"{path.stem}.{format}", user_missing=True, output_format="polars")
-        names = {short_name(name) if format == "dta" else name: name for name in rows[0]}
-        assert frame.columns == list(names)
-        if path.stem == "assessments":
-            assert {"Unscheduled 1", "Unscheduled 10"} <= {row["timepoint"] for row in rows}
-        there = [
-            {names[name]: in_words(value, meta.variable_value_labels.get(name, {})) for name, value in row.items()}
-            for row in frame.iter_rows(named=True)
-        ]
-        assert differing(list(rows[0]), [numbers_plain(row) for row in rows], there) == []
-        reasons = sum(re.fullmatch(r"\.[a-f]", cell) is not None for row in rows for cell in row.values())
-        told[path.stem] = [len(rows), len(rows[0]), reasons]
-    if shape == "long" and not lacking(("haven",)):  # R is beside this in CI
-        assert told["assessments"][2] > 0
-        assert by_haven(held, format) == told
+    frame, meta = read(held / f"{path.stem}.{format}", user_missing=True, output_format="polars")
+    names = {short_name(name) if format == "dta" else name: name for name in rows[0]}
+    assert frame.columns == list(names)
+    if path.stem == "assessments" and "timepoint" in rows[0]:
+        assert {"Unscheduled 1", "Unscheduled 10"} <= {row["timepoint"] for row in rows}
+    there = [
+        {names[name]: in_words(value, meta.variable_value_labels.get(name, {})) for name, value in row.items()}
+        for row in frame.iter_rows(named=True)
+    ]
+    assert differing(list(rows[0]), [numbers_plain(row) for row in rows], there) == []
+    reasons = sum(re.fullmatch(r"\.[a-f]", cell) is not None for row in rows for cell in row.values())
+    return [len(rows), len(rows[0]), reasons]
 
 
 HAVEN = """
@@ -256,6 +262,50 @@ def by_haven(folder, format):
     done = subprocess.run(["Rscript", "-e", HAVEN, *paths], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return {name: [*map(int, counts)] for name, *counts in map(str.split, done.stdout.splitlines())}
+
+
+OFFICE = shutil.which("soffice") or shutil.which("libreoffice")
+
+
+@pytest.mark.skipif(OFFICE is None, reason="LibreOffice is not installed (Debian: libreoffice-calc-nogui)")
+def test_libreoffice_shows_each_value_and_its_type(package, tmp_path):
+    """A workbook, and the CSV with labels as one opens it by a double click: opened and saved by LibreOffice."""
+    book = package("xlsx", **EVERYTHING) / "metaspine.xlsx"
+    text = package("csv", "labelled", values="labels", **EVERYTHING) / "assessments.csv"
+    saved = tmp_path / "saved"
+    command = [OFFICE, f"-env:UserInstallation=file://{tmp_path}/office", "--headless", "--convert-to", "xlsx"]
+    done = subprocess.run([*command, "--outdir", saved, book, text], capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    written, held = openpyxl.load_workbook(book), openpyxl.load_workbook(saved / book.name)
+    assert held.sheetnames == written.sheetnames
+    for sheet in written:
+        there = held[sheet.title].iter_rows(values_only=True)
+        assert different_cells(sheet.iter_rows(values_only=True), there) == [], sheet.title
+    types = {"integer": int, "number": float, "date": dt.datetime.fromisoformat}
+    kinds = {
+        column["column"]: str if column["codes"] else types.get(column["kind"], str)
+        for column in table(text.parents[1] / "codebook.csv")
+        if column["table"] == "assessments"
+    }
+    told = [[None if text == "" else kinds[name](text) for name, text in row.items()] for row in table(text)]
+    there = openpyxl.load_workbook(saved / "assessments.xlsx").active.iter_rows(min_row=2, values_only=True)
+    assert different_cells(told, there) == []
+
+
+def different_cells(written, held):
+    """The first cells in which two sheets differ, in value or type: (row, column, written, held). Excel's numbers have
+    15 digits, the last of which is rounded, and no kinds.
+    """
+
+    def as_kept(cell):
+        return (float, float(f"{cell:.12g}")) if isinstance(cell, (int, float)) else (type(cell), cell)
+
+    return [
+        (line, place, one, other)
+        for line, (row, cells) in enumerate(zip(written, held, strict=True), 1)
+        for place, (one, other) in enumerate(zip(row, cells, strict=True), 1)
+        if as_kept(one) != as_kept(other)
+    ][:5]
 
 
 TAGS = {-901 - place: f".{tag}" for place, tag in enumerate("abcdef")}

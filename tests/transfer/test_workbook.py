@@ -1,13 +1,18 @@
 """The reader of workbooks: every cell that is there, in every dialect, within its limits. No database."""
 
 import csv
+import io
 import json
 import subprocess
 import sys
 import time
+import zipfile
 
+import openpyxl
 import pytest
+from openpyxl.comments import Comment
 
+from registry.imports.files import sources
 from registry.imports.files.excel import isolated, workbook
 from registry.imports.files.excel.workbook import MARK, SHOWN, Limits, Refused
 from registry.imports.files.reading import Unreadable
@@ -46,6 +51,42 @@ def test_cells_are_read_whatever_the_dimension_says(rows):
     for dimension in ("A1", "A1:B1", "A1:XFD1048576", "nonsense"):
         content = book(sheet(text("a") + text("b"), text("c"), before=f'<dimension ref="{dimension}"/>'))
         assert rows(content) == [[1, "a", "b"], [2, "c"]]
+
+
+def test_comments_of_cells_are_told_with_their_places(read):
+    written = openpyxl.Workbook()
+    for row in range(1, 8):
+        written.active.append([row])
+        written.active.cell(row, 1).comment = Comment("35 in truth", "A")
+    out = io.BytesIO()
+    written.save(out)
+    assert [told[0] for told in read(out.getvalue())[0].told] == [
+        "7 cells have a comment, which is not imported: A1, A2, A3, A4, A5, …"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b'\xef\xbb\xbf<table border="1">', "is a web page"),
+        (b"<!-- made by a system -->\n<HTML>", "is a web page"),
+        (b'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?><Workbook>', "Excel 2003"),
+        (b"\x1f\x8b\x08", "is compressed"),
+    ],
+)
+def test_what_only_looks_like_a_table_says_what_to_do(head, said):
+    with pytest.raises(Unreadable) as refused:
+        sources.kind_of(head)
+    assert said in refused.value.reason.en
+
+
+def test_an_archive_of_tables_says_what_to_do(read):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("assessments.csv", "patient_id\n")
+    with pytest.raises(Refused) as refused:
+        read(out.getvalue())
+    assert "Unpack it" in isolated.REASONS[refused.value.code].en
 
 
 def test_a_cell_far_away_costs_nothing(rows):

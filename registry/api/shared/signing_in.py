@@ -47,9 +47,20 @@ class Allowed(BasePermission):
         if not request.user.is_authenticated:
             raise exceptions.NotAuthenticated(_("Sign in with a token: Authorization: Bearer msp_…"))
         ability = view.needs.get(request.method.replace("HEAD", "GET"))
-        if ability is not None and not request._request.access.may(ability):
-            return False
-        return token_may(request, view.scopes.get(request.method, usual_scope(request.method)))
+        wanted = [view.scopes.get(request.method, usual_scope(request.method)), _scope_for(ability)]
+        for scope in filter(None, wanted):
+            if not token_may(request, scope):
+                self.message = _(
+                    "This needs a token with the scope “%(scope)s”: issue one on the page “API tokens”."
+                ) % {"scope": scope.value}
+                return False
+        return ability is None or request._request.access.may(ability)
+
+
+def _scope_for(ability):
+    """The scope that gives a token an ability; None where several do, or none."""
+    scopes = [scope for scope, abilities in tokens.ABILITIES.items() if ability in abilities]
+    return scopes[0] if len(scopes) == 1 else None
 
 
 def usual_scope(method):

@@ -303,8 +303,8 @@ class _Conversion:
         """
         instance = typed.plain(cells[self.instance]).strip() if self.instance is not None else ""
         form = typed.plain(cells[self.instrument]).strip() if self.instrument is not None else ""
-        if not instance or (instance == "1" and not form):  # the first of a repeated event is the event
-            return False
+        if not instance or (instance == "1" and not form and not self._is_of_no_visit(values)):
+            return False  # the first of a repeated event is the event
         # A record of a repeating form is one, and an event is one, whatever its number.
         if any(file.form and self._speaks_of(file, values) for file in self.files):
             return False
@@ -320,6 +320,10 @@ class _Conversion:
         report = self.warnings if passed else self.errors
         report.add(Finding(self.table.name, row, "", instance, REPEAT_PASSED if passed else REPEATED))
         return True
+
+    def _is_of_no_visit(self, values):
+        """Whether a repeated event is none of the schedule's visits, so that each of it is an unscheduled one."""
+        return self.mapping.repeats == mapped.UNSCHEDULED and self._is_left_out(values)
 
     def _tells_events_alone(self, values):
         speaks = {file.name for file in self.files if self._speaks_of(file, values)}

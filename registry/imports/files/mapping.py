@@ -27,6 +27,7 @@ PATIENT = "patient_id"
 SITE = "site_code"
 TIMEPOINT = "timepoint"
 RECORD = file_formats.RECORD
+MOST_UNSCHEDULED = 20  # of a patient's unscheduled visits that the values of a file may name
 REASON = "!"  # before a reason code where a value stands for a missing one
 AT = "@"  # before the visit of a target
 UNSCHEDULED, PASS_OVER = "unscheduled", "pass_over"  # what becomes of them
@@ -319,7 +320,7 @@ _BEFORE = ("preop", "pre", "presurgery", "baseline", "bl", "術前", "手術前"
 def visit_spellings():
     """Plain spelling → code of a timepoint: 術前, 1M, 3か月, month 3, 術後6ヶ月, 1年."""
     visit_of = {}
-    for code, label in choices_of(TIMEPOINT):
+    for code, label in visits():
         spellings = [code, label.en, label.ja]
         if code == "preop":
             spellings += _BEFORE
@@ -502,7 +503,7 @@ def _beside_is_right(target):
     if beside_of(target).startswith(NTH):
         return bool(repeats.number_of(target))
     visit = beside_of(target)[1:]
-    return AT not in target or (is_of_visit(target) and visit in dict(choices_of(TIMEPOINT)))
+    return AT not in target or (is_of_visit(target) and visit in dict(visits()))
 
 
 def _lacks_timepoint(mapping):
@@ -512,6 +513,11 @@ def _lacks_timepoint(mapping):
 
 
 # Values
+
+
+def visits():
+    """The visits that the schedule plans: [(code, Label)]."""
+    return [(visit.code, visit.label) for visit in timepoints.planned()]
 
 
 def choices_of(target):
@@ -528,7 +534,8 @@ def choices_of(target):
     if ":" in target:
         return [("1", Label("ticked", "チェックあり")), ("0", Label("not ticked", "チェックなし"))]
     if name == TIMEPOINT:
-        return [(visit.code, visit.label) for visit in timepoints.planned()]
+        extra = map(timepoints.unscheduled, range(1, MOST_UNSCHEDULED + 1))
+        return [*visits(), *((visit.code, visit.label) for visit in extra)]
     item = catalogue_item(name)
     return [] if item.takes_several else [(str(choice.code), choice.label) for choice in item.choices]
 

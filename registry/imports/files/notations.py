@@ -375,33 +375,45 @@ def read_date(text, formats, *, today=None, adult=0):
 
     adult  years that lie between a birth and today at least, for years of two digits
     """
-    if _ISO_DAY.fullmatch(text):  # which no other format reads as another day
+    if is_iso := bool(_ISO_DAY.fullmatch(text)):  # which no other format reads as another day
         with suppress(ValueError):
             return date.fromisoformat(text).isoformat(), None
-        plain, clock, weekday = text, False, None
-    else:
-        plain, clock, weekday = _day_alone(text)
-    readings, fault = {}, None
-    for key in ("iso", *formats):
-        try:
-            if date_read := _date_in(plain, key, today or date.today(), adult):
-                readings[date_read] = key
-        except InvalidValue as error:
-            fault = error
-    if readings and weekday is not None:
-        readings = _on_weekday(readings, weekday)
+    plain, clock, weekday = (text, False, None) if is_iso else _day_alone(text)
+    readings, fault = _readings(plain, ("iso", *formats), weekday, today, adult)
     if len(readings) > 1:
-        a, b = sorted(readings)[:2]
+        a, b = readings[:2]
         raise InvalidValue(EITHER_DATE.format(a=a, b=b))
     if readings:
-        day = next(iter(readings))
+        day = readings[0]
         return day, TIME_DROPPED.format(v=day) if clock else None
-    if fault is not None:
+    # What is a date of another way of writing, but for its era or weekday, is told so.
+    if fault := fault or _readings(plain, DATE_FORMATS, weekday, today, adult)[1]:
         raise fault
     if _PARTIAL.fullmatch(plain):
         raise InvalidValue(PARTIAL)
     shown = [DATE_FORMATS[key] for key in formats or ("iso",)]
     raise InvalidValue(_no_date(shown))
+
+
+def _readings(plain, formats, weekday, today, adult):
+    """(the days that a text is, in some of `formats`, on the weekday that it names; why it is none, or None)."""
+    readings, fault = [], None
+    for key in formats:
+        try:
+            readings.append(_date_in(plain, key, today or date.today(), adult))
+        except InvalidValue as error:
+            fault = error
+    days = sorted({*filter(None, readings)})
+    if not days or weekday is None:
+        return days, fault
+    right = [day for day in days if date.fromisoformat(day).weekday() == weekday]
+    return right, fault if right else _of_another_weekday(days[0], weekday)
+
+
+def _of_another_weekday(day, said):
+    there, ja = date.fromisoformat(day).weekday(), [*_WEEKDAYS]
+    en = OTHER_WEEKDAY.en.format(day=day, right=_WEEKDAYS[ja[there]], said=_WEEKDAYS[ja[said]])
+    return InvalidValue(Label(en, OTHER_WEEKDAY.ja.format(day=day, right=ja[there], said=ja[said])))
 
 
 def _day_alone(text):
@@ -416,17 +428,6 @@ def _day_alone(text):
         plain = tidy(f"{plain[: match.start()]} {plain[match.end() :]}")
     _refuse_other_day(plain)
     return *without_time(plain), weekday
-
-
-def _on_weekday(readings, weekday):
-    """The readings of a date that lie on the weekday written beside it; InvalidValue where none does."""
-    right = {day: key for day, key in readings.items() if date.fromisoformat(day).weekday() == weekday}
-    if not right:
-        day, ja = min(readings), [*_WEEKDAYS]
-        there = date.fromisoformat(day).weekday()
-        en = OTHER_WEEKDAY.en.format(day=day, right=_WEEKDAYS[ja[there]], said=_WEEKDAYS[ja[weekday]])
-        raise InvalidValue(Label(en, OTHER_WEEKDAY.ja.format(day=day, right=ja[there], said=ja[weekday])))
-    return right
 
 
 def _no_date(shown):

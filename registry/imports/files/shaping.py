@@ -40,11 +40,14 @@ FOOTER = Label(
     "患者の行ではなく表の下の集計または注記のため、読み飛ばしました",
 )
 _FOOTER = re.compile(
-    r"(合計|小計|総計|計|平均値?|中央値|標準偏差|最大値?|最小値?|以上|総数|total|subtotal|sum|mean|average|median)[:.。]?"
+    r"(合計|小計|総計|総合計|集計|計|件数|例数|平均値?|中央値|標準偏差|最大値?|最小値?|以上|総数|以下余白|total|subtotal"
+    r"|grand total|sum|mean|average|median|sd|n|count|end|eof)[:.。]?(\s*=\s*\d+[件例名人]?)?"
+    r"|\(以下余白\)|[-_=*]{2,}|(出力|作成|抽出|更新)(日時?|者)?\s*:.*"
     r"|[※*].*|(注|備考|note|notes)\s*\d*\s*[:)）].*",
     re.IGNORECASE | re.DOTALL,
 )
 _NOTE_SIGNS = "※＊*注"
+_NO_NUMBER = re.compile("[=＝:：]")  # no patient's number has one
 HEADER_AGAIN = Label("repeats the header and was passed over", "見出しの繰り返しのため読み飛ばしました")
 
 
@@ -325,7 +328,8 @@ class _Writer:
             self.layout.notes.append([number, "", "", HEADER_AGAIN])
             return True
         first = next((cell for cell in cells if cell and not cell.isspace()), "")
-        if any(map(str.isdigit, first)) and first[0] not in _NOTE_SIGNS:  # a patient's number: looked at no further
+        # A patient's number: looked at no further.
+        if any(map(str.isdigit, first)) and first[0] not in _NOTE_SIGNS and not _NO_NUMBER.search(first):
             return False
         return self._is_footer(number, cells, first) or self._names_anew(number, cells)
 

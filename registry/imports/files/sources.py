@@ -44,6 +44,14 @@ WEB_PAGE = Label(
     "is a web page, as some systems save tables under the name .xls. Open it in Excel and save it as .xlsx.",
     "ウェブページ（HTML）です。拡張子が.xlsでもExcel形式ではありません。Excelで開き、.xlsx形式で保存してください。",
 )
+XML_2003 = Label(
+    "is an XML spreadsheet of Excel 2003. Open it in Excel and save it as .xlsx.",
+    "Excel 2003のXMLスプレッドシートです。Excelで開き、.xlsx形式で保存してください。",
+)
+PACKED = Label(
+    "is compressed (.gz). Unpack it, and upload the file in it.",
+    "圧縮ファイル（.gz）です。展開してから、中のファイルをアップロードしてください。",
+)
 UNKNOWN_ENCODING = Label(
     "is written in no encoding known here. Save it as “CSV UTF-8”.",
     "文字コードを判別できません。「CSV UTF-8」形式で保存してください。",
@@ -145,17 +153,27 @@ class Inspection:
         )
 
 
+_HTML = re.compile(rb"\s*(<!--.*?-->\s*)?<(!doctype\s+html|html|head|meta|body|table)\b", re.IGNORECASE | re.DOTALL)
+
+
 def kind_of(head):
     """The kind of a file by its first bytes: "workbook" (a file of sheets: Excel's, or ODM) or "text". Raises
     Unreadable for what is no table at all.
     """
-    if re.match(rb"\s*<(!doctype\s+html|html)\b", head.removeprefix(codecs.BOM_UTF8), re.IGNORECASE):
+    start = head.removeprefix(codecs.BOM_UTF8)
+    if re.match(
+        rb"\s*(<!--.*?-->\s*)?<(!doctype\s+html|html|head|meta|body|table)\b", start, re.IGNORECASE | re.DOTALL
+    ):
         raise Unreadable(WEB_PAGE)
+    if b"urn:schemas-microsoft-com:office:spreadsheet" in head or b'progid="Excel.Sheet"' in head:
+        raise Unreadable(XML_2003)
     if head.startswith(SHEET_SIGNATURE) or odm.is_xml(head):
         return "workbook"
     if head.startswith(OLD_SHEET):
         raise Unreadable(OLD_FORMAT)
-    if head.startswith((b"%PDF", b"\x1f\x8b")):
+    if head.startswith(b"\x1f\x8b"):
+        raise Unreadable(PACKED)
+    if head.startswith(b"%PDF"):
         raise Unreadable(reading.BINARY)
     return "text"
 

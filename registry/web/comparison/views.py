@@ -28,6 +28,7 @@ from registry.analysis.presentation.words import Words
 from registry.analysis.reports import published_study
 from registry.analysis.running import runs
 from registry.analysis.running.versions import product_version
+from registry.instruments import levels
 from registry.models import ComparisonRun
 from registry.tasks import repeat_comparison, start_comparison
 from registry.web.cohorts.forms import address_of
@@ -166,6 +167,7 @@ def _shown(result, language):
         "tables": [table for table in tables if table.code != "flow"],
         "methods": narrative.methods(result, language),
         "method": result["method"],
+        "rule": levels.SegmentRule.of_version(result["method"]["segment_rule"]).in_words.in_language(language),
         "formats": list(files.FORMATS),
         **sections(result, language),
     }

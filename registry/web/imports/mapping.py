@@ -93,7 +93,7 @@ def _columns_page(job, counts, known, faults):
         for place, (name, values) in enumerate(counts.items())
     ]
     labels = {target: words(label) for _group, targets in mapping.targets() for target, label in targets}
-    visits = {code: words(label) for code, label in mapping.choices_of(mapping.TIMEPOINT)}
+    visits = {code: words(label) for code, label in mapping.visits()}
     for line in lines:
         base, beside = mapping.base_of(line["target"]), mapping.beside_of(line["target"])
         nth = _("record %(n)s") % {"n": beside[1:]} if beside.startswith(mapping.NTH) else ""
@@ -104,7 +104,7 @@ def _columns_page(job, counts, known, faults):
         "groups": mapping.targets(),
         "mapping": known,
         "sites": mapping.choices_of(mapping.SITE),
-        "timepoints": mapping.choices_of(mapping.TIMEPOINT),
+        "timepoints": mapping.visits(),
         "sides": _side_by_side(lines),
         "repeating": bool(catalogue.current().repeats),
         "fixed_site": known.fixed.get(mapping.SITE, ""),

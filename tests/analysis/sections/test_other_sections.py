@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from registry.analysis.design.errors import Refused
+from registry.analysis.presentation.words import Words
 from registry.analysis.sections import models, propensity, quality, transitions
 from registry.analysis.sections.declared import written
 from registry.analysis.sections.propensity.balance import overlap
 from registry.analysis.sections.propensity.outcomes import ONE_TO_ONE
+from registry.analysis.sections.showing.texts import Names
 from registry.analysis.sections.typed import plain
 from registry.stats.arrays import differences
 from registry.stats.models.linear import ancova
@@ -105,6 +107,10 @@ def test_separation_is_told_where_it_is():
     assert "separates" in found["fits"][0]["reason"]
     assert "(age)" in found["fits"][0]["reason"]
     assert all(row["estimate"] is None and row["reason"] for row in found["coefficients"])
+    words, names = object.__new__(Words), {"age": {"label": {"en": "Age", "ja": "年齢"}}}
+    words.language = "ja"
+    why = Names({"title": {"en": "", "ja": ""}, "names": names}, words).why(found["fits"][0]["reason"])
+    assert why == "共変量が結果の有無を完全に分ける（年齢）"  # the page names what the reader knows
 
 
 def test_repeated_measures_by_visit():

@@ -35,9 +35,13 @@ class Connection:
             raise ValueError(f"{url!r} is no address of a registry: https://registry.example.org")
         if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
             raise ValueError("a token is sent by https only")
+        token = (token or "").strip()  # as a file has it, with the end of its line
         if not token:
             raise ValueError("the token is empty: issue one on the page “API tokens”")
-        self.base = f"{parts.scheme}://{parts.netloc}/api/v1/"
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise ValueError("this is no token: one is of letters, digits, - and _")
+        prefix = parts.path.partition("/api/")[0].rstrip("/")  # of a registry beside others on its host
+        self.base = f"{parts.scheme}://{parts.netloc}{prefix}/api/v1/"
         self.timeout = timeout
         self._token = token
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from registry.analysis.disclosure.small_cells import Few
 from registry.analysis.presentation.numbers import ABSENT, number
 from registry.analysis.presentation.tables import Row, Table
-from registry.analysis.presentation.words import why_not
 from registry.analysis.sections.showing import opening
 from registry.analysis.sections.showing.texts import TEST_NAMES, TEXTS, Names
 from registry.instruments.base import Label
@@ -51,7 +50,7 @@ def table(told, layout, place, names):
     first, *others = layout.fields
     lines = tuple(Row(first.show(row, names), tuple(other.show(row, names) for other in others)) for row in rows)
     title = words(TITLE, section=names.title, part=words(layout.title))
-    notes = tuple(words(why_not(reason)) for reason in dict.fromkeys(row.get("reason") for row in rows) if reason)
+    notes = tuple(names.why(reason) for reason in dict.fromkeys(row.get("reason") for row in rows) if reason)
     if notes:
         notes = (words(NOT_ESTIMABLE, reasons=names.join(notes)),)
     header = tuple(words(one.label) for one in layout.fields)

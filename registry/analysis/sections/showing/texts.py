@@ -1,5 +1,6 @@
 """What codes of a section's result are called, and its methods in words that a statistician signs."""
 
+from registry.analysis.presentation.words import WHY_NOT, why_not
 from registry.instruments import timepoints
 from registry.instruments.base import Label
 from registry.instruments.core import adverse_events
@@ -113,6 +114,14 @@ class Names:
     def grade(self, code):
         told = next((one for one in self.told["grades"] if one["code"] == code), None)
         return self._text(told["label"]) if told else code
+
+    def why(self, reason):
+        """Why something is not estimable; the columns that it names in brackets as they are called here."""
+        sentence, opening, at = reason.partition(" (")
+        if not opening or why_not(reason).en in WHY_NOT:
+            return self.words(why_not(reason))
+        called = self.variables(at.removesuffix(")").split(", "))
+        return self.words(Label("{why} ({at})", "{why}（{at}）"), why=self.words(why_not(sentence)), at=called)
 
     def variables(self, names):
         return self.words(Label(", ", "、")).join(dict.fromkeys(self.variable(name) for name in names))

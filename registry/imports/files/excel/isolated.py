@@ -40,6 +40,10 @@ REASONS = {
     "protected": Label(
         "is protected by a password. Save it without one.", "パスワードで保護されています。解除して保存してください。"
     ),
+    "archive": Label(
+        "is an archive (.zip). Unpack it, and upload the files in it.",
+        "圧縮ファイル（.zip）です。展開してから、中のファイルをアップロードしてください。",
+    ),
     "opendocument": Label(
         "is an OpenDocument spreadsheet. Save it as .xlsx or CSV.",
         "OpenDocument形式です。.xlsxまたはCSVで保存してください。",

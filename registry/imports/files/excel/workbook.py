@@ -735,8 +735,34 @@ def read(path, folder, limits=None):
             reader = _Reader(sheet, strings, formats, from_1904, writer, totals, limits)
             _parse(archive, part, reader.start, reader.end, reader.text)
             reader.finish()
+        _tell_of_comments(sheet, _commented(archive, part))
         sheets.append(sheet)
     return sheets
+
+
+def _commented(archive, part):
+    """The cells of a sheet that somebody commented on, each once."""
+    places = {}
+
+    def start(tag, attributes):
+        if tag in ("comment", "threadedComment"):
+            places[attributes.get("ref", "")[:12]] = None
+
+    for kind, name in _relations(archive, part).values():
+        if kind in ("comments", "threadedComment") and archive.has(name):
+            _parse(archive, name, start, lambda tag: None)
+    return list(places)
+
+
+def _tell_of_comments(sheet, places):
+    if places:
+        named = ", ".join(places[:5]) + (", …" if len(places) > 5 else "")
+        sheet.told.append(
+            [
+                f"{len(places)} cells have a comment, which is not imported: {named}",
+                f"コメントのあるセル（{len(places)}件：{named}）のコメントは取り込みません",
+            ]
+        )
 
 
 def _main_part(archive):
@@ -748,7 +774,7 @@ def _main_part(archive):
     if main.endswith(".bin"):
         raise Refused("binary")
     if not archive.has(main) or not main.startswith("xl/"):
-        raise Refused("broken")
+        raise Refused("broken" if archive.has("[Content_Types].xml") else "archive")
     return main
 
 
