@@ -28,7 +28,7 @@ class RegistryConfig(AppConfig):
 
             error_hook.install()
         timepoints.provide(lambda: schedule.plans().timepoints)
-        sign_ins.provide_notices(lambda *told: import_module("registry.web.account.adapters").notify(*told))
+        sign_ins.provide_notices(lambda *notice: import_module("registry.web.account.adapters").notify(*notice))
         sections.provide(lambda: import_module("registry.analysis.sections").SECTIONS)
 
         post_migrate.connect(put_guards_in_place, sender=self)

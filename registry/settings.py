@@ -285,6 +285,7 @@ CELERY_TASK_ROUTES = {
         JOBS: (
             "run_comparison",
             "run_export",
+            "run_freezing",
             "run_import",
             "compute_all_outcomes",
             "check_all_forms",

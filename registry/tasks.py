@@ -23,7 +23,7 @@ from registry.analysis.design.cohort_flows import FlowOf
 from registry.analysis.design.cohort_lists import Behind
 from registry.analysis.design.variables import known
 from registry.analysis.documents import rendered_cache
-from registry.analysis.running import runs
+from registry.analysis.running import freezing, runs
 from registry.celery import app
 from registry.exports import jobs as exports
 from registry.exports.preview import PreviewOf
@@ -32,7 +32,7 @@ from registry.health import shared_folder
 from registry.imports import jobs as imports
 from registry.imports.files import uploads
 from registry.imports.files.excel import isolated
-from registry.models import BackupRecord, ComparisonRun, Export, Import
+from registry.models import BackupRecord, ComparisonRun, Export, Freezing, Import
 from registry.services import jobs, outcomes
 from registry.services.entry import suspected_pairs
 from registry.services.monitoring import safety
@@ -132,6 +132,13 @@ def _send_next(model, job_id):
         CARRIED_OUT_BY[model].delay(str(following))
 
 
+@app.task
+def run_freezing(freezing_id):
+    """Freeze the registry once; nothing if it is done, cancelled, in another worker's hands or not in its turn."""
+    if freezing.perform(freezing_id):
+        _send_next(Freezing, freezing_id)
+
+
 @app.task(derived=True)
 def prepare_comparison_files(run_id):
     """Draw a finished comparison for its HTML and Word files, so that nobody waits for them."""
@@ -146,6 +153,11 @@ def start_comparison(*, access, plan, cohort, frozen=None):
 def repeat_comparison(*, access, run):
     """Send a run once more and return it, or the new one that repeats a finished run. Raises PermissionDenied."""
     return send(runs.again(access=access, run=run))
+
+
+def repeat_freezing(*, access, asked):
+    """Send a freezing once more that failed or was cancelled. Raises PermissionDenied and InvalidLabel."""
+    return send(freezing.again(access=access, freezing=asked))
 
 
 @app.task(derived=True)
@@ -193,11 +205,11 @@ def export_preview(choices, *, access):
 def _counted(question, task, access):
     if not cohort_flows.is_large():
         return question.count()
-    kept = cohort_flows.kept(question)
-    if (kept and not kept.is_old) or not cohort_flows.wish(question, access.user_id):
-        return kept
+    flow = cohort_flows.stored(question)
+    if (flow and not flow.is_old) or not cohort_flows.wish(question, access.user_id):
+        return flow
     sent = task.delay(question.to_json(), access.user_id)
-    return kept if sent else cohort_flows.keep(question, access.user_id)
+    return flow if sent else cohort_flows.keep(question, access.user_id)
 
 
 @app.task
@@ -250,13 +262,18 @@ def _follow_up(job):
         transaction.on_commit(start_all_outcomes, robust=True)
 
 
-CARRIED_OUT_BY = {ComparisonRun: run_comparison, Export: run_export, Import: run_import}
-RECOVERED_BY = {ComparisonRun: runs.recover, Export: exports.recover, Import: imports.recover}
+CARRIED_OUT_BY = {ComparisonRun: run_comparison, Export: run_export, Freezing: run_freezing, Import: run_import}
+RECOVERED_BY = {
+    ComparisonRun: runs.recover,
+    Export: exports.recover,
+    Freezing: freezing.recover,
+    Import: imports.recover,
+}
 
 
 @app.task
 def sweep():
-    """Do what lost tasks left undone: stalled comparisons, exports, imports, and outcomes of what was saved lately.
+    """Do what lost tasks left undone: jobs that lost their worker, and outcomes of what was saved lately.
 
     What could not be sent while the broker was away comes first. What was lost longer ago, with the broker's data, is
     found by the hourly `compute_all_outcomes`.

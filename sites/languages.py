@@ -14,10 +14,10 @@ def further_languages(catalogues: Path) -> list[tuple[str, str]]:
 
     ValueError for a folder whose name is no language that Django knows.
     """
-    found = sorted(to_language(compiled.parts[-3]) for compiled in catalogues.glob("*/LC_MESSAGES/django.mo"))
-    if unknown := [code for code in found if "name_local" not in LANG_INFO.get(code, {})]:
+    languages = sorted(to_language(compiled.parts[-3]) for compiled in catalogues.glob("*/LC_MESSAGES/django.mo"))
+    if unknown := [code for code in languages if "name_local" not in LANG_INFO.get(code, {})]:
         raise ValueError(f"{catalogues}: {', '.join(unknown)} is the name of no language, as de or pt_BR are")
-    return [(code, LANG_INFO[code]["name_local"]) for code in found if code not in ("en", "ja")]
+    return [(code, LANG_INFO[code]["name_local"]) for code in languages if code not in ("en", "ja")]
 
 
 def own_names() -> list[tuple[str, str]]:

@@ -28,11 +28,12 @@ from registry.services import current_protocol as protocol
 from registry.services import standing
 from registry.services.entry import patients
 from registry.services.protocol import wording
+from sites.database import redis_cache
 from sites.models import Membership, Site, User
 from sites.tenancy.access import Can, Role, access_of
 from sites.tenancy.scope import entered, everything
 from tests.browsing import Browser
-from tests.working import until
+from tests.working import PATIENCE, until
 
 PASSWORD = "correct horse battery"
 
@@ -48,6 +49,10 @@ def pytest_configure():
         suppress_health_check=[hypothesis.HealthCheck.too_slow],
     )
     hypothesis.settings.load_profile("metaspine")
+    # A machine that is busy elsewhere keeps a page waiting for a second; a test would then go on without its servers.
+    redis_cache.CONNECTING = redis_cache.ANSWERING = PATIENCE
+    for database in settings.DATABASES.values():
+        database["OPTIONS"]["connect_timeout"] = str(PATIENCE)
     # Argon2 is slow on purpose, and nearly every test creates people.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
     # Attempts are counted in the cache, by ids that the next run gives again.

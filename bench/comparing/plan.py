@@ -45,20 +45,20 @@ def main():
         started = time.perf_counter()
         subprocess.run([*command, "--format", "json", "--output", str(output)], cwd=ROOT, env=os.environ, check=True)
         seconds = time.perf_counter() - started
-        told = len(json.loads(output.read_bytes())["comparisons"][0]["rows"])
+        n_rows = len(json.loads(output.read_bytes())["comparisons"][0]["rows"])
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"plan of {told} variables {seconds:8.1f} s   {count:,} patients")
+    print(f"plan of {n_rows} variables {seconds:8.1f} s   {count:,} patients")
     print(f"peak memory          {peak:8.0f} MB  limit {MEGABYTES} MB")
-    return 0 if peak < MEGABYTES and told == VARIABLES else 1
+    return 0 if peak < MEGABYTES and n_rows == VARIABLES else 1
 
 
 def rows_of(count):
     """The first variables that the registry collects: those of the patient, then those of each visit in turn."""
     from registry.analysis.design.variables import sources
 
-    offered = [one for one in sources.offered().values() if one.kind != sources.DATE]
-    of_patient = [one.name for one in offered if not one.at_visit][: count // 3]
-    of_visit = [one.name for one in offered if one.at_visit]
+    offered = [variable for variable in sources.offered().values() if variable.kind != sources.DATE]
+    of_patient = [variable.name for variable in offered if not variable.at_visit][: count // 3]
+    of_visit = [variable.name for variable in offered if variable.at_visit]
     at_visits = [{"variable": name, "visit": visit} for visit in VISITS for name in of_visit]
     return [*of_patient, *at_visits][:count]
 

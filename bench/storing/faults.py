@@ -178,8 +178,8 @@ def connections(there):
         while True:
             held.append(psycopg.connect(url))
     time.sleep(3)
-    for one in held:
-        one.close()
+    for fault in held:
+        fault.close()
 
 
 def clock(there):

@@ -65,7 +65,7 @@ def saves():
             switch(name == "guarded")
             timed.append(seconds_a_save(chosen, "24m", scope if name == "guarded" else None))
     switch(True)
-    best = {name: min(found) * 1000 for name, found in seconds.items()}
+    best = {name: min(durations) * 1000 for name, durations in seconds.items()}
     print(f"{stored:,} assessments stored, {SAVES * ROUNDS} inserts and as many corrections each")
     print(f"bare save      {best['bare']:8.2f} ms")
     print(f"guarded save   {best['guarded']:8.2f} ms")

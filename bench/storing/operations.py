@@ -203,13 +203,13 @@ def stays_within():
     seconds, spent = doctor()
     milliseconds = probe()
     with_broker, without = saves(*without_forms())
-    one, two = hosts(person("data_manager"))
+    single, two = hosts(person("data_manager"))
     print(f"doctor {seconds:.2f} s ({spent:.2f} s of processor time), to stay within 2 s")
     print(f"probe {milliseconds:.2f} ms of processor time, to stay within 5 ms")
     print(f"save {with_broker:.1f} ms, with the broker away {without:.1f} ms")
     print(f"ratio {without / with_broker:.2f}, to stay within 1.2")
-    print(f"one host {one:.0f} answers a second, two hosts {two:.0f}: ratio {two / one:.2f}, to be at least 0.95")
-    return seconds <= 2 and milliseconds <= 5 and without <= 1.2 * with_broker and two >= 0.95 * one
+    print(f"one host {single:.0f} answers a second, two hosts {two:.0f}: ratio {two / single:.2f}, to be at least 0.95")
+    return seconds <= 2 and milliseconds <= 5 and without <= 1.2 * with_broker and two >= 0.95 * single
 
 
 if __name__ == "__main__":

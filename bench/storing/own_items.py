@@ -110,11 +110,17 @@ def form(_assessments):
 
         wanted = alike()
         published(wanted)
-        matrix = {one.code: {"3m": "not_asked"} for one in catalogue.ASSESSMENT} | {wanted["code"]: {"1m": "not_asked"}}
+        matrix = {instrument.code: {"3m": "not_asked"} for instrument in catalogue.ASSESSMENT} | {
+            wanted["code"]: {"1m": "not_asked"}
+        }
         with everything(reason="benchmark"), transaction.atomic():
             publishing.store(None, ProtocolVersion.objects.latest("pk").document | {"matrix": matrix}, "benchmark")
         site = Site.objects.order_by("code").first()
-        own = next(one for one in current_protocol.current().own["assessment"] if one.code == wanted["code"])
+        own = next(
+            instrument
+            for instrument in current_protocol.current().own["assessment"]
+            if instrument.code == wanted["code"]
+        )
         asked = {"1m": catalogue.items(catalogue.ASSESSMENT), "3m": own.items}
         with everything(reason="benchmark"), transaction.atomic():
             patients = list(
@@ -251,11 +257,17 @@ def import_(rows):
 
         wanted = alike()
         published(wanted)
-        matrix = {one.code: {"6m": "not_asked"} for one in catalogue.ASSESSMENT} | {wanted["code"]: {"3m": "not_asked"}}
+        matrix = {instrument.code: {"6m": "not_asked"} for instrument in catalogue.ASSESSMENT} | {
+            wanted["code"]: {"3m": "not_asked"}
+        }
         with everything(reason="benchmark"), transaction.atomic():
             publishing.store(None, ProtocolVersion.objects.latest("pk").document | {"matrix": matrix}, "benchmark")
             patients = list(Patient.objects.values_list("pk", "surgery_date")[:rows])
-        own = next(one for one in current_protocol.current().own["assessment"] if one.code == wanted["code"])
+        own = next(
+            instrument
+            for instrument in current_protocol.current().own["assessment"]
+            if instrument.code == wanted["code"]
+        )
         rates = dict.fromkeys(("3m", "6m"), 0.0)
         with tempfile.TemporaryDirectory() as place:
             for visit, days, items in (("3m", 91, catalogue.items(catalogue.ASSESSMENT)), ("6m", 183, own.items)):

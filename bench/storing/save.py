@@ -112,12 +112,12 @@ def api(row, given, version=""):
     from registry.instruments import catalogue
 
     patient, timepoint, day = row
-    told = {item.name: item.clean(given[item.name]) for item in catalogue.items(catalogue.ASSESSMENT)}
-    told |= {"assessment_date": day.isoformat(), "complete": True}
+    values = {item.name: item.clean(given[item.name]) for item in catalogue.items(catalogue.ASSESSMENT)}
+    values |= {"assessment_date": day.isoformat(), "complete": True}
     if not version:
-        return "POST", "/api/v1/assessments", told | {"patient_id": patient, "timepoint": timepoint}
-    told["reason"] = "misread"
-    return "PATCH", f"/api/v1/assessments/{patient}/{timepoint}", told, {"If-Match": f'"{version}"'}
+        return "POST", "/api/v1/assessments", values | {"patient_id": patient, "timepoint": timepoint}
+    values["reason"] = "misread"
+    return "PATCH", f"/api/v1/assessments/{patient}/{timepoint}", values, {"If-Match": f'"{version}"'}
 
 
 def bare(row, given):
@@ -140,8 +140,8 @@ def rounds(patients, visitors, count):
         }
         for kind, timepoint, request in (("form", "3m", form), ("api", "6m", api)):
             new = [[(row, answers(chance)) for row in some] for some in rows[timepoint]]
-            rates["bare"].append(rate(visitors["bare"], [[bare(*one) for one in some] for some in new]))
-            rates[kind].append(rate(visitors[kind], [[request(*one) for one in some] for some in new]))
+            rates["bare"].append(rate(visitors["bare"], [[bare(*arguments) for arguments in some] for some in new]))
+            rates[kind].append(rate(visitors[kind], [[request(*arguments) for arguments in some] for some in new]))
             versions = stored_versions(chosen, timepoint)
             again = [[request(row, answers(chance), versions[row[0]]) for row in some] for some in rows[timepoint]]
             rates[f"{kind} corrected"].append(rate(visitors[kind], again))
@@ -219,7 +219,7 @@ def main():
     print(f"{stored:,} assessments stored, {CONNECTIONS} connections; memory of the web server {megabytes:.0f} MB")
     if options.write:
         put("save", table(rates))
-    return told(rates)
+    return printed(rates)
 
 
 def table(rates):
@@ -233,7 +233,7 @@ def table(rates):
     return markdown(["requests a second", "min", "median", "max", "ratio", "at least"], rows)
 
 
-def told(rates):
+def printed(rates):
     """Print the middle rate of each kind, and its range; returns 1 where a limit is missed."""
     # Of rounds that take turns, the middle one: neither a lucky nor a disturbed one decides.
     middle = {kind: statistics.median(each) for kind, each in rates.items()}

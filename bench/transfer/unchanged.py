@@ -32,13 +32,13 @@ def main():
         settings.SEAL_FOLDER = Path(folder)
         times = dict(measured())
     print(f"{assessments:,} assessments")
-    missed = [told(name, *pair) for name, pair in times.items()]
+    missed = [printed(name, *pair) for name, pair in times.items()]
     seconds = times["outcomes"][1]
     print(f"outcomes of {SAVED} patients  {seconds:.3f} s  (at most {OF_SAVED} s)")
     return 1 if any(missed) or seconds > OF_SAVED else 0
 
 
-def told(name, first, again):
+def printed(name, first, again):
     limit = {"outcomes": None, "verify_audit": OF_GROWTH}.get(name, ONCE_MORE)
     if limit is None:
         return False

@@ -66,13 +66,13 @@ class Registry:
 def mean_by_timepoint(registry, name):
     """{timepoint: (how many, mean)} of a number of the assessments."""
     values = {}
-    for one in registry.all("assessments", state="complete,verified,locked"):
-        if one[name] is not None:
-            values.setdefault(one["timepoint"], []).append(one[name])
+    for assessment in registry.all("assessments", state="complete,verified,locked"):
+        if assessment[name] is not None:
+            values.setdefault(assessment["timepoint"], []).append(assessment[name])
     return {timepoint: (len(some), sum(some) / len(some)) for timepoint, some in values.items()}
 
 
 if __name__ == "__main__":
-    found = mean_by_timepoint(Registry(os.environ["METASPINE_URL"], os.environ["METASPINE_TOKEN"]), "eq_vas")
-    for timepoint, (n, mean) in found.items():
+    means = mean_by_timepoint(Registry(os.environ["METASPINE_URL"], os.environ["METASPINE_TOKEN"]), "eq_vas")
+    for timepoint, (n, mean) in means.items():
         print(f"{timepoint}\t{n}\t{mean:.1f}")

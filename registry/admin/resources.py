@@ -157,7 +157,7 @@ class WireResource(resources.Resource):
             result.totals[TOTALS[kind]] = count
         result.total_rows = sum(counts.values())
         for kind in TYPES:
-            for row in listing.loaded(uploads.kept(job, f"{kind}:{self.file.name}", 0)):
+            for row in listing.loaded(uploads.stored(job, f"{kind}:{self.file.name}", 0)):
                 result.append_row_result(Row(kind, **row))
         if job.error:
             result.refuse(_(job.error))

@@ -100,6 +100,7 @@ urlpatterns = [
     path("imports/<uuid:import_id>/decision", imports.DecisionOnImport.as_view(), name="import_decision"),
     path("snapshots", snapshots.Snapshots.as_view(), name="snapshots"),
     path("snapshots/<uuid:snapshot_id>", snapshots.OneSnapshot.as_view(), name="snapshot"),
+    path("snapshots/<uuid:snapshot_id>/cancel", snapshots.SnapshotCancellation.as_view(), name="snapshot_cancel"),
     path(
         "snapshots/<uuid:snapshot_id>/differences", snapshots.SnapshotDifferences.as_view(), name="snapshot_differences"
     ),

@@ -54,17 +54,17 @@ def asked():
 def packages_of(report):
     """{(name, version): vulnerabilities} of the packages that pip-audit's report (JSON text) was told about."""
     try:
-        found = json.loads(report)["dependencies"]
+        dependencies = json.loads(report)["dependencies"]
         return {
             (_plain(dependency["name"]), dependency["version"]): dependency.get("vulns", [])
-            for dependency in found
+            for dependency in dependencies
             if "version" in dependency
         }
     except (ValueError, KeyError, TypeError):
         return {}
 
 
-def kept(path, today):
+def last_answers(path, today):
     """(what `packages_of` a kept report says, lines about its age); nothing of one too old or from the future."""
     try:
         content = json.loads(path.read_text())
@@ -128,7 +128,7 @@ def main(arguments=None):
     report = "" if options.offline else asked()
     if options.save and not save(path, report, today):
         print(f"Not every package could be asked about: {path.name} was not written.", file=sys.stderr)
-    older, notes = kept(path, today)
+    older, notes = last_answers(path, today)
     status, lines = verdict(locked(), packages_of(report), older, notes)
     print("\n".join(lines), file=sys.stderr if status else sys.stdout)
     return status

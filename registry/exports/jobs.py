@@ -280,8 +280,10 @@ def expire():
     Export.objects.filter(pk__in=[export.pk for export in over]).update(status=Status.EXPIRED)
     if over:
         with everything(reason="exports expire"), transaction.atomic():
-            for one in over:
-                audit.record_for_sites("export_expired", one.site_ids, table=Export._meta.db_table, row_id=one.pk)
+            for old_export in over:
+                audit.record_for_sites(
+                    "export_expired", old_export.site_ids, table=Export._meta.db_table, row_id=old_export.pk
+                )
     _clear_away(now - timedelta(days=1))
     return len(over)
 

@@ -82,9 +82,9 @@ LATELY = 600  # seconds for which it is told what a look at the guards found, wh
 
 def looked():
     """What `differences` finds now, which is noted for `lately`."""
-    found = differences()
-    cache.set(_key(), timezone.now(), LATELY) if not found else cache.delete(_key())
-    return found
+    differing = differences()
+    cache.set(_key(), timezone.now(), LATELY) if not differing else cache.delete(_key())
+    return differing
 
 
 def lately():

@@ -94,7 +94,7 @@ def by_site(table, *, read=READ, write=WRITE, update=None):
     ]
 
 
-def kept(table, *, insert, update=None, read=READ):
+def never_deleted(table, *, insert, update=None, read=READ):
     """As `by_site`, for a table of which no row is ever deleted, nor updated without `update`.
 
     Rows go only with the patient that they belong to, by the database's own cascade.

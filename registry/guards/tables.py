@@ -17,7 +17,7 @@ from registry.guards.policies import (
     hides_arms,
     hides_errors,
     hides_what_tells_arms,
-    kept,
+    never_deleted,
     of_the_registry,
     own_rows,
     policy,
@@ -159,7 +159,7 @@ RECORDS = [
 
 ERASURE = [
     # Only the system's own scope adds a row: the service that erases enters it after it has asked who may.
-    *kept("registry_erasure", insert=f"site_id = {WRITE} AND {ADMINISTERS}"),
+    *never_deleted("registry_erasure", insert=f"site_id = {WRITE} AND {ADMINISTERS}"),
     *audited("registry_erasure"),
     *(
         trigger(
@@ -205,13 +205,13 @@ SCHEDULE = [
 ]
 
 REVIEWS = [
-    *kept(
+    *never_deleted(
         "registry_query",
         insert=f"site_id = {QUERY} OR rule IS NOT NULL AND site_id = {WRITE}",
         update=f"site_id = {DISCUSS}",
     ),
-    *kept("registry_querymessage", insert=f"site_id = {DISCUSS}"),
-    *kept("registry_signature", insert=f"site_id = {SIGN}"),
+    *never_deleted("registry_querymessage", insert=f"site_id = {DISCUSS}"),
+    *never_deleted("registry_signature", insert=f"site_id = {SIGN}"),
     trigger("registry_query", "query_stored", "BEFORE INSERT OR UPDATE", "query_stored"),
     trigger("registry_querymessage", "message_stored", "BEFORE INSERT", "message_stored"),
     trigger("registry_signature", "signature_stored", "BEFORE INSERT", "signature_stored"),
@@ -223,7 +223,7 @@ REVIEWS = [
 ]
 
 LINKS = [
-    *kept(
+    *never_deleted(
         "registry_patientlink",
         insert=f"site_id = {WRITE}",
         update=f"site_id = {WRITE} OR token_hash = {HOLDER}",
@@ -338,7 +338,7 @@ MARKED = (
 )
 
 ERRORS = [
-    *kept("registry_enteredinerror", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    *never_deleted("registry_enteredinerror", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
     *audited("registry_enteredinerror"),
     trigger("registry_enteredinerror", "keep_error", "BEFORE UPDATE", "keep_error"),
     *(hides_errors(table) for table in MARKED),
@@ -358,11 +358,11 @@ ERRORS = [
 OF_BOTH = f"first_site_id = {ADJUDICATE} AND second_site_id = {ADJUDICATE}"
 # Both sites read of a transfer; only the owner's function writes it, in the system's own scope.
 MOVES = [
-    *kept("registry_transfer", insert=ADMINISTERS, read=f"{READ} OR to_site_id = {READ}"),
+    *never_deleted("registry_transfer", insert=ADMINISTERS, read=f"{READ} OR to_site_id = {READ}"),
     # Of a patient who moved twice, the function that tells when forms were first stored looks at the first move too.
     policy("registry_transfer", "owner_reads", "SELECT", using="true", role="CURRENT_USER"),
     *audited("registry_transfer"),
-    *kept(
+    *never_deleted(
         "registry_merge", insert=f"site_id = {WRITE} AND {ADMINISTERS}", update=f"site_id = {WRITE} AND {ADMINISTERS}"
     ),
     *audited("registry_merge", without=("copied", "before")),
@@ -374,7 +374,7 @@ MOVES = [
 
 # Made and sent by the system, for people whom the study names; each takes note of their own.
 SAFETY = [
-    *kept(
+    *never_deleted(
         "registry_safetynotice",
         insert=f"site_id = {WRITE} AND {ADMINISTERS}",
         update=f"site_id = {WRITE} AND {ADMINISTERS} OR site_id = {READ} AND person_id = {PERSON}",
@@ -384,19 +384,19 @@ SAFETY = [
 
 PARTICIPATION = [
     # Numbers of a log are never given twice, and what was wrong says so: no line goes.
-    *kept("registry_screeningentry", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    *never_deleted("registry_screeningentry", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
     trigger("registry_screeningentry", "record_stored", "BEFORE INSERT OR UPDATE", "stamp_row"),
     trigger("registry_screeningentry", "screening_at_site", "BEFORE INSERT OR UPDATE", "screening_at_site"),
     *audited("registry_screeningentry", without=STAMPS),
-    *kept("registry_consent", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    *never_deleted("registry_consent", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
     trigger("registry_consent", "record_stored", "BEFORE INSERT OR UPDATE", "stamp_row"),
     *audited("registry_consent", without=STAMPS),
-    *kept("registry_consentwithdrawal", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    *never_deleted("registry_consentwithdrawal", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
     trigger("registry_consentwithdrawal", "keep_withdrawal", "BEFORE UPDATE", "keep_withdrawal"),
     *audited("registry_consentwithdrawal"),
     trigger("registry_patientlink", "contact_allowed", "BEFORE INSERT", "contact_allowed"),
     # Files may show who somebody is: they are there for whoever may read identifiers, and go with them.
-    *kept("registry_attachment", read=IDENTIFY, insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    *never_deleted("registry_attachment", read=IDENTIFY, insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
     policy("registry_attachment", "erase", "DELETE", using=f"site_id = {WRITE} AND {ADMINISTERS}"),
     trigger("registry_attachment", "keep_attachment", "BEFORE UPDATE", "keep_attachment"),
     trigger(

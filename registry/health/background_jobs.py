@@ -1,4 +1,4 @@
-"""Background jobs as operators see them: comparisons, exports and imports that wait or failed; no plan, no patient."""
+"""Background jobs as operators see them: those of each kind that wait or failed; no plan, no patient."""
 
 import json
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
-from registry.models import ComparisonRun, Export, Import
+from registry.models import ComparisonRun, Export, Freezing, Import
 from sites.models import User
 
 DAYS = 7
-KINDS = {"comparison": ComparisonRun, "export": Export, "import": Import}
+KINDS = {"comparison": ComparisonRun, "export": Export, "import": Import, "snapshot": Freezing}
 UNDER_WAY = ("queued", "running")
 
 

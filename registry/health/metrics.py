@@ -4,9 +4,9 @@ Where METASPINE_METRICS_TOKEN is set; whoever asks shows it (Authorization: Bear
 in files of PROMETHEUS_MULTIPROC_DIR, which settings.py makes before this module is loaded. No number is of a patient.
 """
 
+import functools
 import os
 import shutil
-from functools import cache as once
 from itertools import chain
 
 from django.conf import settings
@@ -44,7 +44,7 @@ def count(view, method, status, seconds):
         durations.labels(view or "none").observe(seconds)
 
 
-@once
+@functools.cache
 def _of_this_process():
     labels = ["view", "method", "status"]
     return (
@@ -70,11 +70,11 @@ class Operations:
 
     def collect(self):
         yield _gauge("metaspine_info", "The version", {(("version", __version__),): 1})
-        told = readiness()
+        states = readiness()
         yield _gauge(
-            "metaspine_ready", "Whether a part is well", {(("part", p),): one == OK for p, one in told.items()}
+            "metaspine_ready", "Whether a part is well", {(("part", p),): state == OK for p, state in states.items()}
         )
-        if told["database"] != OK:
+        if states["database"] != OK:
             return
         with everything(reason="metrics"), transaction.atomic():
             yield from _work()

@@ -71,7 +71,7 @@ def begin(*, access, files, answers=None):
 
 def _unread(job):
     """The choice of each file that nobody has looked into yet."""
-    return [_sniffed(next(uploads.kept(job, f"file:{number}"), b"")[:100]) for number in range(len(job.files))]
+    return [_sniffed(next(uploads.stored(job, f"file:{number}"), b"")[:100]) for number in range(len(job.files))]
 
 
 def of_this_release(job):
@@ -170,7 +170,7 @@ def _table_made(job, number, sheet, way, inspection, folder):
 
 def layout_of(job, number, sheet):
     """The `Layout` of a file's table as it was read."""
-    content = b"".join(uploads.kept(job, f"layout:{number}:{sheet}"))
+    content = b"".join(uploads.stored(job, f"layout:{number}:{sheet}"))
     return shaping.Layout.from_json(json.loads(zlib.decompress(content)))
 
 
@@ -205,7 +205,7 @@ def _keep_packed(job, name, path):
 def _write_packed(job, name, path):
     unpacker = zlib.decompressobj()
     with path.open("wb") as stream:
-        for piece in uploads.kept(job, name):
+        for piece in uploads.stored(job, name):
             stream.write(unpacker.decompress(piece))
         stream.write(unpacker.flush())
 
@@ -624,7 +624,7 @@ def _kept_findings(findings, origins):
 
 def report_of(job):
     """{"errors": Findings, "warnings": Findings} of a checked import or of an undoing that was refused."""
-    content = uploads.kept(job, REPORT, 0)
+    content = uploads.stored(job, REPORT, 0)
     report = json.loads(content) if content else {}
     return {
         name: Findings(

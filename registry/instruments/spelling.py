@@ -44,7 +44,7 @@ def read_json(text: str | bytes, deepest: int = DEEPEST, **hooks: Any) -> Any:
         if isinstance(part, str) and _NOT_STORED.search(part):
             raise Unfit(NOT_STORED)
         if isinstance(part, (dict, list)):
-            left += [(one, depth + 1) for one in (part.values() if isinstance(part, dict) else part)]
+            left += [(inner, depth + 1) for inner in (part.values() if isinstance(part, dict) else part)]
             left += [(name, depth) for name in part if isinstance(part, dict)]
     return value
 

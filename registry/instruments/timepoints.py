@@ -98,7 +98,7 @@ def timepoint(code: str) -> Timepoint:
     raise KeyError(code)
 
 
-_OWN = frozenset(one.code for one in SCHEDULE)
+_OWN = frozenset(visit.code for visit in SCHEDULE)
 
 
 def is_visit(code: str) -> bool:

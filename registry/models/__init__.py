@@ -1,7 +1,7 @@
 from registry.models.analysis.cohorts import SavedCohort
 from registry.models.analysis.plans import SavedPlan
 from registry.models.analysis.runs import ComparisonRun
-from registry.models.analysis.snapshots import Snapshot, SnapshotPart
+from registry.models.analysis.snapshots import Freezing, Snapshot, SnapshotPart
 from registry.models.records.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.records.drafts import Draft
 from registry.models.records.erasure import Erasure
@@ -40,6 +40,7 @@ __all__ = [
     "Export",
     "ExportPreset",
     "FollowUpEnd",
+    "Freezing",
     "Heartbeat",
     "Identity",
     "Import",

@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 from django.db.models.lookups import LessThanOrEqual
 
 from registry.instruments import levels
-from registry.instruments.base import MISSING_REASONS, Bands, Digits, Total
+from registry.instruments.base import Bands, Digits, Total
 from registry.instruments.checks import DateOrder, OnlyWith
 
 EARLIEST = "1900-01-01"
@@ -171,13 +171,4 @@ def complete_constraint(prefix, items, state="state", asked_by="asked_by"):
     )
     return models.CheckConstraint(
         condition=Q(**{state: "draft"}) | Q(**{f"{asked_by}__isnull": False}) | answered, name=f"{prefix}_complete"
-    )
-
-
-def reasons_sql(table, prefix):
-    """SQL that holds `missing` to known reason codes: jsonpath is beyond what Django's constraints can say."""
-    known = " || ".join(f'@ == "{reason}"' for reason in MISSING_REASONS)
-    return (
-        f"ALTER TABLE {table} ADD CONSTRAINT {prefix}_reasons_known CHECK (jsonb_typeof(missing) = 'object' "
-        f"AND NOT jsonb_path_exists(missing, '$.* ? (!({known}))'))"
     )

@@ -464,10 +464,10 @@ class _Reader:
     def _circles(self) -> None:
         """Items that are shown by answers that are given only where they are shown themselves, by calculations too."""
         shown_by = {name: self._asked_by(item.show_if) for name, (_, item) in self.items.items() if item.show_if}
-        told: set[str] = set()
+        names_told: set[str] = set()
         for name in shown_by:
-            if name not in told and (circle := _circle(name, shown_by)):
-                told |= set(circle)
+            if name not in names_told and (circle := _circle(name, shown_by)):
+                names_told |= set(circle)
                 row, item = self.items[name]
                 if item.name not in _names(item.show_if):  # that is told already
                     self.fault(

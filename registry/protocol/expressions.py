@@ -238,7 +238,7 @@ class _Compiler:
         if tick is None:
             return Typed(("any", item.name), "ticks")
         code = str(tick).strip("( )")
-        known = [str(one) for one in item.codes]
+        known = [str(choice) for choice in item.codes]
         if code not in known:
             _fail(
                 "{c} is no code of “{n}”; {k} would fit",

@@ -379,8 +379,8 @@ class _Forms:
         wanted = [("en", ("en", "")), ("ja", ("ja",))]
         chosen = {code: next((said for said in given if said[0].partition("-")[0] in of), None) for code, of in wanted}
         chosen["en"] = chosen["en"] or next((said for said in given if said is not chosen["ja"]), given[0])
-        kept = {id(said) for said in chosen.values()}
-        self.unsaid.update(language or "–" for said in given if id(said) not in kept for language in said[:1])
+        chosen_ids = {id(said) for said in chosen.values()}
+        self.unsaid.update(language or "–" for said in given if id(said) not in chosen_ids for language in said[:1])
         return {code: said[1] for code, said in chosen.items() if said}
 
 

@@ -266,11 +266,11 @@ class _Reader:
             item["not_future"] = False
 
     def _longest(self, longest: Any, item: Any) -> None:
-        kept = min(longest, LONGEST_TEXT) if isinstance(longest, int) else longest
-        item["max_length"] = kept
-        if kept != longest:
+        length = min(longest, LONGEST_TEXT) if isinstance(longest, int) else longest
+        item["max_length"] = length
+        if length != longest:
             self._note(item["name"], "maxLength", CHANGED, "{v} characters become {k}", "{v}文字は{k}文字になります",
-                       v=longest, k=kept)  # fmt: skip
+                       v=longest, k=length)  # fmt: skip
         elif item["kind"] != "text":
             self.unread.add(self.row, "maxLength", "item.maxLength", item["name"], str(longest))
 

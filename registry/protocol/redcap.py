@@ -206,7 +206,7 @@ class _Reader:
 
     def _name_all(self, rows: Any) -> list[tuple[int, Any]]:
         """An item's name for every field, before any expression is read: the rows whose name no earlier one has."""
-        taken, once = set(self.taken), []
+        taken, fields = set(self.taken), []
         for row, cells in rows:
             name = cells["name"]
             if name.lower() in self.named:
@@ -215,14 +215,14 @@ class _Reader:
                     "前の項目と同じ名前です（例：「{f}」）", f=naming.fitting(name, taken),
                 )  # fmt: skip
                 continue
-            once.append((row, cells))
+            fields.append((row, cells))
             fitted = naming.fitting(name, taken)
             taken.add(fitted)
             self.named[name.lower()] = fitted
             if fitted != name:
                 self._note(row, "name", fitted, CHANGED, "“{v}” is called “{f}” here",
                            "「{v}」は「{f}」という名前になります", v=name[:80], f=fitted)  # fmt: skip
-        return once
+        return fields
 
     def _code(self, row: int, form: str) -> str:
         """The code of a form's document, told where another form's name agrees in what a code can hold."""

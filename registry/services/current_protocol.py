@@ -115,7 +115,7 @@ def _without_arms(protocol: Any) -> Any:
             _blind.clear()
         hidden = _telling_arms(protocol)
         own = {
-            record: tuple(left for one in some if (left := _without(one, hidden)).parts)
+            record: tuple(left for instrument in some if (left := _without(instrument, hidden)).parts)
             for record, some in protocol.own.items()
         }
         conditions = {name: trees for name, trees in protocol.conditions.items() if name not in hidden}

@@ -109,9 +109,6 @@ class Journal:
         """The line of the newest seal that the database must have, or None."""
         return self._last(lambda line: line["kind"] in ("seal", "accepted"))
 
-    def last_stamp(self) -> dict | None:
-        return self._last(lambda line: line["kind"] == "stamped")
-
     def _last(self, wanted: Any) -> dict | None:
         """The last line that is `wanted`, looked for from the end. Damaged where it is not ours."""
         end = self._file.seek(0, os.SEEK_END)

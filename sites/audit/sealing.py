@@ -100,7 +100,7 @@ class Report:
     unsealed: int  # newest events that no seal has yet
     last_hash: str  # of the newest seal, "" where there is none
     since: int = 0  # number of the seal up to which the trail was taken as verified before; 0 where all was looked at
-    kept: int = 0  # seals that are kept outside the database
+    journaled: int = 0  # seals that are kept outside the database
     given_up: list = field(default_factory=list)  # sentences about seals whose loss was accepted
 
 

@@ -14,16 +14,16 @@ def first_row(sql: str, parameters: Any) -> Any:
 
     Where the kept connection broke since the last request, it is asked once more on a new one.
     """
-    kept: Any = connection  # the stubs do not know what Django notes of its health
-    if kept.connection is None or kept.in_atomic_block or kept.health_check_done:
+    health: Any = connection  # the stubs do not know what Django notes of its health
+    if health.connection is None or health.in_atomic_block or health.health_check_done:
         return _row(sql, parameters)
-    kept.health_check_done = True  # by this statement
+    health.health_check_done = True  # by this statement
     try:
         return _row(sql, parameters)
     except (OperationalError, InterfaceError):
-        if kept.is_usable():  # it holds: the statement was refused, as one that takes too long is
+        if health.is_usable():  # it holds: the statement was refused, as one that takes too long is
             raise
-        kept.close()
+        health.close()
         return _row(sql, parameters)
 
 

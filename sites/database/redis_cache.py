@@ -75,11 +75,11 @@ class Client(redis.RedisCacheClient):
     """Making a client of redis-py takes longer than Redis takes to answer; its connections are kept by its pool."""
 
     @cached_property
-    def kept(self) -> Any:
+    def connections(self) -> Any:
         return super().get_client(write=True)
 
     def get_client(self, key: Any = None, *, write: bool = False) -> Any:
-        return self.kept  # there is one server
+        return self.connections  # there is one server
 
 
 def _or_alone(name: Any) -> Any:
@@ -126,7 +126,7 @@ class RedisCache(redis.RedisCache):
     def count(self, keys: Any, seconds: Any) -> list[int]:
         """Count one more under each of `keys`, which is forgotten after so many seconds; how many by now, of each."""
         if not circuit.is_open:
-            asked = self.client.kept.pipeline(transaction=False)
+            asked = self.client.connections.pipeline(transaction=False)
             for stored in map(self.make_and_validate_key, keys):
                 asked.incr(stored).expire(stored, seconds)
             try:
@@ -148,7 +148,7 @@ class RedisCache(redis.RedisCache):
         if circuit.is_open_to(writes=command == "rpush"):
             return None
         try:
-            answer = getattr(self.client.kept, command)(self.make_and_validate_key(key), value)
+            answer = getattr(self.client.connections, command)(self.make_and_validate_key(key), value)
         except RedisError as error:
             circuit.failed(error)
             return None
@@ -160,7 +160,7 @@ class RedisCache(redis.RedisCache):
         if circuit.is_open:
             return None
         try:
-            with self.client.kept.pipeline(transaction=False) as asked:
+            with self.client.connections.pipeline(transaction=False) as asked:
                 for name in names:
                     asked.llen(name)
                 return dict(zip(names, asked.execute(), strict=True))
@@ -170,7 +170,7 @@ class RedisCache(redis.RedisCache):
     def version_of_server(self) -> Any:
         """What Redis says it is; empty where it does not answer."""
         try:
-            return self.client.kept.info("server").get("redis_version", "")
+            return self.client.connections.info("server").get("redis_version", "")
         except RedisError as error:
             circuit.failed(error)
         return ""
@@ -178,7 +178,7 @@ class RedisCache(redis.RedisCache):
     def answers(self) -> bool:
         """Whether Redis stores now, asked whatever the circuit says: one that is full still answers a PING."""
         try:
-            self.client.kept.set(self.make_and_validate_key("answers"), 1, ex=60)
+            self.client.connections.set(self.make_and_validate_key("answers"), 1, ex=60)
         except RedisError:
             return False
         self.answered()

@@ -51,7 +51,7 @@ def test_keys_rotate_without_touching_the_identifiers(enrolled, alice, app_of, a
         assert identity.read(first)["birth_date"] == dt.date(1955, 4, 3)
         assert identity.read(second)["birth_date"] == dt.date(1960, 6, 6)
         assert bytes(Identity.objects.get(pk=first.pk).birth_date) == before
-        assert b"".join(uploads.kept(Import.objects.get(pk=kept.pk), "file:0")) == b"sex"
+        assert b"".join(uploads.stored(Import.objects.get(pk=kept.pk), "file:0")) == b"sex"
         for authenticator in Authenticator.objects.all():
             assert authenticator.wrap()
         assert Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()

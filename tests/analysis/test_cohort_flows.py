@@ -68,7 +68,7 @@ def test_the_page_says_that_patients_are_counted_and_then_shows_the_same_flow(th
 def test_what_an_earlier_version_kept_unencrypted_is_counted_anew(three, sent, page):
     question = cohort_flows.FlowOf(OPERATED)
     cache.set(question.key, question.count(), 60)
-    assert cohort_flows.kept(question) is None
+    assert cohort_flows.stored(question) is None
     assert b"All patients are being counted" in page().content
     tasks.count_cohort(*sent[0])
     assert page().context["enrolled"] == 3

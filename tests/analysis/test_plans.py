@@ -119,8 +119,8 @@ def test_two_arms_are_the_levels_that_make_them(random_patients, as_system, vari
 def test_refusals_speak_japanese_too(refused, says, db):
     with pytest.raises(design_errors.Refused) as caught:
         refused()
-    assert says in design_errors.told(caught.value, "ja")
-    assert design_errors.told(caught.value, "en") == str(caught.value)
+    assert says in design_errors.sentence(caught.value, "ja")
+    assert design_errors.sentence(caught.value, "en") == str(caught.value)
 
 
 HIGH_AND_LOW = [

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
-from shutil import which
 
 import polars as pl
 import pytest
@@ -18,6 +17,7 @@ from sites.people.tokens import TokenScope
 from sites.tenancy.access import access_of
 from sites.tenancy.scope import entered
 from tests.api.conftest import issued
+from tests.stats.oracle import lacking
 from tests.web.conftest import ASSESSMENT
 
 CLIENTS = Path(__file__).resolve().parents[2] / "clients"
@@ -132,16 +132,7 @@ def r(script, **environment):
     return done.stdout
 
 
-def lacking():
-    """Why the R package cannot be tried here; empty where it can."""
-    if which("Rscript") is None:
-        return "R is not installed"
-    wanted = 'cat(setdiff(c("httr2", "jsonlite", "readr", "tibble"), rownames(installed.packages())))'
-    missing = r(wanted).strip()
-    return f"R lacks {missing}" if missing else ""
-
-
-LACKING = lacking()
+LACKING = lacking(("httr2", "jsonlite", "readr", "tibble"))
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +177,7 @@ cat(any(grepl(Sys.getenv("METASPINE_TOKEN"), capture.output(print(here), str(her
 
 
 @pytest.mark.r
-@pytest.mark.skipif(bool(LACKING), reason=LACKING)
+@pytest.mark.skipif(bool(LACKING), reason=f"not installed: {', '.join(LACKING)}")
 def test_an_analysis_frame_in_r(followed, library):
     url, token = followed
     told = r(FRAME, URL=url, METASPINE_TOKEN=token, R_LIBS=str(library), LC_ALL="C").splitlines()

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from registry.analysis.running import freezing
 from registry.exports import jobs, presets
 from registry.models import ComparisonRun, Export, Snapshot
 from sites.models import AuditEvent, Membership
@@ -185,7 +186,7 @@ def test_a_saved_cohort_is_for_those_who_compare(patients, program, alice, bob):
 
 
 def test_what_is_frozen_is_listed_read_exported_compared_and_never_deleted(
-    patients, program, alice, bob, dana, enrolled
+    patients, program, alice, bob, dana, enrolled, monkeypatch
 ):
     asking = program(bob)
     made = asking.post("snapshots", {"label": "Board", "note": "For the board"})
@@ -197,6 +198,24 @@ def test_what_is_frozen_is_listed_read_exported_compared_and_never_deleted(
     assert [item["label"] for item in asking.get("snapshots").json()["items"]] == ["Board"]
     assert asking.post("snapshots", {"label": "Board"}).json()["errors"].keys() == {"label"}
     assert asking.ask("delete", address).status_code == 405
+
+    # A large registry is frozen by a worker: the address leads to the snapshot once it is there.
+    with monkeypatch.context() as patched:
+        patched.setattr(freezing, "is_small", lambda: False)
+        queued = [asking.post("snapshots", {"label": label}) for label in ("Stopped", "Large")]
+        assert asking.post("snapshots", {"label": "Large"}).json()["errors"].keys() == {"label"}
+    ids = [answer.json()["id"] for answer in queued]
+    assert [(answer.status_code, answer["Location"].rpartition("/")[2]) for answer in queued] == [
+        (202, pk) for pk in ids
+    ]
+    assert asking.post(f"snapshots/{ids[0]}/cancel", {}).json()["status"] == "cancelled"
+    told = asking.get(f"snapshots/{ids[1]}").json()
+    assert (told["status"], told["created_at"], told["created_by"], told["hash"]) == ("queued", None, "Bob", "")
+    assert asking.get(f"snapshots/{ids[1]}/differences").status_code == 404
+    assert [freezing.perform(pk, reporting=False) for pk in ids] == [False, True]
+    told = asking.get(f"snapshots/{ids[1]}").json()
+    assert (told["status"], told["progress"], told["hash"], told["rows"]) == ("done", 1, frozen["hash"], frozen["rows"])
+    assert asking.post(f"snapshots/{ids[1]}/cancel", {}).json()["status"] == "done"
 
     added = enrolled(alice).pk
     since = asking.get(f"{address}/differences").json()

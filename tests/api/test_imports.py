@@ -231,7 +231,7 @@ def _newest():
 
 
 def _of(job):
-    kept = [b"".join(uploads.kept(job, f"file:{number}")) for number in range(len(job.files))]
+    kept = [b"".join(uploads.stored(job, f"file:{number}")) for number in range(len(job.files))]
     return job.files, job.choices, job.mapping, job.sites, job.requested_by_id, kept
 
 

@@ -125,8 +125,8 @@ def opened(chromium, server, cast, django_db_blocker):
         width, height = SIZES[size]
         context = chromium.new_context(viewport={"width": width, "height": height}, base_url=server, **options)
         contexts.append(context)
+        context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
-        page.set_default_timeout(1000 * PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda one: errors.append(one.text) if "Content Security Policy" in one.text else None)
         if who:

@@ -62,6 +62,7 @@ NO_PAGE = {
     "segment_group": PART,
     "import_progress": PART,
     "export_progress": PART,
+    "snapshot_progress": PART,
     "comparison_progress": PART,
     "cohort_patients": PART,
     "import_values": ELSEWHERE,

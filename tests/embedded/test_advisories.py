@@ -6,7 +6,7 @@ import json
 import pytest
 
 from registry.embedded import PROJECT, advisories
-from registry.embedded.advisories import LOCKED, kept, locked, main, packages_of, save, verdict
+from registry.embedded.advisories import LOCKED, last_answers, locked, main, packages_of, save, verdict
 
 TODAY = dt.date(2026, 6, 1)
 SAFE = {"name": "redis", "version": "6.4.0", "vulns": []}
@@ -58,7 +58,7 @@ def test_what_is_asked_about_is_locked_by_hash():
 def test_kept_answers_serve_where_nobody_can_be_asked_and_tell_their_age(tmp_path, taken, known, said):
     file = tmp_path / "advisories.json"
     file.write_text(json.dumps({"taken_on": taken, "report": json.loads(report_of(SAFE))}))
-    older, notes = kept(file, TODAY)
+    older, notes = last_answers(file, TODAY)
     status, lines = verdict([WANTED["redis"]], {}, older, notes)
     assert (status, said in "\n".join(lines)) == (0 if known else 2, True)
     # Another version than was asked about is unknown, and a known vulnerability stays one.
@@ -71,14 +71,17 @@ def test_answers_are_kept_only_if_every_package_was_asked_about(tmp_path):
     every = [{"name": name, "version": version, "vulns": []} for name, version in locked()]
     assert not save(file, report_of(*every[1:]), TODAY) and not file.exists()
     assert save(file, report_of(*every), TODAY)
-    assert verdict(locked(), {}, *kept(file, TODAY))[0] == 0
+    assert verdict(locked(), {}, *last_answers(file, TODAY))[0] == 0
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"taken_on": "yesterday", "report": {}}'])
 def test_a_file_that_holds_nothing_of_the_kind_says_so(tmp_path, content):
     file = tmp_path / "advisories.json"
     file.write_text(content)
-    assert kept(file, TODAY) == ({}, ["advisories.json is no file of kept answers: make it with `bin/audit --save`."])
+    assert last_answers(file, TODAY) == (
+        {},
+        ["advisories.json is no file of kept answers: make it with `bin/audit --save`."],
+    )
 
 
 def test_the_command_ends_with_a_verdict_where_nothing_can_be_reached(monkeypatch, tmp_path, capsys):

@@ -18,6 +18,7 @@ from registry.instruments import catalogue
 from registry.models import Patient
 from tests.fhir.test_server import ask, stored  # noqa: F401 - fixtures
 from tests.transfer.conftest import ASSESSMENT, good  # noqa: F401 - a fixture
+from tests.working import PATIENCE
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -37,9 +38,8 @@ def renderer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("renderer")
     if shutil.which("npm") is None or not Path(CHROMIUM).exists():
         pytest.skip("npm and chromium are not both here")
-    done = subprocess.run(
-        ["npm", "pack", "--silent", RENDERER], cwd=folder, capture_output=True, text=True, timeout=120
-    )
+    command = ["timeout", "120", "npm", "pack", "--silent", "--fetch-retries=0", RENDERER]  # who is away is asked once
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"the npm registry did not give {RENDERER}: {done.stderr.strip()[-200:]}")
     packed = folder / done.stdout.split()[-1]
@@ -65,6 +65,7 @@ def renderer(tmp_path_factory):
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
         )
         page = browser.new_page()
+        page.set_default_timeout(1000 * PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.route("**/*", serve)
         page.goto("http://renderer.test/")
@@ -74,12 +75,16 @@ def renderer(tmp_path_factory):
     assert errors == []
 
 
+RESPONSE = "LForms.Util.getFormFHIRData('QuestionnaireResponse', 'R4')"
+
+
 def typed(page, item, text):
-    """Type an answer as a person does: a label with its list, or a number."""
+    """Type an answer as a person does, a label with its list or a number, and wait until the renderer has it."""
     box = page.locator(f'[id="{item.name}/1"]')
     box.click()
     box.fill(text)
     box.press("Tab")
+    page.wait_for_function(f"name => ({RESPONSE}.item || []).some(item => item.linkId === name)", arg=item.name)
 
 
 def test_answers_typed_in_another_renderer_are_what_is_stored(ask, stored, renderer, as_system):  # noqa: F811
@@ -95,7 +100,7 @@ def test_answers_typed_in_another_renderer_are_what_is_stored(ask, stored, rende
         for item in form.items:
             text = ASSESSMENT[item.name]
             typed(renderer, item, next((c.label.en for c in item.form_choices if str(c.code) == text), text))
-        response = renderer.evaluate("LForms.Util.getFormFHIRData('QuestionnaireResponse', 'R4')")
+        response = renderer.evaluate(RESPONSE)
         status, answer, _ = ask("alice", "post", "QuestionnaireResponse", response | told)
         assert status == 201, answer
         assert answer["questionnaire"] == drawn["url"] + "|" + drawn["version"] == response["questionnaire"]

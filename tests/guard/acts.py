@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import uuid4
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -28,7 +29,7 @@ from registry.exports import jobs as exports
 from registry.exports import presets
 from registry.exports.choices import Choices
 from registry.imports import jobs as imports
-from registry.models import ComparisonRun, Import, Patient, Query, SuspectedPair
+from registry.models import ComparisonRun, Freezing, Import, Patient, Query, SuspectedPair
 from registry.services.entry import merging, own_records, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
@@ -181,7 +182,7 @@ def merged(world, place):
     with scope:
         kept, other = (Patient.objects.get(pk=pk) for pk in (world.values[place]["patient_id"], number))
         choices = dict.fromkeys(merging.compare(kept, other).to_choose, "kept")
-        done = merging.merge(access=access, kept=kept, merged=other, choices=choices, reason="one person")
+        done = merging.merge(access=access, remaining=kept, merged=other, choices=choices, reason="one person")
     return {"merge_id": done.pk}
 
 
@@ -280,6 +281,16 @@ def queued_run(world, place, status="queued"):
             status=status, plan=run.plan, cohort=run.cohort, requested_by=world.people["statistician"]
         )
     return {"run_id": again.pk}
+
+
+def asked_snapshot(status):
+    def ask(world, place):
+        asked = Freezing(status=status, label=f"Asked {uuid4().hex}", requested_by=world.people["statistician"])
+        with everything():
+            asked.save()
+        return {"snapshot_id": asked.pk}
+
+    return ask
 
 
 def another_import(text):
@@ -520,6 +531,8 @@ ACTS = {
     "export_cancel": Act(on="", before=own_export, people=frozenset({"coordinator"}), stores=False),
     "snapshots": Act({"label": "As of today"}),
     "snapshot_verify": Act(on="", stores=False),
+    "snapshot_cancel": Act(on="", before=asked_snapshot("queued"), stores=False),
+    "snapshot_again": Act(on="", before=asked_snapshot("cancelled"), stores=False),
     "import": Act(lambda *_: {"files": SimpleUploadedFile("events.csv", EVENTS)}),
     "import_mappings": Act({"remove": "0"}, on="", stores=False),
     "import_report": Act({"reason": "from the clinic"}, before=another_import(EVENTS)),
@@ -604,6 +617,7 @@ def programs():
         "query_reopen": {"before": closed, "done": 200},
         "comparison_cancel": {"before": queued_run, "stores": False},
         "exports": {"typed": {"format": "csv"}, "done": 202},
+        "snapshot_cancel": {"before": asked_snapshot("queued"), "stores": False},
         "own_records": {
             "before": published,
             "done": 201,

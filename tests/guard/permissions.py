@@ -304,6 +304,7 @@ OPERATIONS = {
     "snapshots_get": Operation(CENTRAL),
     "snapshots_post": Operation(CENTRAL, scope="write", sent=((nothing, 422, 422), (_label, 201, 201))),
     "snapshot_get": Operation(CENTRAL),
+    "snapshot_cancel_post": Operation(CENTRAL, answered=404, scope="write"),
     "snapshot_differences_get": Operation(CENTRAL),
     "cohorts_get": Operation(CENTRAL),
     "cohorts_post": Operation(CENTRAL, scope="write", sent=((nothing, 422, 422), (_cohort, 201, 201))),
@@ -547,6 +548,9 @@ RULES = {
     # Snapshots: of all sites at once
     "snapshots": Rule(CENTRAL, CENTRAL, acted=(422,), refused=404),
     "snapshot": page(CENTRAL, refused=404),
+    "snapshot_progress": page(CENTRAL, refused=404, opened=404),
+    "snapshot_cancel": Rule(CENTRAL, CENTRAL, opened=405, acted=(404,), refused=404),
+    "snapshot_again": Rule(CENTRAL, CENTRAL, opened=405, acted=(404,), refused=404),
     "snapshot_compare": page(CENTRAL, refused=404),
     "snapshot_verify": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
     # The crawled import is a data manager's own; those of a site's people have tests of their own.

@@ -20,6 +20,7 @@ NOT_AUDITED = {
     "registry_importpart": "encrypted pieces of undecided imports; what is stored of them is audited row by row",
     "registry_change": "derived from assessments, rebuilt at any time",
     "registry_comparisonrun": "a job and its result, which a trigger keeps from changing; it holds no patient",
+    "registry_freezing": "a job without patients; the snapshot that comes of it is audited, and freezing is on record",
     "registry_export": "a job and where its file lies; it holds no patient, and asking and fetching are on record",
     "registry_snapshotpart": "copies of audited rows, which a trigger keeps from changing; freezing is on record",
     "study_sites_digest": "the day of the last daily e-mail to a person: no patient, and nothing that anybody decides",

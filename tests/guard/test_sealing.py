@@ -316,7 +316,7 @@ def test_an_older_backup_says_what_it_lacks_and_goes_on_once_somebody_says_why(s
     assert "2 seals, 2 to 3, with 8 events" in output and "accepted: the disk of 1 May was lost" in output
     act(1)
     assert [one.number for one in sealing.seal()] == [3]
-    assert (found(), sealing.verify().kept) == ([], 3)
+    assert (found(), sealing.verify().journaled) == ([], 3)
     with pytest.raises(CommandError, match="nothing that is kept"):
         call_command("seal_audit", accept_loss="again")
 
@@ -331,10 +331,10 @@ def test_a_loss_is_not_accepted_where_what_stays_is_not_sound(sealed):
 def test_a_seal_that_was_made_and_not_kept_is_kept_next_time(sealed):
     lines = journal.path().read_text().splitlines(keepends=True)
     journal.path().write_text("".join(lines[:-1]) + lines[-1][:40])  # the power went while the line was written
-    assert (found(), sealing.verify().kept) == ([], 2)
+    assert (found(), sealing.verify().journaled) == ([], 2)
     act(1)
     sealing.seal()
-    assert (found(), sealing.verify().kept) == ([], 4)
+    assert (found(), sealing.verify().journaled) == ([], 4)
 
 
 def test_a_seal_beyond_those_kept_is_ours_or_nothing_is_sealed(sealed):
@@ -381,7 +381,7 @@ def test_a_registry_from_before_there_was_a_journal_goes_on(sealed):
     journal.path().unlink()
     act(1)
     sealing.seal()
-    assert (found(), sealing.verify().kept) == ([], 2)
+    assert (found(), sealing.verify().journaled) == ([], 2)
 
 
 def test_what_is_new_is_verified_alone_and_the_whole_on_demand(sealed, capsys):

@@ -203,8 +203,8 @@ def test_a_redis_that_answers_and_stores_nothing_is_away(own_broker, command):
         own = caches["own"]
         own.set("key", "stored", 60)
         assert own.answers()
-        own.client.kept.execute_command(*command.split())
-        own.client.kept.connection_pool.disconnect()
+        own.client.connections.execute_command(*command.split())
+        own.client.connections.connection_pool.disconnect()
         assert not own.answers()
         own.set("other", 1, 60)
         assert own.incr("other") == 2 and own.push("list", "text") is None and own.count(["c"], 60) == [1]

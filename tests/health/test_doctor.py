@@ -21,7 +21,7 @@ from registry.health import heartbeats, shared_folder
 from registry.health.checkup import database, deployment, findings, work
 from registry.health.checkup.declared import CHECKS
 from registry.health.checkup.findings import Check, Finding, Looking, examine, worst
-from registry.models import BackupRecord, ComparisonRun, Export, Postponed
+from registry.models import BackupRecord, ComparisonRun, Export, Freezing, Postponed
 from sites.models import AuditEvent
 from sites.tenancy.scope import everything
 
@@ -36,7 +36,7 @@ def look(db, settings, tmp_path):
 
     def see(check, request=None, beats=None):
         looking = Looking(request)
-        looking.beats = heartbeats.all_of_them() if beats is None else beats
+        looking.beats = heartbeats.all_of_them()[0] if beats is None else beats
         with everything():
             finding = check(looking)
         return finding.state, " ".join((finding.text, *finding.more))
@@ -81,6 +81,9 @@ def test_what_a_check_raises_is_a_finding_without_its_secrets(db):
 
 
 def test_nobody_waits_for_a_server_that_does_not_answer(db, monkeypatch):
+    def elsewhere():
+        return True
+
     def hangs(looking):
         hung.wait()
 
@@ -88,7 +91,10 @@ def test_nobody_waits_for_a_server_that_does_not_answer(db, monkeypatch):
     monkeypatch.setattr(findings, "PATIENCE", 0.01)
     with override("ja"):
         late, well = examine(
-            [Check("a", "A", hangs, elsewhere=True), Check("b", "B", deployment.mail, database=False, elsewhere=True)]
+            [
+                Check("a", "A", hangs, elsewhere=elsewhere),
+                Check("b", "B", deployment.mail, database=False, elsewhere=elsewhere),
+            ]
         )
     hung.set()
     assert (late[1].state, late[1].text) == ("warning", "0.01秒以内に応答がありません。")
@@ -100,6 +106,7 @@ def test_a_database_that_is_away_is_told_once_and_the_rest_is_looked_at(db, monk
         looking.away = "OperationalError: connection refused"
 
     settings.EXPORT_FOLDER, settings.MAIL = tmp_path, False
+    monkeypatch.setattr(findings, "PATIENCE", 60)
     monkeypatch.setattr(findings, "_ask_the_database", away)
     told = {check.name: finding for check, finding, _seconds in examine(CHECKS)}
     assert (told["database"].state, told["database"].text) == ("failed", "OperationalError: connection refused")
@@ -150,9 +157,8 @@ def test_a_pooler_that_nobody_set_is_wrong(look, settings, monkeypatch):
     assert look(database.pooler) == ("off", "None.")
     settings.DATABASE_POOLER = True
     assert look(database.pooler)[0] == "note"
-    monkeypatch.setattr(
-        Looking, "ask", lambda *_: (-1,)
-    )  # the server's process has another number than the client is told
+    # The server's process has another number than the client is told.
+    monkeypatch.setattr(Looking, "server", SimpleNamespace(pid=-1))
     assert look(database.pooler)[0] == "ok"
     settings.DATABASE_POOLER = False
     assert look(database.pooler)[0] == "failed"
@@ -252,7 +258,7 @@ def test_workers_queues_and_messages_that_are_kept(look, settings, broker, monke
     assert look(work.queues) == ("ok", names + "Figures drawn ahead (figures): 0")
     Postponed.objects.create(task="x", arguments=b"")
     assert look(work.queues)[0] == "warning"
-    monkeypatch.setattr(work.cache, "lengths", lambda names: None)
+    monkeypatch.setattr(findings.cache, "lengths", lambda names: None)
     assert look(work.queues) == ("failed", "Redis does not answer; 1 messages wait in the database.")
 
 
@@ -303,13 +309,16 @@ def test_a_failed_job_is_sent_once_more_in_the_name_of_who_asked(client, ada, bo
     export = Export.objects.create(
         choices={}, site_ids=[], requested_by=bob, status="failed", finished_at=timezone.now(), error={"en": "full"}
     )
+    asked = Freezing.objects.create(
+        label="Board", requested_by=bob, status="failed", finished_at=timezone.now(), error={"en": "full"}
+    )
     client.force_login(ada)
-    for kind, job in (("comparison", run), ("export", export)):
+    for kind, job in (("comparison", run), ("export", export), ("snapshot", asked)):
         assert client.post(reverse("system_retry"), {"kind": kind, "key": str(job.pk)}).status_code == 302
         job.refresh_from_db()
         assert (job.status, job.attempts, bool(job.error)) == ("queued", 0, False)
     with everything():
-        assert AuditEvent.objects.filter(action="job_retried", user_id=ada.pk).count() == 2
+        assert AuditEvent.objects.filter(action="job_retried", user_id=ada.pk).count() == 3
     # What is under way, what there is not, and what the person may do no more.
     for kind, key in (("comparison", run.pk), ("comparison", uuid.uuid4()), ("comparison", "x"), ("nothing", "1")):
         assert client.post(reverse("system_retry"), {"kind": kind, "key": str(key)}).status_code == 404

@@ -21,13 +21,13 @@ from sites.tenancy.scope import entered, everything
 from tests.conftest import TODAY, person
 from tests.guard.conftest import enrol
 from tests.health.standby import copies
-from tests.working import export_path
+from tests.working import PATIENCE, export_path
 
 
 @pytest.fixture
 def standby(committed, settings, tmp_path):
     """A standby of the tests' server as the replica of this process; it logs every statement."""
-    settings.EXPORT_FOLDER, settings.REPLICA_SECONDS = tmp_path, 10
+    settings.EXPORT_FOLDER, settings.REPLICA_SECONDS = tmp_path, PATIENCE
     with copies() as copy:
         server = copy(follows=True).start(log_statement="all", fsync="off")
         there = {"HOST": str(server.folder)}
@@ -109,7 +109,7 @@ def test_one_that_is_behind_is_passed_over_and_its_lag_is_told(standby, site, se
     assert replica.state().behind > 0 and finding.state == "warning" and "s behind" in finding.text
     standby.ask("SELECT pg_wal_replay_resume()")
     assert replica.on_replica(patients) == (False, 1)  # it is not asked again at once
-    replica._away["until"], settings.REPLICA_SECONDS = float("-inf"), 10
+    replica._away["until"], settings.REPLICA_SECONDS = float("-inf"), PATIENCE
     assert replica.on_replica(patients) == (True, 1)
 
 

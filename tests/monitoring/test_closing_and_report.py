@@ -89,7 +89,7 @@ def test_the_report_tells_what_was_done_in_the_days_and_what_is_left(
     answered, finished, mona, as_person, browse, row_of, as_system, text
 ):
     with as_person(mona) as access:
-        verification.verify(access=access, found=row_of(finished), columns=["frankel", "eq_vas"])
+        verification.verify(access=access, form_row=row_of(finished), columns=["frankel", "eq_vas"])
     client, address = browse(mona), reverse("visit_report")
     page = client.get(address)
     rows = [row for kind, block in page.context["blocks"] if kind == "table" for row in block.rows]

@@ -50,8 +50,8 @@ def test_a_plan_asks_for_its_critical_items_alone_where_nothing_is_drawn(
     assert left() == (2, 3)  # the baseline has no critical item
     with as_person(mona) as access:
         assert sampling.plan().wanted(row_of(finished), "N01") == ("assessment_date", "frankel")
-        verification.verify(access=access, found=row_of(finished), columns=["assessment_date", "frankel"])
-        verification.verify(access=access, found=row_of(finished, Form("surgery")), columns=["surgery_date"])
+        verification.verify(access=access, form_row=row_of(finished), columns=["assessment_date", "frankel"])
+        verification.verify(access=access, form_row=row_of(finished, Form("surgery")), columns=["surgery_date"])
     assert left() == (0, 3)
 
 
@@ -60,7 +60,7 @@ def test_a_critical_item_that_changed_after_it_was_verified_is_asked_about_again
 ):
     declare()
     with as_person(mona) as access:
-        verification.verify(access=access, found=row_of(finished), columns=["assessment_date", "frankel"])
+        verification.verify(access=access, form_row=row_of(finished), columns=["assessment_date", "frankel"])
     assert left() == (1, 3)
     save(frankel="E")
     assert left() == (2, 3)
@@ -196,7 +196,7 @@ def test_the_list_shows_what_the_plan_asks_for_or_everything(finished, declare, 
 
 def test_the_share_verified_counts_marks_that_hold_by_site_and_item(finished, save, mona, north, as_person, row_of):
     with as_person(mona) as access:
-        verification.verify(access=access, found=row_of(finished), columns=["frankel", "eq_vas"])
+        verification.verify(access=access, form_row=row_of(finished), columns=["frankel", "eq_vas"])
     save(frankel="E")
     with as_person(mona):
         assert verified_share.by_site([north.pk])[north.pk]["assessment"] == (1, {"eq_vas": 1})

@@ -168,7 +168,7 @@ def test_it_is_asked_about_answered_compared_with_the_source_and_signed(
     assert acting(mona, "get", "verify_form", patient.pk, form.code).status_code == 200
     with as_person(mona) as access:
         stored = verification.verify(
-            access=access, found=form_row(patient, form), columns=form_row(patient, form).comparable
+            access=access, form_row=form_row(patient, form), columns=form_row(patient, form).comparable
         )
         assert stored.state == "verified"
         queries.close(access=access, query=query)

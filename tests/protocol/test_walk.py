@@ -145,7 +145,7 @@ def reviewed(walk, alice, mona, ivo, monkeypatch):
     with walk.as_person(mona) as access:
         row = form_row(walk.patient, PREOP)
         assert {"srs_dose_gy", "srs_sites"} <= set(row.comparable)
-        assert verification.verify(access=access, found=row, columns=row.comparable).state == "verified"
+        assert verification.verify(access=access, form_row=row, columns=row.comparable).state == "verified"
         queries.close(access=access, query=query)
     monkeypatch.setattr(signing, "PATIENT_FORMS", {})  # which are not complete, and would keep anybody from signing
     of_all = signing.forms_of

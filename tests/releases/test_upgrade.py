@@ -94,11 +94,16 @@ def as_dumped_and_restored(release):
     return text
 
 
+NEW = {}  # release to a new registry of this version that knows the release's keys, as text
+
+
 def test_an_upgraded_database_is_a_new_one_to_the_letter(release, as_dumped_and_restored):
     upgraded = as_dumped_and_restored()
-    with restored.database(restored.database_name("new")):
-        call_command("migrate", verbosity=0)
-        assert as_dumped_and_restored().splitlines() == upgraded.splitlines()
+    if release not in NEW:
+        with restored.database(restored.database_name("new")):
+            call_command("migrate", verbosity=0)
+            NEW[release] = as_dumped_and_restored()
+    assert NEW[release].splitlines() == upgraded.splitlines()
 
 
 def test_migrating_again_changes_nothing(release):

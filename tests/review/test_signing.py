@@ -23,9 +23,9 @@ def test_all_fields_make_a_form_verified_and_a_change_takes_it_back(finished, sa
     form_row = row_of(finished)
     *most, last = form_row.comparable
     with as_person(mona) as access:
-        verification.verify(access=access, found=form_row, columns=most)
+        verification.verify(access=access, form_row=form_row, columns=most)
         assert row_of(finished).state == "complete"
-        verification.verify(access=access, found=form_row, columns=[last])
+        verification.verify(access=access, form_row=form_row, columns=[last])
     row = row_of(finished).row
     assert (row.state, row.verified["frankel"]["by"]) == ("verified", mona.pk)
     told = save(frankel="E")
@@ -33,7 +33,7 @@ def test_all_fields_make_a_form_verified_and_a_change_takes_it_back(finished, sa
     assert (row.state, verification.changed_since(row, form_row.comparable)) == ("complete", ["frankel"])
     assert (told.state, told.verified, told.version) == (row.state, row.verified, row.version)
     with as_person(mona) as access:
-        verification.verify(access=access, found=row_of(finished), columns=["frankel"])
+        verification.verify(access=access, form_row=row_of(finished), columns=["frankel"])
     assert row_of(finished).state == "verified"
 
 
@@ -41,7 +41,7 @@ def test_what_is_verified_of_one_form_leaves_the_others(finished, mona, own_form
     with as_person(mona) as access:
         for form in (Form("baseline"), Form("surgery"), Form("follow_up")):
             form_row = row_of(finished, form)
-            verification.verify(access=access, found=form_row, columns=form_row.comparable)
+            verification.verify(access=access, form_row=form_row, columns=form_row.comparable)
     row = row_of(finished, Form("baseline")).row
     assert (row.baseline_state, row.surgery_state) == ("verified", "verified")
     own_form("surgery", blood_loss_ml="310")
@@ -55,18 +55,18 @@ def test_only_what_was_seen_is_verified(finished, save, mona, alice, ivo, as_per
         seen = verification.note(form_row)
     save(frankel="E")
     with as_person(mona) as access, pytest.raises(Unseen) as unseen:
-        verification.verify(access=access, found=form_row, columns=form_row.comparable, seen=seen)
+        verification.verify(access=access, form_row=form_row, columns=form_row.comparable, seen=seen)
     assert unseen.value.differences == (Difference("preop", "frankel", "D", "E"),)
     for who in (alice, ivo):
         with as_person(who) as access, pytest.raises(PermissionDenied):
-            verification.verify(access=access, found=form_row, columns=form_row.comparable)
+            verification.verify(access=access, form_row=form_row, columns=form_row.comparable)
     save(timepoint="1m", assessment_date="2026-02-14", complete=False)
     with as_person(mona) as access:
         with pytest.raises(verification.NotComplete):
-            verification.verify(access=access, found=row_of(finished, Form("assessment", "1m")), columns=["frankel"])
-        verification.verify(access=access, found=row_of(finished), columns=["frankel", "site_id", "nothing"])
+            verification.verify(access=access, form_row=row_of(finished, Form("assessment", "1m")), columns=["frankel"])
+        verification.verify(access=access, form_row=row_of(finished), columns=["frankel", "site_id", "nothing"])
         assert set(row_of(finished).row.verified) == {"frankel"}
-        verification.withdraw(access=access, found=row_of(finished), columns=["frankel"])
+        verification.withdraw(access=access, form_row=row_of(finished), columns=["frankel"])
         assert row_of(finished).row.verified == {}
 
 
@@ -162,7 +162,7 @@ def test_unlocking_needs_a_reason_and_a_change_breaks_the_signature(
 
 def test_a_verified_form_is_verified_again_after_unlocking(finished, mona, ivo, as_person, row_of):
     with as_person(mona) as access:
-        verification.verify(access=access, found=row_of(finished), columns=row_of(finished).comparable)
+        verification.verify(access=access, form_row=row_of(finished), columns=row_of(finished).comparable)
     with as_person(ivo) as access:
         signing.sign(access=access, patient=finished)
         signing.unlock(access=access, patient=finished, codes=["preop", "surgery"], reason="to look")

@@ -16,10 +16,11 @@ from django.db import connection
 from django.utils import timezone
 
 from registry import tasks
+from registry.analysis.running import freezing
 from registry.exports import jobs
 from registry.exports.choices import Choices
 from registry.health import shared_folder
-from registry.models import Export
+from registry.models import Export, Freezing, Snapshot
 from sites.models import Site
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered
@@ -109,8 +110,22 @@ def test_a_killed_worker_leaves_no_file_and_the_next_one_writes_it_whole(bob, ac
     Export.objects.filter(pk=export.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
     tasks.sweep()
     assert state_of(export) == "queued"
-    with a_worker(tmp_path, "second", **kept):
+    with a_worker(tmp_path, "second", **kept) as second:
         until(lambda: state_of(export) == "done")
+        # Killed while it freezes, it leaves no snapshot; the next one makes it, of the moment at which it begins.
+        asked = freezing.request(access=access, label="Board")
+        with locked(LAST_READ):
+            tasks.send(asked)
+            until(lambda: state_of(asked) == "running")
+            os.killpg(second.pid, signal.SIGKILL)
+            second.wait()
+    assert (state_of(asked), Snapshot.objects.exists()) == ("running", False)
+    began = timezone.now()
+    Freezing.objects.update(heartbeat_at=began - timedelta(hours=1))
+    tasks.sweep()
+    assert freezing.perform(asked.pk)
+    made = Snapshot.objects.get(pk=asked.pk)
+    assert (state_of(asked), asked.attempts, made.rows["patients"], made.created_at > began) == ("done", 2, 9, True)
     assert export.attempts == 2
     content = export_path(export).read_bytes()
     assert (export.size, export.sha256) == (len(content), hashlib.sha256(content).hexdigest())

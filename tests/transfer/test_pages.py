@@ -167,7 +167,7 @@ def test_uploads_are_their_uploaders_own_encrypted_and_do_not_last(good, signed_
     job = Import.objects.get()
     content = b"".join(bytes(part.content) for part in ImportPart.objects.all())
     assert b"1950-04-03" not in content
-    assert b"1950-04-03" in b"".join(uploads.kept(job, "file:1")) + b"".join(uploads.kept(job, "file:2"))
+    assert b"1950-04-03" in b"".join(uploads.stored(job, "file:1")) + b"".join(uploads.stored(job, "file:2"))
     assert signed_in("bob").get(address).status_code == 404
     assert signed_in("erin").get(address).status_code == 404  # another data manager
     assert signed_in("dana").get(address).status_code == 200
@@ -271,7 +271,7 @@ def test_in_a_large_registry_a_worker_counts_what_would_be_exported_for_each_per
     lies = cache.get(question.key)  # rows of patients are in it: the cache has them encrypted
     assert len(lies) > 100 and b"N01-0001" not in lies
     cache.set(question.key, lies[:-8])  # nor is what somebody else put there ever loaded
-    assert cohort_flows.kept(question) is None
+    assert cohort_flows.stored(question) is None
     cache.set(question.key, lies)
     assert b"Counted " in page.content
     assert signed_in("charlie").get("/export/").context["counting"]  # of another site, counted by itself

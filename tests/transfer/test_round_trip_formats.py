@@ -28,6 +28,7 @@ from tests.transfer.conftest import EVENT, texts
 from tests.transfer.test_formats import ODM_SCHEMA
 from tests.transfer.test_import_flow import columns_of, follow, values_of
 from tests.transfer.test_round_trip import end, patient, row_of, write
+from tests.working import PATIENCE
 
 PATIENTS, VISITS, EVENTS, ENDS = 40, 120, 25, 12
 
@@ -274,7 +275,7 @@ def test_libreoffice_shows_each_value_and_its_type(package, tmp_path):
     text = package("csv", "labelled", values="labels", **EVERYTHING) / "assessments.csv"
     saved = tmp_path / "saved"
     command = [OFFICE, f"-env:UserInstallation=file://{tmp_path}/office", "--headless", "--convert-to", "xlsx"]
-    done = subprocess.run([*command, "--outdir", saved, book, text], capture_output=True, text=True, timeout=180)
+    done = subprocess.run([*command, "--outdir", saved, book, text], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     written, held = openpyxl.load_workbook(book), openpyxl.load_workbook(saved / book.name)
     assert held.sheetnames == written.sheetnames

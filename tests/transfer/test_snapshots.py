@@ -9,11 +9,24 @@ from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
+from django.utils import timezone
 
+from registry import tasks
 from registry.analysis.data import frame as frames
+from registry.analysis.data import packed_snapshots
 from registry.analysis.design import cohorts, plans
-from registry.analysis.running import runner, runs
-from registry.models import AdverseEvent, Assessment, ComparisonRun, FollowUpEnd, Patient, Snapshot, SnapshotPart
+from registry.analysis.running import freezing, runner, runs
+from registry.models import (
+    AdverseEvent,
+    Assessment,
+    ComparisonRun,
+    FollowUpEnd,
+    Freezing,
+    Patient,
+    Snapshot,
+    SnapshotPart,
+)
+from registry.services import jobs
 from registry.services.files import snapshots
 from registry.services.files.data_source import LIVE
 from registry.services.files.snapshots import differences, source_of
@@ -195,3 +208,64 @@ def test_the_pages(frozen, client, bob, alice):
     made = client.post("/snapshots/", {"label": "Second", "note": ""}, follow=True).content.decode()
     assert "Frozen: “Second”." in made
     assert client.post("/snapshots/", {"label": "Second"}).status_code == 422
+
+
+def test_a_large_registry_is_frozen_by_a_worker(
+    frozen, client, bob, mona, monkeypatch, django_capture_on_commit_callbacks
+):
+    monkeypatch.setattr(freezing, "is_small", lambda: False)
+    sent = []
+    monkeypatch.setattr(tasks.run_freezing, "delay", sent.append)
+    client.force_login(bob)
+    with django_capture_on_commit_callbacks(execute=True):
+        address = client.post("/snapshots/", {"label": "Board", "note": "For the board"}).headers["Location"]
+    page = client.get(address).content.decode()
+    assert "Waiting for a worker" in page and "For the board" in page
+    assert address in client.get("/snapshots/").content.decode()
+    assert "being frozen already" in client.post("/snapshots/", {"label": " Board "}).content.decode()
+    assert "HX-Refresh" not in client.get(f"{address}progress/").headers
+
+    # Stopped while the columns were packed, when all tables were frozen: nothing of it stays.
+    freeze, asked = packed_snapshots.freeze, Freezing.objects.get()
+    told = []
+
+    def stopped(*, tell, **given):
+        def stop(share, stage):
+            told.append((share, stage))
+            if stage == "columns":
+                raise jobs.Cancelled
+
+        return freeze(**given, tell=stop)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(packed_snapshots, "freeze", stopped)
+        tasks.run_freezing(*sent)
+    assert told == sorted(told) and told[0] == (0, "tables")
+    assert (Snapshot.objects.count(), SnapshotPart.objects.exclude(snapshot=frozen).count()) == (1, 0)
+    assert client.get(f"{address}progress/").headers["HX-Refresh"] == "true"
+    assert "The freezing was cancelled." in client.get(address).content.decode()
+
+    # Once more: a worker that was lost after the snapshot was there is followed by one that finds it.
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.post(f"{address}again/").status_code == 302
+    silent = {"status": "running", "heartbeat_at": timezone.now() - 2 * freezing.STALE}
+    tasks.run_freezing(sent[-1])
+    made = Snapshot.objects.get(pk=asked.pk)
+    Freezing.objects.update(**silent)
+    assert freezing.recover() == [asked.pk]
+    assert freezing.perform(asked.pk, reporting=False)
+    asked.refresh_from_db()
+    assert (asked.status, made.label, made.note, made.created_by) == ("done", "Board", "For the board", bob)
+    assert made.hash in client.get(address).content.decode()
+    assert address not in [one.pk for one in freezing.without_snapshot()]
+    client.post(f"{address}cancel/")
+    asked.refresh_from_db()
+    assert asked.status == "done"
+
+    # Why it came to nothing is told.
+    with pytest.raises(PermissionDenied):
+        freezing.request(access=access_of(mona), label="Mine")
+    for label, words in (("Board", "There is a snapshot “Board” already."), ("Later", "may no longer freeze")):
+        other = Freezing.objects.create(label=label, requested_by=bob if label == "Board" else mona)
+        assert freezing.perform(other.pk, reporting=False)
+        assert words in client.get(f"/snapshots/{other.pk}/").content.decode()

@@ -50,7 +50,7 @@ def event(access, patient, day="2026-01-20", **more):
 
 
 def merged(access, kept, other, **choices):
-    return merging.merge(access=access, kept=kept, merged=other, choices=choices, reason=WHY)
+    return merging.merge(access=access, remaining=kept, merged=other, choices=choices, reason=WHY)
 
 
 def refreshed(patient):

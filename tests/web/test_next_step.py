@@ -95,7 +95,7 @@ def test_who_signs_or_verifies_has_not_saved_the_answers(alice, ivo, mona, brows
     assert before["saved_by"] == alice.name
     with as_person(mona) as access:
         row = form_row(patient, Form("assessment", timepoint="preop"))
-        verification.verify(access=access, found=row, columns=row.comparable)
+        verification.verify(access=access, form_row=row, columns=row.comparable)
     verified = browse(alice).get(url).context
     with as_person(ivo) as access:
         signing.sign(access=access, patient=patient)

@@ -174,8 +174,8 @@ def _of_repeats(name, spec, parts):
     if spec["give"] == "count":
         return Column(name, f"count(*) {chosen})", "i4", empty=0)
     part = parts[spec["item"]]
-    one = _of_part(name, part, "e", spec.get("code", ""))
-    inner = one._code_sql
+    part_column = _of_part(name, part, "e", spec.get("code", ""))
+    inner = part_column._code_sql
     if spec["give"] == "day":
         return Column(name, f"min(e.{part.name} - p.surgery_date) {chosen})", "i4", empty=NO_NUMBER)
     if spec["give"] in ("first", "last"):
@@ -185,7 +185,7 @@ def _of_repeats(name, spec, parts):
     else:
         how = {"sum": "sum", "least": "min", "most": "max"}[spec["give"]]
         gathered_sql = f"{how}({inner}) {chosen})"
-    return _Gathered(name, gathered_sql, one.dtype, one.codes, one.empty)
+    return _Gathered(name, gathered_sql, part_column.dtype, part_column.codes, part_column.empty)
 
 
 class _Gathered(Column):

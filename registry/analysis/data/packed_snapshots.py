@@ -24,15 +24,22 @@ from sites.tenancy.scope import everything
 PATIENTS, IDS = "frame", "frame ids"
 TIMEPOINTS = tuple(timepoint.code for timepoint in SCHEDULE)
 BASE = (frames.KEY_COLUMN, *frames.PATIENT_COLUMNS, *frames.EVENT_COLUMNS)
+TABLES = 0.7  # about the share of the time that the tables take
 DIGEST = hashlib.sha256().digest_size
 
 
-def freeze(*, access, label, note=""):
-    """`snapshots.freeze`, with the packed columns beside the tables; both of one moment."""
-    with one_moment():
-        snapshot = snapshots.freeze(access=access, label=label, note=note)
+def freeze(*, access, label, note="", pk=None, tell=lambda share, stage: None):
+    """`snapshots.freeze`, with the packed columns beside the tables; both of one moment.
+
+    tell  called with the share done (0 to 1) and the name of the stage; may raise, and nothing is frozen then
+    """
+    at = snapshots.moment()
+    with one_moment(), transaction.atomic():
+        snapshot = snapshots.freeze(
+            access=access, label=label, note=note, pk=pk, at=at, tell=lambda share: tell(TABLES * share, "tables")
+        )
         with everything(reason=f"snapshot {snapshot.label}"), transaction.atomic():
-            _pack(snapshot)
+            _pack(snapshot, lambda share: tell(TABLES + (1 - TABLES) * share, "columns"))
     return snapshot
 
 
@@ -109,12 +116,13 @@ def _declaration(table):
 # Packing
 
 
-def _pack(snapshot):
-    frame = frames.read(TIMEPOINTS, keep_key=True)
+def _pack(snapshot, tell):
+    frame = frames.read(TIMEPOINTS, lambda count: tell(0), keep_key=True)
     order = np.lexsort((frame["key"], frame["site"]))
     sites, starts = np.unique(frame["site"][order], return_index=True)
     ids = _ids_by_site()
-    for site, rows in zip(sites.tolist(), np.split(order, starts[1:]), strict=True):
+    for number, (site, rows) in enumerate(zip(sites.tolist(), np.split(order, starts[1:]), strict=True)):
+        tell(number / len(sites))
         parts = {PATIENTS: _content(frame, BASE, rows), IDS: ids[site].encode()}
         for timepoint in TIMEPOINTS:
             declared = frames.at_timepoint(timepoint)

@@ -25,7 +25,7 @@ FRESH = timedelta(minutes=5)  # for which a kept flow is not counted anew
 KEPT = 24 * 3600  # seconds
 COUNTING = 120  # seconds for which a flow that somebody waits for is not asked for again
 
-__all__ = ["Flow", "FlowOf", "count", "is_large", "keep", "kept", "wish"]
+__all__ = ["Flow", "FlowOf", "count", "is_large", "keep", "stored", "wish"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class FlowOf:
         return count(self.cohort)
 
 
-def kept(question):
+def stored(question):
     """What the worker counted last: the Flow of a FlowOf, the Listed of a `cohort_lists.Behind`, the Preview of an
     `exports.preview.PreviewOf`; None where it counted none.
 

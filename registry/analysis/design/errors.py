@@ -29,7 +29,7 @@ def one_of(place, value, choices):
     return value
 
 
-def told(error, language):
+def sentence(error, language):
     """A ValueError in a language where it has one; its own text otherwise."""
     reason = getattr(error, "reason", None)
     return reason.in_language(language) if isinstance(reason, Label) else str(error)

@@ -170,15 +170,17 @@ class Plan:
         return _TABLES[place].get(code)
 
     def to_json(self):
-        told = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _TOLD_WHERE_THERE}
-        told["segment_rule"] = dict(self.segment_rule)
-        told["arms"] = self.arms and self.arms.to_json()
+        written = {
+            field.name: getattr(self, field.name) for field in fields(self) if field.name not in _TOLD_WHERE_THERE
+        }
+        written["segment_rule"] = dict(self.segment_rule)
+        written["arms"] = self.arms and self.arms.to_json()
         if self.named:
-            told["named"] = self.named.to_json()
+            written["named"] = self.named.to_json()
         if self.reports != REPORTS:
-            told["reports"] = self.reports
-        told |= _declared_json(self)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
+            written["reports"] = self.reports
+        written |= _declared_json(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in written.items()}
 
 
 # Parts that plans were without once: a plan that does not use one is as it always was.
@@ -242,13 +244,13 @@ def _check_finite(part, place=()):
 
 
 def _declared_json(plan):
-    told = {
+    written = {
         "variables": [variable.to_json() for variable in plan.variables],
         "visits": [visit.to_json() for visit in plan.visits],
         **{code: [entry.to_json() for entry in entries] for code, entries in plan.sections},
         "as_of": plan.as_of,
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in written.items() if value}
 
 
 def _declared_of(data):
@@ -259,7 +261,7 @@ def _declared_of(data):
     read = []
     for entry in _list(data, "variables"):
         read.append(declared.from_json(entry, declared.Variables(read, own_visits)))
-    _differ("variables", [one.name for one in read])
+    _differ("variables", [variable.name for variable in read])
     names = declared.Variables(read, own_visits)
     entries = tuple((code, sections.read(code, data[code], names)) for code in sections.SECTIONS if data.get(code))
     for code, of_kind in entries:

@@ -41,7 +41,7 @@ def save(*, access, name, plan, cohort, note="", locked=False):
         return SavedPlan.objects.create(
             name=name,
             version=version,
-            plan=told(plan, name, version),
+            plan=document_of(plan, name, version),
             cohort=cohort.to_json(),
             note=note,
             locked=locked,
@@ -50,7 +50,7 @@ def save(*, access, name, plan, cohort, note="", locked=False):
         )
 
 
-def told(plan, name, version):
+def document_of(plan, name, version):
     """The JSON of a plan under the name and version that it is kept as."""
     return plan.to_json() | {"name": name, "version": str(version)}
 
@@ -97,7 +97,7 @@ def standing(plan, cohort, snapshot=None):
 def _same(saved, plan, cohort):
     """Whether a version is of this plan and cohort, whatever they are called and whatever was noted."""
     apart = ("name", "version", "note")
-    kept = {name: part for name, part in saved.plan.items() if name not in apart}
+    parts = {name: part for name, part in saved.plan.items() if name not in apart}
     asked = {name: part for name, part in plan.to_json().items() if name not in apart}
     steps = saved.cohort["steps"] == cohort.to_json()["steps"]
-    return steps and json.dumps(kept, sort_keys=True) == json.dumps(asked, sort_keys=True)
+    return steps and json.dumps(parts, sort_keys=True) == json.dumps(asked, sort_keys=True)

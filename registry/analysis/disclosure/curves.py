@@ -100,13 +100,13 @@ def _hide_all(part, name, threshold):
 def _cut(steps, threshold):
     """End a curve's columns where fewer are at risk; the last time that stays, infinite where all or none do."""
     every = len(steps["at_risk"])
-    kept = bisect_left([-count for count in steps["at_risk"]], 1 - threshold)
+    steps_shown = bisect_left([-count for count in steps["at_risk"]], 1 - threshold)
     for name, column in steps.items():
         if isinstance(column, list):
-            steps[name] = column[:kept]
-    if kept == every:
+            steps[name] = column[:steps_shown]
+    if steps_shown == every:
         return inf
-    return steps["time"][-1] if kept else -inf
+    return steps["time"][-1] if steps_shown else -inf
 
 
 def _end_medians(row, names, end):

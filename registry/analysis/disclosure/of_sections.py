@@ -32,10 +32,10 @@ def _same(first, second):
 
 def _grouped(rows, names):
     """Rows by the values of some of their names."""
-    found = {}
+    hidden = {}
     for row in rows:
-        found.setdefault(tuple(row.get(name) for name in names), []).append(row)
-    return found
+        hidden.setdefault(tuple(row.get(name) for name in names), []).append(row)
+    return hidden
 
 
 # Comparisons
@@ -68,12 +68,12 @@ def _of_effects(row):
 
 def _of_sets(row, effect):
     """Complete sets tell of whom a value lacks: where few of a group do, neither sets nor their patients are told."""
-    told = [Cell(effect, "sets"), *cells(effect["n"])]
-    for cell in told[1:]:
-        yield from _same(cell, told[0])
+    sizes = [Cell(effect, "sets"), *cells(effect["n"])]
+    for cell in sizes[1:]:
+        yield from _same(cell, sizes[0])
     for group in row["groups"].values():
         if is_few(group["missing"]):
-            for cell in told:
+            for cell in sizes:
                 yield Relation([Cell(group, "missing"), cell])
 
 

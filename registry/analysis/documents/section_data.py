@@ -60,8 +60,8 @@ def table(columns):
 
 def texts_of(column, values):
     distinct, places = np.unique(values, return_inverse=True)
-    told = [text(column, value) for value in distinct.tolist()]
-    return np.array(told or [""], object)[places]
+    texts = [text(column, value) for value in distinct.tolist()]
+    return np.array(texts or [""], object)[places]
 
 
 def text(column, value):

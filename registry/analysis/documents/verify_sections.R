@@ -215,18 +215,20 @@ gray_row <- function(d) {
   test <- tryCatch(cmprsk::cuminc(d$months, d$cause, d$group)$Tests["1", ], error = function(e) NULL)
   if (is.null(test)) c(statistic = NA, df = NA, p = NA) else c(statistic = test[["stat"]], df = test[["df"]], p = test[["pv"]], n = nrow(d))
 }
-CONTROL <- function() survival::coxph.control(eps = 1e-13, toler.chol = 1e-14, iter.max = 60)
-# A Cox model, or NULL where R warns that it runs away, or cannot be fitted.
-cox_of <- function(formula, d, weights, cluster) {
+CONTROL <- function(eps = 1e-13) survival::coxph.control(eps = eps, toler.chol = 1e-14, iter.max = 60)
+# A Cox model, or NULL where R warns that it runs away, or cannot be fitted. Where rounding keeps the likelihood from
+# standing still to 13 digits, coxph ends at its last iteration although nothing moves: then 11 must do.
+cox_of <- function(formula, d, weights, cluster, eps = 1e-13) {
   if (!sum(d$event == 1)) return(NULL)
-  d$.w <- weights; d$.c <- cluster; away <- FALSE
-  arguments <- list(formula, data = d, control = CONTROL())
+  d$.w <- weights; d$.c <- cluster; away <- FALSE; ended <- FALSE
+  arguments <- list(formula, data = d, control = CONTROL(eps))
   if (!is.null(weights)) arguments$weights <- quote(.w)
   if (!is.null(cluster)) arguments$cluster <- quote(.c)
   fit <- withCallingHandlers(tryCatch(do.call(survival::coxph, arguments), error = function(e) NULL), warning = function(w) {
-    away <<- away || grepl("infinite|converge", conditionMessage(w)); invokeRestart("muffleWarning")
+    away <<- away || grepl("infinite", conditionMessage(w)); ended <<- ended || grepl("converge", conditionMessage(w)); invokeRestart("muffleWarning")
   })
-  if (is.null(fit) || away || anyNA(coef(fit))) NULL else fit
+  if (ended && !away && eps < 1e-11) return(cox_of(formula, d, weights, cluster, 1e-11))
+  if (is.null(fit) || away || ended || anyNA(coef(fit))) NULL else fit
 }
 endpoint_models <- function(s, d) {
   strata <- list_of(s, "strata"); more <- setdiff(list_of(s, "covariates"), strata); shared <- intersect(list_of(s, "covariates"), strata)
@@ -240,16 +242,14 @@ endpoint_models <- function(s, d) {
 }
 NO_HAZARD <- c(estimate = NA, low = NA, high = NA, p = NA, ph_statistic = NA, ph_df = NA, ph_p = NA)
 cox_rows <- function(s, d, names, strata) {
-  known <- !is.na(d$months); u <- usable(d, names, known)
+  known <- !is.na(d$months); layer <- if (length(strata)) interaction(d[paste0("x.", strata)], drop = TRUE)
+  u <- usable(d, names, if (is.null(layer)) known else known & !is.na(layer))
   gone <- rep(list(NO_HAZARD), length(u$dropped))
   inside <- u$rows & (is.null(d$weight) | (if (is.null(d$weight)) TRUE else d$weight > 0))
   data <- cbind(d[inside, c("months", "event")], droplevels(d[inside, u$kept, drop = FALSE]))
   right <- u$kept
   formula <- as_formula("Surv(months, event)", right)
-  if (length(strata) && "stratified" %in% list_of(s, "tests")) {
-    data$.s <- interaction(d[inside, paste0("x.", strata)], drop = TRUE); formula <- update(formula, . ~ . + strata(.s))
-    data <- data[!is.na(data$.s), ]
-  }
+  if (length(strata)) { data$.s <- droplevels(layer[inside]); formula <- update(formula, . ~ . + strata(.s)) }
   weights <- if (is.null(d$weight) || all(d$weight[inside] == 1)) NULL else d$weight[inside]
   cluster <- if (is.null(d$set)) NULL else d$set[inside]
   fit <- if (length(u$kept)) cox_of(formula, data, weights, cluster)
@@ -367,7 +367,7 @@ ancova_parts <- function(s) {
   d <- s$data; y <- grep("^y\\.", names(d), value = TRUE); groups <- groups_of(s); names <- c("group", "baseline", covariate_columns(s))
   u <- usable(d, names, !is.na(d[[y]]) & !is.na(d$group)); frame <- u$frame; frame$.y <- d[[y]][u$rows]
   gone <- blank_row(length(u$dropped)); formula <- as_formula(".y", u$kept); fit <- NULL
-  if ("group" %in% u$kept) { fit <- lm(formula, frame); if (anyNA(coef(fit)) || fit$df.residual < 1) fit <- NULL }
+  if ("group" %in% u$kept) { fit <- lm(formula, frame); if (anyNA(coef(fit)) || fit$df.residual < 1 || sum(residuals(fit)^2) <= 1e-24 * sum(frame$.y^2)) fit <- NULL }  # nothing is left over
   if (is.null(fit)) return(list(fits = list(c(n = 0, missing = sum(!is.na(d$group)) - sum(u$rows))), coefficients = gone, means = rep(list(c(n = 0, estimate = NA)), length(groups)), contrasts = list(), terms = list()))
   t <- coef(summary(fit)); ci <- confint(fit); V <- vcov(fit); beta <- coef(fit); df <- fit$df.residual; present <- match(levels(frame$group), groups)
   L <- reference_rows(frame, formula(delete.response(terms(fit))), list(group = levels(frame$group)), length(present))
@@ -378,7 +378,7 @@ ancova_parts <- function(s) {
   slopes <- c(statistic = NA, df = NA, df_residual = NA, p = NA)
   if ("baseline" %in% u$kept) {
     full <- update(fit, . ~ . + group:baseline)
-    if (!anyNA(coef(full))) { a <- anova(fit, full)[2, ]; slopes <- c(statistic = a[["F"]], df = a[["Df"]], df_residual = full$df.residual, p = a[["Pr(>F)"]]) }
+    if (!anyNA(coef(full)) && full$df.residual > 0) { a <- anova(fit, full)[2, ]; slopes <- c(statistic = a[["F"]], df = a[["Df"]], df_residual = full$df.residual, p = a[["Pr(>F)"]]) }
   }
   list(fits = list(c(n = nrow(frame), missing = sum(!is.na(d$group)) - nrow(frame), spread = sigma(fit), r_squared = summary(fit)$r.squared)),
     coefficients = c(gone, lapply(seq_along(beta)[-1], function(i) c(estimate = t[i, 1], low = ci[i, 1], high = ci[i, 2], p = t[i, 4], statistic = t[i, 3], df = df))),
@@ -633,7 +633,7 @@ welch_row <- function(x, y) {
 quality_section <- function(b, s) list(qaly = qaly_parts, course = course_parts, responders = responder_parts)[[set_of(s, "measure")]](s)
 area_of <- function(t, u, death, horizon, gaps) {
   k <- !is.na(u); end <- if (is.na(death)) horizon else min(horizon, death)
-  if (!k[1] || (gaps == "complete" && any(!k & (is.na(t) | t <= end)))) return(NA)
+  if (!k[1] || (gaps == "complete" && any(!k & !is.na(t) & t <= end))) return(NA)
   if (end == 0) return(0)
   t <- t[k]; u <- u[k]
   if (gaps == "carried") { before <- t < end; edge <- c(t[before], end); return(sum(diff(edge) * u[before]) / 365.25) }

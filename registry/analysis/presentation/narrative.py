@@ -383,7 +383,7 @@ def _methods_of_sections(result, words):
         cohort=_criteria(result, words),
         grouping=words(JOIN).join(words.groups.values()) or words(named_groups.of_method(method).label),
         sentences=words(Label(" ", "")).join(sections.methods_of(result, words)),
-        imputed=words(INTERPOLATED if any(one["years"] for one in result.get("qol", ())) else NOT_IMPUTED),
+        imputed=words(INTERPOLATED if any(part["years"] for part in result.get("qol", ())) else NOT_IMPUTED),
         as_of=method["as_of"],
         deaths=words(DEATHS, n=dead) if dead else "",
         alpha=method["alpha"],

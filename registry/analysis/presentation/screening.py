@@ -25,11 +25,11 @@ def steps_in_language(steps, language):
 def _reason(step, language):
     if "why" not in step:
         return ""
-    told = [
+    lines = [
         ONE_REASON.in_language(language).format(reason=WHY[code].in_language(language), n=n)
         for code, n in step["why"].items()
     ]
-    return ("、" if language.startswith("ja") else ", ").join(told) or NOBODY.in_language(language)
+    return ("、" if language.startswith("ja") else ", ").join(lines) or NOBODY.in_language(language)
 
 
 def whole(before, flow):

@@ -184,13 +184,13 @@ def _of_two(named: Any, words: Any) -> list[tuple[str, str]]:
     between = " − ".join(name for name, _known in named) + ": "
     try:
         if all(_measured(group) for group in groups):
-            found = welch_interval(*((group["n"], group["mean"], group["sd"]) for group in groups))
-            return [(words(DIFFERENCE), between + interval(*found, 2))]
+            interval_found = welch_interval(*((group["n"], group["mean"], group["sd"]) for group in groups))
+            return [(words(DIFFERENCE), between + interval(*interval_found, 2))]
         tables = [list(group.get("counts", {}).values()) for group in groups]
         if all(len(counts) == 2 and not any(isinstance(count, Few) for count in counts) for counts in tables):
             share = risk_difference(tables)
-            told = interval(100 * share.estimate, 100 * share.low, 100 * share.high, 1)
-            return [(words(RISKS), between + told)]
+            limits = interval(100 * share.estimate, 100 * share.low, 100 * share.high, 1)
+            return [(words(RISKS), between + limits)]
     except NotEstimable:
         pass
     return []

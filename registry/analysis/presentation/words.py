@@ -76,8 +76,10 @@ def why_not(reason):
     """The Label of a row's `reason`: why there is no P."""
     why = reason.removeprefix("not estimable because ")
     sentence, opening, at = why.partition(" (")
-    told = WHY_NOT.get(why) or WHY_NOT.get(sentence, sentence) + (f"（{at.removesuffix(')')}）" if opening else "")
-    return Label(why, told)
+    sentence_in_japanese = WHY_NOT.get(why) or WHY_NOT.get(sentence, sentence) + (
+        f"（{at.removesuffix(')')}）" if opening else ""
+    )
+    return Label(why, sentence_in_japanese)
 
 
 class Words:

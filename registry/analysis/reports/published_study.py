@@ -135,7 +135,11 @@ class _Patients:
     def _needed(self):
         wanted = [("study_arm", "")] + (list(COVARIATES) if self.has_matched else [])
         for row in self.printed["rows"]:
-            wanted += [(one, visit) for one, visit in _variables_of(row) if one not in ("adverse_event", "survival")]
+            wanted += [
+                (variable, visit)
+                for variable, visit in _variables_of(row)
+                if variable not in ("adverse_event", "survival")
+            ]
         wanted += [("local_recurrence_date", ""), ("surgery_date", "")]
         for name, visit in dict.fromkeys(wanted):
             yield from columns.needed(self.variable(name), visit, self.names)
@@ -196,19 +200,19 @@ class _Patients:
         else:
             reason = None
         places = self.printed["places"]
-        found = Line(
+        line = Line(
             row["id"], row["where"], Label(**row["label"]), tuple(map(_text, row["printed"])), tuple(ours), tuple(n),
             row["p"], _p(p, places) if row["p"] else "", TESTS.get(row.get("test", "")),
             note=Label(**row["note"]) if "note" in row else None,
         )  # fmt: skip
-        if found.agrees and reason is None:
-            return found
-        return Line(**{**vars(found), "reason": reason or self._reason(row, found)})
+        if line.agrees and reason is None:
+            return line
+        return Line(**{**vars(line), "reason": reason or self._reason(row, line)})
 
-    def _reason(self, row, found):
+    def _reason(self, row, line):
         if "cannot" in row:
             return Label(**row["cannot"])
-        if row.get("test") in PAIRED_TESTS and found.differing[-1] and not any(found.differing[:-1]):
+        if row.get("test") in PAIRED_TESTS and line.differing[-1] and not any(line.differing[:-1]):
             return PAIRED
         return ELSE
 
@@ -267,7 +271,7 @@ class _Patients:
         codes = [str(choice.code) for choice in before.variable.categories]
         ours = []
         for group, printed in zip(groups, row["printed"], strict=True):
-            told = {
+            numbers = {
                 first: {
                     last: int(
                         ((before.codes[group] == codes.index(first)) & (after.codes[group] == codes.index(last))).sum()
@@ -276,7 +280,7 @@ class _Patients:
                 }
                 for first, lasts in printed.items()
             }
-            ours.append(_text(told))
+            ours.append(_text(numbers))
         return ours, [len(group) for group in groups], None
 
     # -- time
@@ -301,11 +305,11 @@ class _Patients:
         for curve, printed in zip(curves, row["printed"], strict=True):
             texts = printed if isinstance(printed, list) else [printed]
             rates = [100 * at.survival for at in survival_at(curve, [float(month) for month in months])]
-            found = [
+            compared = [
                 _rounded(rate, len(text.rstrip("%").partition(".")[2])) + ("%" if text.endswith("%") else "")
                 for rate, text in zip(rates, texts, strict=True)
             ]
-            ours.append(_text(found if isinstance(printed, list) else found[0]))
+            ours.append(_text(compared if isinstance(printed, list) else compared[0]))
         return ours, [len(group) for group in groups], p
 
     def _median(self, row, groups):
@@ -368,10 +372,11 @@ def _text(printed):
     return str(printed)
 
 
-def agreement(found):
+def agreement(all_compared):
     """(numbers that agree, numbers compared) of some Lines."""
-    compared = sum(line.numbers for line in found)
+    compared = sum(line.numbers for line in all_compared)
     differing = sum(
-        sum(line.differing[: len(line.printed)]) + (line.differing[-1] if line.p_printed else 0) for line in found
+        sum(line.differing[: len(line.printed)]) + (line.differing[-1] if line.p_printed else 0)
+        for line in all_compared
     )
     return compared - differing, compared

@@ -133,7 +133,7 @@ def _place_pairs(result, keys, patients):
         return
     places = {frames.key_of(patient): place for place, patient in enumerate(patients)}
     for entry in result[PAIRED]:
-        entry["pairs"] = [[places[int(keys[one])] for one in pair] for pair in entry["pairs"]]
+        entry["pairs"] = [[places[int(keys[member])] for member in pair] for pair in entry["pairs"]]
 
 
 def _compared(plan, cohort, on_progress, snapshot, keep_key=False):
@@ -165,19 +165,19 @@ class _Recent:
     """The columns made last: all of a study's, the last ones of a million patients, whose sum would not fit."""
 
     def __init__(self, most):
-        self.most, self.kept, self.lock = most, OrderedDict(), Lock()
+        self.most, self.columns, self.lock = most, OrderedDict(), Lock()
 
     def get(self, asked):
         with self.lock:
-            if asked in self.kept:
-                self.kept.move_to_end(asked)
-            return self.kept.get(asked)
+            if asked in self.columns:
+                self.columns.move_to_end(asked)
+            return self.columns.get(asked)
 
     def keep(self, asked, made):
         with self.lock:
-            self.kept[asked] = made
-            while len(self.kept) > self.most:
-                self.kept.popitem(last=False)
+            self.columns[asked] = made
+            while len(self.columns) > self.most:
+                self.columns.popitem(last=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,11 +202,11 @@ class Data:
     def column(self, variable, visit=""):
         """The `variables.columns.Columns` of a variable (its name, or a Variable) at a visit, made once."""
         names = self.plan.names
-        found = names.get(variable) if isinstance(variable, str) else variable
-        asked = found, visit
+        known = names.get(variable) if isinstance(variable, str) else variable
+        asked = known, visit
         made = self._columns.get(asked)
         if made is None:
-            made = columns.variable_columns(self.frame, found, visit, names, self.plan.value_sets[0], self.as_of)
+            made = columns.variable_columns(self.frame, known, visit, names, self.plan.value_sets[0], self.as_of)
             self._columns.keep(asked, made)
         return made
 

@@ -58,6 +58,7 @@ class Patients:
     column     (variable, visit or "") -> Column; ValueError for what there is not
     event      (declared event) -> Event; what `events` names
     visit_day  (visit) -> (n,) days from surgery to the visit, NaN where it did not take place
+    planned_day  (visit) -> its day by the schedule or the plan's rule, None where there is none
     followed   (n,) days from surgery to the end of follow-up, NaN where not known
     died       (n,) 1, 0, NaN where not known; death_day (n,) days from surgery, NaN where none or not known
     landmark   day until which everybody lived because the cohort asks for that much follow-up, or 0
@@ -72,6 +73,7 @@ class Patients:
     followed: np.ndarray | None = None
     died: np.ndarray | None = None
     death_day: np.ndarray | None = None
+    planned_day: Callable = field(default=lambda _visit: None)
     landmark: int = 0
     alpha: float = 0.05
     adjust: str = "none"

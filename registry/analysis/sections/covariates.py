@@ -35,27 +35,27 @@ class Covariates:
     rows     (n,) bool: everything known, among those asked for
     terms    a Term for each of columns (n, p)
     dropped  {(variable, visit): reason} of those left out
-    kept     Columns in their order; levels: places of the categories of each that somebody has, () of numbers
+    used     Columns in their order; levels: places of the categories of each that somebody has, () of numbers
     """
 
     rows: np.ndarray
     terms: tuple
     columns: np.ndarray
     dropped: dict
-    kept: tuple
+    used: tuple
     levels: tuple
 
     def variables(self):
         """Numbers and Factors as the linear models take them; categories that nobody has are gone."""
-        found = []
-        for column, levels in zip(self.kept, self.levels, strict=True):
+        variables = []
+        for column, levels in zip(self.used, self.levels, strict=True):
             if not levels:
-                found.append(Number(np.where(self.rows, column.values, np.nan)))
+                variables.append(Number(np.where(self.rows, column.values, np.nan)))
                 continue
             place = np.full(len(column.categories) + 1, -1)  # the last stands for unknown
             place[list(levels)] = range(len(levels))
-            found.append(Factor(np.where(self.rows, place[column.codes], -1), len(levels)))
-        return tuple(found)
+            variables.append(Factor(np.where(self.rows, place[column.codes], -1), len(levels)))
+        return tuple(variables)
 
     def places_of(self, column):
         """Positions of the columns of one covariate."""
@@ -66,16 +66,16 @@ class Covariates:
 
 def covariates(asked, rows):
     """Covariates of Columns among the patients rows (n,) bool, of whom all else is known."""
-    rows, dropped, kept = np.array(rows, bool), {}, []
+    rows, dropped, used = np.array(rows, bool), {}, []
     for column in asked:
         if (column.known & rows).any():
-            kept.append(column)
+            used.append(column)
         else:
             dropped[column.name, column.visit] = UNKNOWN
-    for column in kept:
+    for column in used:
         rows &= column.known
     varying, levels, terms, parts = [], [], [], []
-    for column in kept:
+    for column in used:
         values = column.values[rows]
         if not values.size or (values == values[0]).all():
             dropped[column.name, column.visit] = CONSTANT if values.size else UNKNOWN
@@ -90,7 +90,7 @@ def covariates(asked, rows):
         levels.append(present)
         reference, *others = present
         for place in others:
-            codes = [column.categories[one][0] for one in (place, reference)]
+            codes = [column.categories[level][0] for level in (place, reference)]
             terms.append(Term(column.name, column.visit, *map(str, codes)))
             parts.append(np.where(column.known, column.values == place, np.nan))
     columns = np.column_stack(parts) if parts else np.empty((rows.size, 0))
@@ -108,5 +108,5 @@ def group_column(patients, places=None):
 
 def named(where, terms):
     """“age_at_surgery, sex” of the positions that a NotEstimable names."""
-    found = dict.fromkeys(terms[place].variable for place in where if place < len(terms))
-    return ", ".join(found)
+    names = dict.fromkeys(terms[place].variable for place in where if place < len(terms))
+    return ", ".join(names)

@@ -33,17 +33,19 @@ def read(kind, cls, data):
 
 def title(kind, given):
     try:
-        told = Label(given["en"], given["ja"])
+        label = Label(given["en"], given["ja"])
     except (KeyError, TypeError):
-        told = None
-    if told is None or not all(isinstance(t, str) and 0 < len(t.strip()) <= LONGEST_NAME for t in (told.en, told.ja)):
+        label = None
+    if label is None or not all(
+        isinstance(t, str) and 0 < len(t.strip()) <= LONGEST_NAME for t in (label.en, label.ja)
+    ):
         raise refusal(
             "{kind}: a section needs a title in English (en) and Japanese (ja) of at most {most} characters",
             "{kind}：セクションには{most}文字以内の英語（en）と日本語（ja）の表題（title）が必要です",
             kind=kind,
             most=LONGEST_NAME,
         )
-    return told
+    return label
 
 
 class Frozen(dict):
@@ -66,30 +68,30 @@ class Section:
 def frozen(value):
     """Lists as tuples and objects as Frozen, so that a section is a value."""
     if isinstance(value, (list, tuple)):
-        return tuple(frozen(one) for one in value)
+        return tuple(frozen(part) for part in value)
     if isinstance(value, dict):
-        return Frozen({name: frozen(one) for name, one in value.items()})
+        return Frozen({name: frozen(part) for name, part in value.items()})
     return value
 
 
 def written(section):
     """A section as JSON; what is as by default is left out."""
-    told = {}
+    label = {}
     for part in fields(section):
         value = getattr(section, part.name)
         default = part.default if part.default_factory is MISSING else part.default_factory()
         if value != default:
-            told[part.name] = thawed(value)
-    return told
+            label[part.name] = thawed(value)
+    return label
 
 
 def thawed(value):
     if isinstance(value, Label):
         return {"en": value.en, "ja": value.ja}
     if isinstance(value, tuple):
-        return [thawed(one) for one in value]
+        return [thawed(part) for part in value]
     if isinstance(value, dict):
-        return {name: thawed(one) for name, one in value.items()}
+        return {name: thawed(part) for name, part in value.items()}
     return value
 
 

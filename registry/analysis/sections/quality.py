@@ -219,15 +219,15 @@ def of_qalys(section, patients, columns):
     for place, group in enumerate(patients.codes):
         mine = patients.members(place)
         here = values[mine]
-        found = here[np.isfinite(here)]
-        known.append(found)
+        values_there = here[np.isfinite(here)]
+        known.append(values_there)
         died = int((np.isfinite(here) & (patients.death_day[mine] <= horizon)).sum())
-        size = (group, found.size, int(here.size - found.size), died)
-        rows.append(Years(*size, **told(found)) if found.size else Years(*size, reason=EMPTY))
+        size = (group, values_there.size, int(here.size - values_there.size), died)
+        rows.append(Years(*size, **described(values_there)) if values_there.size else Years(*size, reason=EMPTY))
     return {"years": rows, "differences": [difference(pair, "", known[a], known[b]) for pair, a, b in patients.pairs()]}
 
 
-def told(values):
+def described(values):
     """Mean with its interval, and quartiles."""
     said = describe(values)
     limits = mean_limits(values)
@@ -253,12 +253,15 @@ def qalys(section, patients, columns):
     horizon = section.horizon * DAYS_A_MONTH
     died = patients.death_day
     undated = (patients.died == 1) & np.isnan(died)
-    found = qaly(days, values, horizon, np.where(died < 0, np.nan, died), section.gaps).qaly
-    return np.where(undated | (died < 0) | (patients.group < 0), np.nan, found)
+    values_there = qaly(days, values, horizon, np.where(died < 0, np.nan, died), section.gaps).qaly
+    return np.where(undated | (died < 0) | (patients.group < 0), np.nan, values_there)
 
 
 def timed(section, patients, columns):
-    """Days (n, visits), ascending, and values (n, visits), NaN where out of order or from after death."""
+    """Days (n, visits), ascending, and values (n, visits), NaN where lacking, out of order or from after death.
+
+    The day of a value that is lacking is its planned one if that lies in order; NaN where death came before it.
+    """
     values = np.column_stack([column.values for column in columns])
     days = np.column_stack([patients.visit_day(visit) for visit in section.visits]).astype(float)
     days[:, 0] = np.where(np.isfinite(values[:, 0]), 0.0, np.nan)
@@ -269,16 +272,24 @@ def timed(section, patients, columns):
     before = np.column_stack([np.full(len(days), -np.inf), latest[:, :-1]])
     usable = days > before
     values = np.where(usable, values, np.nan)
-    planned = np.where(usable, days, np.nan)
-    return filled(planned, values), values
+    over = late | np.column_stack(
+        [died_before(patients, visit, column) for visit, column in zip(section.visits, columns, strict=True)]
+    )
+    planned = [patients.planned_day(visit) for visit in section.visits]
+    return filled(np.where(usable, days, np.nan), planned, over), values
 
 
-def filled(days, values):
-    """Days that ascend even where a value is lacking; such a day is never used, it only has to be in order."""
-    days = days.copy()
-    for place in range(1, days.shape[1]):
+def filled(days, planned, over):
+    """Days that ascend also where a value is lacking; `over` are those that death came before: NaN."""
+    known = np.where(np.isfinite(days), days, np.inf)
+    following = np.column_stack([np.fmin.accumulate(known[:, :0:-1], axis=1)[:, ::-1], np.full(len(days), np.inf)])
+    days, latest = days.copy(), np.full(len(days), -np.inf)
+    for place, day in enumerate(planned):
         gap = ~np.isfinite(days[:, place])
-        days[gap, place] = days[gap, place - 1] + 1e-6
+        in_order = (latest < day) & (day < following[:, place]) if day is not None else np.zeros(len(days), bool)
+        lacking = np.where(in_order, day or 0, latest + 1e-6)  # never used: it only has to be in order
+        days[:, place] = np.where(gap, np.where(over[:, place], np.nan, lacking), days[:, place])
+        latest = np.fmax(latest, days[:, place])
     return days
 
 
@@ -286,9 +297,9 @@ def difference(pair, visit, first, second):
     """Later minus earlier, by Welch's test."""
 
     def done():
-        found = welch_t(second, first)
-        effect = Estimate(found.estimate, found.low, found.high, found.p)
-        return Difference(pair, visit, effect, "welch_t", found.n, found.statistic, found.df)
+        answer = welch_t(second, first)
+        effect = Estimate(answer.estimate, answer.low, answer.high, answer.p)
+        return Difference(pair, visit, effect, "welch_t", answer.n, answer.statistic, answer.df)
 
     return attempted(done, lambda why: Difference(pair, visit, test="welch_t", n=first.size + second.size, reason=why))
 
@@ -329,7 +340,7 @@ def at_visit(section, group, visit, values, dead):
     with_dead = np.append(known, np.full(int(dead.sum()), float(section.dead)))
     if not with_dead.size:
         return At(*size, reason=EMPTY)
-    alive = told(known) if known.size else {}
+    alive = described(known) if known.size else {}
     low, high = mean_limits(with_dead)
     names = {name: alive.get(name) for name in ("mean", "sd", "low", "high")}
     return At(*size, **names, mean_with_dead=Moments.of(with_dead).mean, low_with_dead=low, high_with_dead=high)
@@ -344,8 +355,8 @@ def worst(patients, visit, column, dead):
     size = int(np.isfinite(ranks[mine]).sum()), int(dead[mine].sum())
 
     def done():
-        found = mann_whitney(*samples) if len(samples) == 2 else kruskal_wallis(samples)
-        return WorstRank(visit, test, *size, found.p, found.statistic, found.df)
+        answer = mann_whitney(*samples) if len(samples) == 2 else kruskal_wallis(samples)
+        return WorstRank(visit, test, *size, answer.p, answer.statistic, answer.df)
 
     if len(samples) < 2:
         return WorstRank(visit, test, *size, reason=NOT_ESTIMABLE.format(REASONS["one_group"]))
@@ -371,9 +382,9 @@ def of_responders(section, patients, columns):
 
 def responder(section, group, visit, changes, higher_is_better):
     def done():
-        found = responders(changes, section.threshold, higher_is_better)
-        counts = (found.n, found.missing, found.improved, found.same, found.worse)
-        return Responder(group, visit, *counts, found.share.estimate, found.share.low, found.share.high)
+        share_of = responders(changes, section.threshold, higher_is_better)
+        counts = (share_of.n, share_of.missing, share_of.improved, share_of.same, share_of.worse)
+        return Responder(group, visit, *counts, share_of.share.estimate, share_of.share.low, share_of.share.high)
 
     return attempted(done, lambda why: Responder(group, visit, 0, changes.missing, 0, 0, 0, reason=why))
 
@@ -386,9 +397,9 @@ def shares(pair, visit, first, second):
         if not sum(first) or not sum(second):
             raise NotEstimable("empty_group")
         table = np.array([second, first])
-        found = risk_difference(table)
+        answer = risk_difference(table)
         p = fisher(table).p if table.sum(axis=0).all() else 1.0
-        return Difference(pair, visit, Estimate(found.estimate, found.low, found.high, p), "fisher_exact", n)
+        return Difference(pair, visit, Estimate(answer.estimate, answer.low, answer.high, p), "fisher_exact", n)
 
     return attempted(done, lambda why: Difference(pair, visit, test="fisher_exact", n=n, reason=why))
 
@@ -400,15 +411,12 @@ def dataset(section, patients):
     """Values as used, days, and death: QALYs are computed again from them."""
     patients = patients.of(section.matched)
     columns = [numeric(section, patients, visit) for visit in section.visits]
-    told = {"group": group_column(patients), "death_day": patients.death_day, "died": patients.died}
+    data = {"group": group_column(patients), "death_day": patients.death_day, "died": patients.died}
     for visit, column in zip(section.visits, columns, strict=True):
-        told[f"y.{visit}"] = column
-        told[f"dead.{visit}"] = died_before(patients, visit, column).astype(float)
+        data[f"y.{visit}"] = column
+        data[f"dead.{visit}"] = died_before(patients, visit, column).astype(float)
     if section.measure == "qaly":
         days, values = timed(section, patients, columns)
         for place, visit in enumerate(section.visits):
-            told[f"day.{visit}"], told[f"u.{visit}"] = (
-                np.where(np.isfinite(values[:, place]), days[:, place], np.nan),
-                values[:, place],
-            )
-    return told, {"higher_is": columns[0].higher_is}
+            data[f"day.{visit}"], data[f"u.{visit}"] = days[:, place], values[:, place]
+    return data, {"higher_is": columns[0].higher_is}

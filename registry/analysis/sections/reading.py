@@ -22,6 +22,7 @@ from registry.analysis.data.item_columns import value
 from registry.analysis.design.errors import listed, refusal
 from registry.analysis.design.variables import columns as reader
 from registry.analysis.design.variables import declared as variables
+from registry.analysis.design.variables import visits
 from registry.analysis.sections import declared, propensity
 from registry.analysis.sections.columns import Column, Event, Patients
 from registry.instruments.base import Label
@@ -153,12 +154,12 @@ def _of_plan(names, variable, visit, baseline=""):
             "変数はage_at_surgeryのような文字列で指定してください（入力：{given}）",
             given=repr(variable),
         )
-    found = names.get(variable) if isinstance(variable, str) else variable
-    if not found.at_visit:
-        return found, ""
+    known = names.get(variable) if isinstance(variable, str) else variable
+    if not known.at_visit:
+        return known, ""
     if not visit:
-        return found, baseline
-    return found, names.visit(visit, found)
+        return known, baseline
+    return known, names.visit(visit, known)
 
 
 # What was read
@@ -188,6 +189,7 @@ class Reader:
             column=self.column,
             event=self.event,
             visit_day=self.visit_day,
+            planned_day=self.planned_day,
             followed=np.where(followed == MISSING, np.nan, np.where(followed == NO_NUMBER, np.nan, followed)),
             died=died,
             death_day=np.where(died == 1, self.since_surgery(reader.DEATH), np.nan),
@@ -213,18 +215,18 @@ class Reader:
         variable, visit = _of_plan(self.plan.names, name, visit, self.plan.baseline)
         if variable == SITE:
             return self._site()
-        told = self.column_of(variable, visit)
+        column = self.column_of(variable, visit)
         return Column(
             variable.name,
             variable.label,
-            np.asarray(told.values, float),
+            np.asarray(column.values, float),
             tuple((str(choice.code), choice.label) for choice in variable.categories),
             variable.kind,
             variable.unit,
             variable.decimals,
             variable.higher_is,
             visit,
-            told.why == reader.WHY.index(reader.DIED_BEFORE),
+            column.why == reader.WHY.index(reader.DIED_BEFORE),
         )
 
     def _site(self):
@@ -237,6 +239,11 @@ class Reader:
     def visit_day(self, visit):
         return self.since_surgery(value("assessment_date", visit))
 
+    def planned_day(self, visit):
+        return next(
+            (planned.day for planned in (*visits.scheduled(), *self.plan.visits) if planned.code == visit), None
+        )
+
     def event(self, event):
         kind, nobody = event["kind"], np.zeros(self.frame.n, bool)
         if kind == "death":
@@ -247,8 +254,8 @@ class Reader:
             return Event(np.asarray(made.values, float), nobody)
         if kind == "reached":
             return Event(self._reached(event), nobody)
-        found = self.column(event["variable"])
-        day = found.values if kind == "days" else found.values - self._surgery()
+        known = self.column(event["variable"])
+        day = known.values if kind == "days" else known.values - self._surgery()
         had = self._had(event)
         return Event(np.where(had == 0, np.nan, day), (had == 1) & np.isnan(day))
 
@@ -316,13 +323,13 @@ class _Matched:
 
 def names(read, entry):
     """What the variables and visits of an entry are called, kept with its result so that it reads by itself."""
-    told = {}
-    asked = [(one, visit) for one, visit in everything(entry, read.plan) if isinstance(one, str)]
+    written = {}
+    asked = [(variable, visit) for variable, visit in everything(entry, read.plan) if isinstance(variable, str)]
     for name, visit in asked:
         column = read.column(name, visit)
         levels = {code: both(label) for code, label in column.categories}
-        told[column.name] = {"label": both(column.label), "unit": column.unit, "levels": levels}
-    return told
+        written[column.name] = {"label": both(column.label), "unit": column.unit, "levels": levels}
+    return written
 
 
 def both(label):

@@ -125,13 +125,13 @@ def estimate(transition, patients):
     moved, cells, margins, tests, changes = [], [], [], [], []
     for place, group in enumerate(patients.codes):
         rows = patients.members(place)
-        told = transitions(before.codes[rows], after.codes[rows], len(grades))
-        reason = "" if told.n else NOT_ESTIMABLE.format(REASONS["empty"])
-        moved.append(Moved(group, told.n, told.missing, told.up, told.same, told.down, reason))
-        cells += [cell(group, grades, told.table, *at) for at in np.ndindex(told.table.shape)]
-        totals = zip(grades, told.table.sum(axis=1), told.table.sum(axis=0), strict=True)
+        moves = transitions(before.codes[rows], after.codes[rows], len(grades))
+        reason = "" if moves.n else NOT_ESTIMABLE.format(REASONS["empty"])
+        moved.append(Moved(group, moves.n, moves.missing, moves.up, moves.same, moves.down, reason))
+        cells += [cell(group, grades, moves.table, *at) for at in np.ndindex(moves.table.shape)]
+        totals = zip(grades, moves.table.sum(axis=1), moves.table.sum(axis=0), strict=True)
         margins += [Margin(group, str(grade), int(first), int(last)) for grade, first, last in totals]
-        tests += [within(name, test, group, told.table) for name, test in WITHIN.items()]
+        tests += [within(name, test, group, moves.table) for name, test in WITHIN.items()]
         changes.append((after.values - before.values)[rows])
     tests.append(between(patients, changes))
     return TransitionResult(
@@ -172,8 +172,8 @@ def cell(group, grades, table, row, column):
 
 def within(name, test, group, table):
     def done():
-        told = test(table)
-        return Test(name, group, told.statistic, told.df, told.p, told.n)
+        answer = test(table)
+        return Test(name, group, answer.statistic, answer.df, answer.p, answer.n)
 
     return attempted(done, lambda why: Test(name, group, reason=why))
 
@@ -183,8 +183,10 @@ def between(patients, changes):
     name = "mann_whitney" if len(changes) == 2 else "jonckheere"
 
     def done():
-        told = mann_whitney(*changes) if len(changes) == 2 else jonckheere(changes)
-        return Test(name, "", told.statistic, None, told.p, int(sum(np.isfinite(change).sum() for change in changes)))
+        answer = mann_whitney(*changes) if len(changes) == 2 else jonckheere(changes)
+        return Test(
+            name, "", answer.statistic, None, answer.p, int(sum(np.isfinite(change).sum() for change in changes))
+        )
 
     if len(changes) < 2:
         return Test(name, "", reason=NOT_ESTIMABLE.format(REASONS["one_group"]))

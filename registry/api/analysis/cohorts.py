@@ -105,7 +105,7 @@ class Cohorts(Resource):
         try:
             steps = steps_of(given)
         except (ValueError, TypeError, KeyError) as error:
-            sent.errors["steps"] = [design_errors.told(error, get_language())]
+            sent.errors["steps"] = [design_errors.sentence(error, get_language())]
 
         def save(**_more):
             try:
@@ -113,7 +113,7 @@ class Cohorts(Resource):
                     access=self.access, name=sent.more["name"] or "", steps=steps, note=sent.more["note"] or ""
                 )
             except ValueError as error:
-                sent.errors.setdefault("name", [design_errors.told(error, get_language())])
+                sent.errors.setdefault("name", [design_errors.sentence(error, get_language())])
 
         if (saved := request_body.store(sent, save)) is None or sent.errors:
             raise request_body.refused(sent.errors)
@@ -156,7 +156,7 @@ class CohortFlow(Resource):
         try:
             cohort = saved_cohorts.cohort_of(saved)
         except design_errors.Refused as error:  # the study no longer collects what it names
-            raise Problem(409, design_errors.told(error, get_language())) from error
+            raise Problem(409, design_errors.sentence(error, get_language())) from error
         flow = tasks.cohort_flow(cohort, access=self.access)
         if flow is None:
             answer = {"flow": None, "n": None, "counted_at": None}

@@ -133,7 +133,7 @@ def _cohort(named, saved, errors):
         try:
             return saved_plans.cohort_of(saved)
         except design_errors.Refused as error:
-            errors["cohort"] = [design_errors.told(error, get_language())]
+            errors["cohort"] = [design_errors.sentence(error, get_language())]
             return None
     cohort = cohort_named(cohorts.SEGI2024.name if named is None else named)
     if cohort is None:
@@ -160,7 +160,7 @@ def _read(given, errors):
     try:
         return plans.from_json(given)
     except (ValueError, TypeError, KeyError) as error:
-        errors["plan"] = [design_errors.told(error, get_language())[:1000]]
+        errors["plan"] = [design_errors.sentence(error, get_language())[:1000]]
         return None
 
 

@@ -3,12 +3,13 @@
 from django.db import transaction
 from django.http import Http404
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from registry.analysis.data import packed_snapshots
+from registry.analysis.running import freezing
 from registry.api.records.reference import TEXT, TEXT_OR_NULL
 from registry.api.shared import lists, request_body
 from registry.api.shared.etags import shown
@@ -17,8 +18,10 @@ from registry.api.shared.item_fields import Declared, item_schema, moment_filter
 from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
 from registry.exports.jobs import may_see_snapshots
-from registry.models import Snapshot
+from registry.instruments.base import Label
+from registry.models import Freezing, Snapshot
 from registry.services.files import snapshots
+from registry.tasks import send
 from sites.tenancy.access import Can
 
 NOW = "now"  # beside the snapshots: the registry as it is
@@ -36,9 +39,12 @@ SnapshotShown = serializer(
         "hash": Declared(TEXT | {"description": "SHA-256 of every cell: the same data have the same."}),
         "rows": Declared(COUNTS | {"description": "Rows of each table."}),
         "created_by": Declared(TEXT_OR_NULL, source="created_by.name", default=None),
-        "created_at": serializers.DateTimeField(),
+        "created_at": serializers.DateTimeField(allow_null=True, help_text="Null while it is being frozen."),
+        "status": Declared({"type": "string", "enum": Freezing.Status.values}),
+        "progress": serializers.FloatField(help_text="From 0 to 1."),
+        "error": Declared(TEXT_OR_NULL | {"description": "Why freezing failed."}),
     },
-    "A frozen state of the registry.",
+    "A frozen state of the registry: `done`, or how far its freezing is.",
 )
 SnapshotNew = serializer(
     "SnapshotNew",
@@ -86,7 +92,18 @@ ORDERS = ("created_at", "label")
 
 
 def _shown(snapshot):
-    return represent(SnapshotShown, snapshot)
+    return represent(SnapshotShown, _of_names(snapshot) | {"status": "done", "progress": 1.0, "error": None})
+
+
+def _asked(job):
+    """A Freezing that has come to no Snapshot yet, in its shape."""
+    error = job.error and Label(job.error["en"], job.error["ja"]).in_language(get_language())
+    yet = {"hash": "", "rows": {}, "created_by": job.requested_by, "created_at": None, "error": error}
+    return represent(SnapshotShown, _of_names(job) | yet)
+
+
+def _of_names(row):
+    return {name: getattr(row, name, None) for name in SnapshotShown().fields}
 
 
 def snapshot_named(access, given):
@@ -107,11 +124,25 @@ class _Snapshots(Resource):
     def is_for(self, access):
         return may_see_snapshots(access)
 
+    def made(self, snapshot_id):
+        return Snapshot.objects.select_related("created_by").filter(pk=snapshot_id).first()
+
     def of(self, snapshot_id):
-        snapshot = Snapshot.objects.select_related("created_by").filter(pk=snapshot_id).first()
-        if snapshot is None:
+        if (snapshot := self.made(snapshot_id)) is None:
             raise Http404
         return snapshot
+
+    def answer(self, request, snapshot_id, **more):
+        """The response with a snapshot, or how far its freezing is."""
+        if (snapshot := self.made(snapshot_id)) is None:
+            return Response(_asked(self.job(snapshot_id)), **more)
+        return shown(request, _shown(snapshot), snapshot.hash, **more)
+
+    def job(self, snapshot_id):
+        job = Freezing.objects.select_related("requested_by").filter(pk=snapshot_id).first()
+        if job is None:
+            raise Http404
+        return job
 
 
 class Snapshots(_Snapshots):
@@ -123,22 +154,24 @@ class Snapshots(_Snapshots):
         rows = Snapshot.objects.select_related("created_by")
         return lists.page(request, rows, show=_shown, filters=FILTERS, orders=ORDERS)
 
-    @extend_schema(request=SnapshotNew, responses={201: SnapshotShown})
+    @extend_schema(request=SnapshotNew, responses={201: SnapshotShown, 202: SnapshotShown})
     @repeatable
     def post(self, request):
-        """Freeze the registry as it is at this moment."""
+        """Freeze the registry as it is at this moment. In a large one a worker does: poll the address in `Location`."""
         sent = request_body.read(request, (), more=(LABEL, NOTE), forms=False)
         if sent.errors:
             raise request_body.refused(sent.errors)
         try:
-            made = packed_snapshots.freeze(
-                access=self.access, label=sent.more["label"] or "", note=sent.more["note"] or ""
-            )
+            job = freezing.request(access=self.access, label=sent.more["label"] or "", note=sent.more["note"] or "")
         except snapshots.InvalidLabel as error:
             raise request_body.refused({"label": [error.reason]}) from error
-        location = request.build_absolute_uri(reverse("api:snapshot", args=[made.pk]))
-        made = self.of(made.pk)
-        return shown(request, _shown(made), made.hash, status=201, headers={"Location": location})
+        headers = {"Location": request.build_absolute_uri(reverse("api:snapshot", args=[job.pk]))}
+        if not freezing.is_small():
+            return Response(_asked(self.job(send(job).pk)), status=202, headers=headers)
+        freezing.perform(job.pk, reporting=False)
+        if self.made(job.pk) is None:
+            raise Problem(503, _asked(self.job(job.pk))["error"])
+        return self.answer(request, job.pk, status=201, headers=headers)
 
 
 class OneSnapshot(_Snapshots):
@@ -147,9 +180,18 @@ class OneSnapshot(_Snapshots):
 
     @extend_schema(responses=SnapshotShown)
     def get(self, request, snapshot_id):
-        """One frozen state."""
-        snapshot = self.of(snapshot_id)
-        return shown(request, _shown(snapshot), snapshot.hash)
+        """One frozen state, or how far its freezing is."""
+        return self.answer(request, snapshot_id)
+
+
+class SnapshotCancellation(_Snapshots):
+    needs = {"POST": Can.FREEZE}
+
+    @extend_schema(request=None, responses={202: SnapshotShown})
+    def post(self, request, snapshot_id):
+        """Stop a freezing that is not finished; nothing happens to one that is."""
+        freezing.cancel(access=self.access, freezing=self.job(snapshot_id))
+        return self.answer(request, snapshot_id, status=202)
 
 
 class SnapshotDifferences(_Snapshots):

@@ -123,7 +123,7 @@ def parameters(filters, orders, *, sparse=False):
     query = OpenApiParameter.QUERY
     fields = OpenApiParameter("fields", {"type": "string"}, query, description="Only these fields, by commas.")
     return [
-        *(one.parameter() for one in filters),
+        *(narrowing.parameter() for narrowing in filters),
         *((fields,) if sparse else ()),
         OpenApiParameter("order", {"type": "string", "enum": by, "default": orders[0]}, query, description="Order."),
         OpenApiParameter(

@@ -54,7 +54,7 @@ class Resource(APIView):
     def finalize_response(self, request, response, *args, **kwargs):
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "no-store")
-        return throttles.told(request._request, response)
+        return throttles.with_limits(request._request, response)
 
     def is_for(self, access):
         """Whether people with this Access have anything to do with it, where `needs` does not say all."""

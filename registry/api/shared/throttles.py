@@ -63,7 +63,7 @@ def _remember(request, most, left):
         request.rate_left = most, left
 
 
-def told(request, response):
+def with_limits(request, response):
     """The response with how often one may ask a minute, how often still, and when the next minute begins."""
     if (rate := getattr(request, "rate_left", None)) is not None:
         most, left = rate

@@ -187,7 +187,7 @@ class _Draw:
             return values
         moves = WholeNumbers([low], [high], REACH[name])
         frozen = self.frozen if frozen is None else frozen
-        return repair([values], [self.stratum.once[name]], moves, self.rng, frozen=frozen)[0]
+        return repair([values], [self.stratum.single[name]], moves, self.rng, frozen=frozen)[0]
 
     def answers(self):
         """Per patient (before, after)."""
@@ -209,7 +209,7 @@ class _Draw:
             score[0] = 20.0
         male = set(sorted(range(n), key=lambda i: -score[i])[: stratum.male])
         low, high = ALLOWED["age_at_surgery"]
-        ages = _numbers(_standard(self.noise[0]), stratum.once["age_at_surgery"], low, high)
+        ages = _numbers(_standard(self.noise[0]), stratum.single["age_at_surgery"], low, high)
         if self.case:
             ages[0] = self.case.decade + int(rng.integers(0, 10))
         ages = self.fit("age_at_surgery", ages, [low] * n, [high] * n)
@@ -241,7 +241,7 @@ class _Draw:
         bleeding = _standard(small + 0.5 * size + rng.normal(0, 0.9, n))
         for name, z in (("operative_time_min", size), ("blood_loss_ml", bleeding)):
             low, high = ALLOWED[name]
-            values = _numbers(z, stratum.once[name], low, high, skewed=True)
+            values = _numbers(z, stratum.single[name], low, high, skewed=True)
             for person, value in zip(self.persons, self.fit(name, values, [low] * n, [high] * n), strict=True):
                 setattr(person, name, value)
 
@@ -424,7 +424,7 @@ class _Draw:
         known = [person.answers[BEFORE]["ecog_ps"] for person in self.persons]
         ecog = np.array([2 if grade is None else grade for grade in known])
         z = _standard(0.5 * _standard(low) - 0.5 * ecog - 0.5 * self.illness[BEFORE])
-        totals = _numbers(z, self.stratum.once["tokuhashi_total"], low, high)
+        totals = _numbers(z, self.stratum.single["tokuhashi_total"], low, high)
         for person, points, total, grade in zip(
             self.persons, fixed, self.fit("tokuhashi_total", totals, low, high, frozen=()), ecog, strict=True
         ):
@@ -448,7 +448,7 @@ class _Draw:
         stratum, rng, n = self.stratum, self.rng, self.stratum.n
         low, high = stratum.followup_range
         z = _standard(-0.5 * self.illness[AFTER] + rng.normal(size=n))
-        days = _numbers(z, stratum.once["followup_months"], low, high, skewed=stratum.name != "cervical")
+        days = _numbers(z, stratum.single["followup_months"], low, high, skewed=stratum.name != "cervical")
         order = sorted(range(len(self.frozen), n), key=lambda i: days[i])
         frozen = [order[0], order[-1]][: len(stratum.extremes)]
         for i, value in zip(frozen, stratum.extremes, strict=True):

@@ -77,7 +77,6 @@ CHARACTERISTICS = {
     "blood_loss_ml": _row("218.4 ± 179.5", "523.2 ± 666.6", "293.3 ± 367.8", p="0.002"),
     "followup_months": _row("11.9 ± 4.5", "10.2 ± 6.9", "9.8 ± 6.1", p="0.37"),
 }
-FOLLOWUP_MEAN, FOLLOWUP_RANGE = 10, (1, 31)
 
 # Table 3, its labels put right so that the bands, means and SDs of Table 2 come out: SINS total -> patients.
 # Its cells of TL/L/S add up to 55 PSF and 23 PPS, where its own last row and Table 2 say 56 and 22: one patient of
@@ -191,7 +190,6 @@ FIGURE_5 = {
 # Table 5: patients with at least one such event.
 WOUND_EVENT, NEUROLOGICAL_EVENT = (2, 5, 3), (1, 7, 5)
 WOUND_KINDS = ("surgical_site_infection", "wound_problem")
-ADVERSE_EVENT_P = {"wound": "0.61", "neurological": "0.63"}
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Stratum:
     died: int
     followup_range: tuple[int, int]
     extremes: tuple[int, ...]  # days of follow-up that some patient must have
-    once: dict[str, Wanted]
+    single: dict[str, Wanted]
     scales: dict[str, ScalePlan]
     grades: dict[str, tuple[dict, dict]]
     grades_unknown: dict[str, tuple[int, int]]
@@ -148,7 +148,7 @@ def _analysed_group(g, days, chosen, rng):
         died=published.DIED[g],
         followup_range=(SHORTEST_FOLLOWUP + 2, 940),
         extremes=(SHORTEST_FOLLOWUP + 1, 943) if group == "thoracic" else (),
-        once={name: _wanted(moments[g], name) for name, moments in days.items()},
+        single={name: _wanted(moments[g], name) for name, moments in days.items()},
         scales=scales,
         grades={
             "frankel": (_frankel_counts(*abc["preop"][g][:2], 0), _frankel_counts(*abc["month1"][g][:2], 1)),
@@ -213,7 +213,7 @@ def _rough(name, levels, procedures, rng, *, deaths, followup, minutes=195, bloo
         died=round(deaths * n),
         followup_range=(shortest, longest),
         extremes=(),
-        once={
+        single={
             "age_at_surgery": _moments(n, 67, 10.6),
             "tokuhashi_total": _moments(n, 7.4, 2.9),
             "operative_time_min": _moments(n, minutes, 0.38 * minutes),

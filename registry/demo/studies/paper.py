@@ -20,10 +20,6 @@ class Box:
     mean: float
     within: tuple[float, float]  # sum of squared deviations, lowest and highest
 
-    @property
-    def is_possible(self):
-        return bool(self.totals)
-
 
 class Paper:
     """The rows of a paper by their id."""

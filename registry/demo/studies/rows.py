@@ -57,7 +57,7 @@ def cohort(study, seed, paper, patients, assessments, events):
     return StudyCohort(study, seed, about, tuple(patients), tuple(assessments), tuple(events))
 
 
-def kept(study):
+def stored(study):
     """The people of the demonstration's seed as a search once found them; FileNotFoundError where nobody kept them."""
     return [json.loads(line) for line in (KEPT / f"{study}.jsonl").read_text(encoding="utf-8").splitlines()]
 
@@ -71,8 +71,8 @@ def keep(study, people):
 def eligible(study):
     """Answers to the study's criteria and its consent form, of somebody who was enrolled."""
     about = protocol_of(study)["study"]
-    answers = {naming.fitting(f"incl_{one['code']}"): 1 for one in about["inclusion"]}
-    answers |= {naming.fitting(f"excl_{one['code']}"): 0 for one in about["exclusion"]}
+    answers = {naming.fitting(f"incl_{criterion['code']}"): 1 for criterion in about["inclusion"]}
+    answers |= {naming.fitting(f"excl_{criterion['code']}"): 0 for criterion in about["exclusion"]}
     return answers
 
 
@@ -86,7 +86,7 @@ def enrolled(people, first, last, until, rng):
         latest = min(last, until - timedelta(days=int(person["end_days"])))
         surgery = first + timedelta(days=int(rng.integers(0, (latest - first).days + 1)))
         placed.append((surgery, surgery - timedelta(days=int(rng.integers(1, 11))), person))
-    placed.sort(key=lambda one: one[:2])
+    placed.sort(key=lambda placed_person: placed_person[:2])
     return [
         (person, f"{SITE.code}-{number:04d}", consent, surgery)
         for number, (surgery, consent, person) in enumerate(placed, start=1)

@@ -76,9 +76,9 @@ def log_rank_p(first, second):
 def deaths(curve, rng):
     """(days, events), each (n,), of a group whose curve is as wanted. Raises NotFound."""
     for _ in range(TRIES // 100):
-        found = _deaths(curve, rng)
-        if found is not None:
-            return found
+        curve_days = _deaths(curve, rng)
+        if curve_days is not None:
+            return curve_days
     raise NotFound(f"no survival times for {curve}")
 
 
@@ -151,17 +151,17 @@ def relapses(curve, ends, rng):
             continue
         for _again in range(20):
             placed = [_relapse_days(curve, place, sequences, within[place], rng) for place in range(len(curve.bounds))]
-            if any(one is None for one in placed):
+            if any(day is None for day in placed):
                 break
-            found = _given_out(curve, ends, placed)
-            if found is not None:
-                return found
+            days = _given_out(curve, ends, placed)
+            if days is not None:
+                return days
     raise NotFound(f"no relapses for {curve}")
 
 
 def _relapse_sequences(curve, most, rng):
     """For each interval (survival before it, patients at risk, (k,) bool of relapses among relapses and ends)."""
-    left, survival, found, relapsed = curve.n, 1.0, [], 0
+    left, survival, events_found, relapsed = curve.n, 1.0, [], 0
     for place, (low, high) in enumerate(curve.rates.values()):
         for _ in range(400):
             ended = int(rng.integers(0, most[place] + 1))
@@ -174,12 +174,12 @@ def _relapse_sequences(curve, most, rng):
                 break
         else:
             return None
-        found.append((survival, left, some))
+        events_found.append((survival, left, some))
         left, survival, relapsed = left - some.size, reached, relapsed + count
     rest = curve.events - relapsed
     if not 0 <= rest <= left or left - rest > most[-1]:
         return None
-    return [*found, (survival, left, rng.permutation(np.arange(left) < rest))]
+    return [*events_found, (survival, left, rng.permutation(np.arange(left) < rest))]
 
 
 def _relapse_days(curve, place, sequences, ends, rng):
@@ -228,8 +228,8 @@ def _between(some, chosen, at, middle, limits, taken, rng):
 
 def _given_out(curve, ends, placed):
     """Each relapse to somebody who is followed for longer; None where the ends left over are too early."""
-    days = np.sort(np.concatenate([one[0] for one in placed]))
-    free = np.isin(ends, np.concatenate([one[1] for one in placed]))
+    days = np.sort(np.concatenate([curve_part[0] for curve_part in placed]))
+    free = np.isin(ends, np.concatenate([curve_part[1] for curve_part in placed]))
     who = np.flatnonzero(~free)
     who = who[np.argsort(ends[who])]
     if days.size != who.size or (days >= ends[who]).any():

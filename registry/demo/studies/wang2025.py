@@ -16,9 +16,9 @@ from registry.demo.studies.rows import (
     enrolled,
     events,
     first_day,
-    kept,
     patient_row,
     recurrence,
+    stored,
 )
 from registry.demo.studies.survival_times import MONTH, Curve
 from registry.demo.studies.whole_numbers import fitted
@@ -42,7 +42,7 @@ THORACIC, LUMBAR = LEVELS[7:19], LEVELS[19:24]
 def make(seed):
     """The StudyCohort of this study."""
     paper = Paper(STUDY)
-    people = kept(STUDY) if seed == SEED else design(paper, np.random.default_rng(seed))
+    people = stored(STUDY) if seed == SEED else design(paper, np.random.default_rng(seed))
     rng = np.random.default_rng(seed + 1)
     placed = enrolled(people, FIRST, LAST, UNTIL, rng)
     criteria = eligible(STUDY)
@@ -141,8 +141,8 @@ def _give_final(people, final, arm, rng):
     grades = sorted(final["frankel_final"])
     for _ in range(5000):
         some = [alive[i] for i in rng.permutation(len(alive))[:n]]
-        some.sort(key=lambda one: one["frankel"])
-        if all(GRADES.index(one["frankel"]) < grade for one, grade in zip(some, grades, strict=True)) and _cobb(
+        some.sort(key=lambda patient: patient["frankel"])
+        if all(GRADES.index(patient["frankel"]) < grade for patient, grade in zip(some, grades, strict=True)) and _cobb(
             some, final["cobb_final"], arm, rng
         ):
             break

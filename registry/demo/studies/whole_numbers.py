@@ -52,12 +52,12 @@ class Fit:
 
     def _off(self):
         off = 0.0
-        for one in self.wanted:
-            values = [value for place in one.of for value in self.vectors[place]]
+        for number in self.wanted:
+            values = [value for place in number.of for value in self.vectors[place]]
             total, squares = sum(values), sum(value * value for value in values)
             within = squares - total * total / len(values)
-            low, high = one.box.within
-            off += abs(total - one.total) + max(0.0, low - within, within - high) / max(
+            low, high = number.box.within
+            off += abs(total - number.total) + max(0.0, low - within, within - high) / max(
                 1.0, (high / len(values)) ** 0.5
             )
         return off

@@ -1,7 +1,7 @@
 """Zheng 2021 as synthetic patients: 64 with hybrid therapy, 93 with TES, of whom a propensity score matches 55 pairs.
 
 Who has which covariates together takes a search of minutes (`design`). What it found with the seed of the
-demonstration is kept (`rows.kept`), with the days of relapse and death; another seed searches anew.
+demonstration is kept (`rows.stored`), with the days of relapse and death; another seed searches anew.
 """
 
 from datetime import timedelta
@@ -24,9 +24,9 @@ from registry.demo.studies.rows import (
     enrolled,
     events,
     first_day,
-    kept,
     patient_row,
     recurrence,
+    stored,
 )
 from registry.demo.studies.survival_times import MONTH, Curve
 from registry.demo.studies.whole_numbers import Fit, Wanted, drawn, fitted
@@ -55,7 +55,7 @@ THORACIC, LUMBAR = LEVELS[7:19], LEVELS[19:24]
 def make(seed):
     """The StudyCohort of this study."""
     paper = Paper(STUDY)
-    people = kept(STUDY) if seed == SEED else design(paper, np.random.default_rng(seed))
+    people = stored(STUDY) if seed == SEED else design(paper, np.random.default_rng(seed))
     rng = np.random.default_rng(seed + 1)
     placed = enrolled(people, FIRST, LAST, UNTIL, rng)
     criteria = eligible(STUDY)
@@ -154,12 +154,18 @@ def _courses(rng):
     of_relapse = [
         curve("local_rates", "local_median", group, 40, events=paper.counts("relapses", group)[0]) for group in (0, 1)
     ]
-    middles = {round(one.median * MONTH) for one in (*of_death, *of_relapse)}
+    middles = {round(group_curve.median * MONTH) for group_curve in (*of_death, *of_relapse)}
     deaths = survival_times.steered(
-        [survival_times.deaths(one, rng) for one in of_death], paper.p_box("survival_rates"), rng, middles, 230
+        [survival_times.deaths(group_curve, rng) for group_curve in of_death],
+        paper.p_box("survival_rates"),
+        rng,
+        middles,
+        230,
     )
     ends = [days for days, _ in deaths]
-    relapses = [survival_times.relapses(one, days, rng) for one, days in zip(of_relapse, ends, strict=True)]
+    relapses = [
+        survival_times.relapses(group_curve, days, rng) for group_curve, days in zip(of_relapse, ends, strict=True)
+    ]
     relapses = survival_times.steered(relapses, paper.p_box("local_rates"), rng, middles, 40, ends)
     return [
         [
@@ -209,7 +215,8 @@ def _pair_results(paper, people, rng, tries=4000):
     """Exchange results within an arm until the paired test of the matched pairs prints as in the paper."""
     arms = [
         sorted(
-            (person for person in people if person["arm"] == arm and person["pair"] >= 0), key=lambda one: one["pair"]
+            (person for person in people if person["arm"] == arm and person["pair"] >= 0),
+            key=lambda patient: patient["pair"],
         )
         for arm in ARMS
     ]
@@ -232,8 +239,9 @@ def _pair_results(paper, people, rng, tries=4000):
 
 
 def _paired_p(name, arms):
-    ours, theirs = (np.array(["ABCDE".find(str(one[name])) if name == "ais_after" else one[name] for one in arm])
-                    for arm in arms)  # fmt: skip
+    ours, theirs = (np.array([person[name] for person in arm]) for arm in arms)
+    if name == "ais_after":
+        ours, theirs = (np.array(["ABCDE".find(str(grade)) for grade in arm]) for arm in (ours, theirs))
     differences = (ours - theirs).astype(float)
     if name == "ais_after":
         return wilcoxon_signed_rank(differences, correct=False).p

@@ -114,7 +114,11 @@ class _Maker:
         known = tuple(filter(None, variables))
         if not self.choices.instruments:
             return known
-        return tuple(one for one in known if one.instrument is None or one.instrument.code in self.choices.instruments)
+        return tuple(
+            known_dataset
+            for known_dataset in known
+            if known_dataset.instrument is None or known_dataset.instrument.code in self.choices.instruments
+        )
 
     def _assessments(self):
         """The table of assessments, or the rows of the visits that were chosen."""

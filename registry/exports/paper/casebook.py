@@ -145,7 +145,7 @@ def _derived(pages: Pages, instrument: Instrument, sheet: Sheet) -> None:
         value = derived.compute(sheet.answers.values)
         if value is None:
             continue
-        choice = next((one for one in getattr(derived, "choices", ()) if one.code == value), None)
+        choice = next((option for option in getattr(derived, "choices", ()) if option.code == value), None)
         text = choice.label.in_language(pages.language) if choice else f"{value} {getattr(derived, 'unit', '')}".strip()
         label = derived.label.in_language(pages.language)
         pages.paragraph(f"{label}: {text} ({words.COMPUTED.in_language(pages.language)})", 8.5)

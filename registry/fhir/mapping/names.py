@@ -48,10 +48,10 @@ def code_system(name):
 
 def codings(name, display):
     """The codings of what an item or a derived value is: our own, and LOINC's where it has one for the same."""
-    found = [{"system": code_system(name), "code": name, "display": display}]
+    coded = [{"system": code_system(name), "code": name, "display": display}]
     if name in LOINC_CODES:
-        found.append({"system": LOINC, "code": LOINC_CODES[name]})
-    return found
+        coded.append({"system": LOINC, "code": LOINC_CODES[name]})
+    return coded
 
 
 def resource_id(code):

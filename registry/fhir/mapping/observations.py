@@ -44,20 +44,22 @@ def written(row, base):
 
     row  an Assessment: columns of answers and derived values, `eq5d_state`, version, moment
     """
-    found = []
+    observations = []
     for name, (derived, instrument) in derived_values().items():
         value = _value(row, derived, instrument)
         if value is not None:
             coding = names.codings(name, derived.label.en)
-            found.append(_observation(names.resource_id(name), coding, _shown(derived, value), instrument, row, base))
+            observations.append(
+                _observation(names.resource_id(name), coding, _shown(derived, value), instrument, row, base)
+            )
     eq5d = catalogue.instrument("eq5d5l")
     for value_set in value_sets.ALL if row.eq5d_state is not None else ():
         code = _code_of(value_set)
         display = f"EQ-5D-5L health state utility value, {value_set.label.en}"
         coding = [{"system": names.code_system("hsuv"), "code": value_set.code, "display": display}]
         quantity = {"value": value_set.table()[row.eq5d_state], "unit": "utility", "system": UCUM, "code": "1"}
-        found.append(_observation(code, coding, {"valueQuantity": quantity}, eq5d, row, base))
-    return found
+        observations.append(_observation(code, coding, {"valueQuantity": quantity}, eq5d, row, base))
+    return observations
 
 
 def _value(row, derived, instrument):

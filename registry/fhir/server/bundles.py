@@ -152,7 +152,7 @@ def _remember(given, entry, answer):
 def _resolved(part, given, place):
     """A resource with its references to other entries (urn:uuid:…) as what these have become."""
     if isinstance(part, list):
-        return [_resolved(one, given, place) for one in part]
+        return [_resolved(entry, given, place) for entry in part]
     if not isinstance(part, dict):
         return part
     resolved = {name: _resolved(value, given, place) for name, value in part.items()}

@@ -149,7 +149,7 @@ class Resource(APIView):
     def finalize_response(self, request, response, *args, **kwargs):
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "no-store")
-        return throttles.told(request._request, response)
+        return throttles.with_limits(request._request, response)
 
 
 def shown(resource, status=200, **headers):

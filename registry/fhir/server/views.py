@@ -262,7 +262,7 @@ class _OfOnePatient(OfPatients):
             raise Refused(400, NO_PATIENT, "required")
         return self.patient(_decoded(wanted.rpartition("/")[2]))
 
-    def found(self, request, patient, resources):
+    def searched(self, request, patient, resources):
         """The searchset of some resources about a patient, the patient too where `_include` says so."""
         included = [_patient(patient, _codes())] if request.GET.getlist("_include") and resources else []
         return Response(searchset(request, resources, total=len(resources), included=included))
@@ -306,7 +306,7 @@ class Observations(_OfOnePatient):
         resources = _observations(patient, self.base, searching.updated(request))
         if (tokens := searching.several(request, "code")) is not None:
             resources = [resource for resource in resources if any(_has_code(resource, token) for token in tokens)]
-        return self.found(request, patient, resources)
+        return self.searched(request, patient, resources)
 
 
 def _has_code(resource, token):
@@ -339,7 +339,7 @@ class QuestionnaireResponses(_OfOnePatient):
         """Every response of one patient, or those to one questionnaire."""
         patient = self.asked_for(request, "QuestionnaireResponse")
         only = request.GET.get("questionnaire", "").partition("|")[0].rpartition("/")[2]
-        return self.found(request, patient, _responses(patient, self.base, searching.updated(request), only))
+        return self.searched(request, patient, _responses(patient, self.base, searching.updated(request), only))
 
     @repeatable
     def post(self, request):

@@ -44,7 +44,9 @@ def proxies(looking):
     wanted = settings.ALLAUTH_TRUSTED_PROXY_COUNT
     if looking.request is None:
         return Finding(OK, _("METASPINE_PROXIES is %(n)s; the page in the browser compares.") % {"n": wanted})
-    forwarded = [one for one in looking.request.headers.get("X-Forwarded-For", "").split(",") if one.strip()]
+    forwarded = [
+        address for address in looking.request.headers.get("X-Forwarded-For", "").split(",") if address.strip()
+    ]
     words = _("METASPINE_PROXIES is %(n)s, and this request came with %(seen)s addresses.")
     words %= {"n": wanted, "seen": len(forwarded)}
     if len(forwarded) < wanted:
@@ -57,13 +59,18 @@ def proxies(looking):
 def keys(looking):
     for key in settings.FIELD_KEYS:
         Fernet(key)
-    rows = Identity.objects.order_by("-pk").values_list("pk", "key")[:5]
-    for pk, key in [*rows, *Identity.objects.order_by("pk").values_list("pk", "key")[:5]]:
+    for pk, key in looking.rows(ENDS):
         identity.unwrapped_key(key, str(pk))
     n = len(settings.FIELD_KEYS)
     if n > 1:
         return Finding(NOTE, _("%(n)s keys: once rotate_keys is done, older ones are for backups alone.") % {"n": n})
     return Finding(OK, _("The key opens the oldest and the newest identifiers."))
+
+
+ENDS = " UNION ALL ".join(  # the oldest and the newest numbers
+    f"(SELECT patient_id, key FROM {Identity._meta.db_table} ORDER BY patient_id {order} LIMIT 5)"
+    for order in ("DESC", "ASC")
+)
 
 
 def clock(looking):
@@ -72,6 +79,10 @@ def clock(looking):
     skew = max(before - there, there - time.time(), 0.0)  # an answer that takes long is no clock that is wrong
     words = _("This machine and the database differ by %(seconds)s s.") % {"seconds": f"{skew:.1f}"}
     return Finding(OK if skew < SKEW else FAILED, words)
+
+
+def has_mail():
+    return bool(settings.MAIL)
 
 
 def mail(looking):
@@ -110,7 +121,7 @@ def licensed_wording(looking):
 def disk(looking):
     folders = [settings.EXPORT_FOLDER, settings.SEAL_FOLDER, settings.BACKUP_FOLDER or None]
     states, lines = [OK], []
-    for folder in dict.fromkeys(_existing(Path(one)) for one in folders if one):
+    for folder in dict.fromkeys(_existing(Path(address)) for address in folders if address):
         usage = shutil.disk_usage(folder)
         lines.append(f"{folder}: {usage.free / 1e9:.1f} / {usage.total / 1e9:.1f} GB")
         if usage.free < max(TOO_LITTLE_BYTES, 0) or usage.free < TOO_LITTLE * usage.total:

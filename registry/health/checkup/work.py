@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from celery.schedules import crontab
 from django.conf import settings
-from django.core.cache import cache
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -33,14 +32,14 @@ def workers(looking):
 
 
 def queues(looking):
-    lengths = cache.lengths(settings.QUEUES)
-    kept = Postponed.objects.count()
+    lengths = looking.queues
+    (postponed,) = looking.ask(f"SELECT count(*) FROM {Postponed._meta.db_table}")
     if lengths is None:
-        words = _("Redis does not answer; %(n)s messages wait in the database.") % {"n": kept}
+        words = _("Redis does not answer; %(n)s messages wait in the database.") % {"n": postponed}
         return Finding(FAILED, words)
     lines = tuple(f"{queue_words(name)}: {n}" for name, n in lengths.items())
-    state = WARNING if kept or max(lengths.values()) > LONG else OK
-    return Finding(state, "; ".join(lines), (_("%(n)s wait in the database.") % {"n": kept},) if kept else ())
+    state = WARNING if postponed or max(lengths.values()) > LONG else OK
+    return Finding(state, "; ".join(lines), (_("%(n)s wait in the database.") % {"n": postponed},) if postponed else ())
 
 
 def period_of(schedule):
@@ -52,11 +51,11 @@ def period_of(schedule):
 
 def recurring():
     """{name of a task: the shortest period of its entries in the schedule}"""
-    found = {}
+    periods = {}
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         name = entry["task"].rpartition(".")[2]
-        found[name] = min(found.get(name, float("inf")), period_of(entry["schedule"]))
-    return found
+        periods[name] = min(periods.get(name, float("inf")), period_of(entry["schedule"]))
+    return periods
 
 
 def tasks(looking):
@@ -81,17 +80,19 @@ def tasks(looking):
 
 
 def jobs(looking):
-    _waiting, found = background_jobs.lately()
-    if not found:
+    _waiting, failed = looking.jobs
+    if not failed:
         return Finding(OK, _("None failed in the last %(n)s days.") % {"n": background_jobs.DAYS})
-    lines = tuple(f"{one.kind} {one.key} · {minute_of(one.at)} · {one.error}" for one in found[:20])
+    lines = tuple(f"{job.kind} {job.key} · {minute_of(job.at)} · {job.error}" for job in failed[:20])
     return Finding(
-        NOTE, _("%(n)s failed in the last %(days)s days.") % {"n": len(found), "days": background_jobs.DAYS}, lines
+        NOTE,
+        _("%(n)s failed in the last %(days)s days.") % {"n": len(failed), "days": background_jobs.DAYS},
+        lines,
     )
 
 
 def backups(looking):
-    newest, drill = backup_keeping.last("backup"), backup_keeping.latest("drill")
+    newest, drill = backup_keeping.newest()
     if late := backup_keeping.overdue(timezone.now()):
         return Finding(FAILED, late)
     if newest is None:
@@ -115,7 +116,7 @@ def _drilled(drill):
 
 
 def seals(looking):
-    if alerts.is_sealing_behind():
+    if alerts.waits_for_a_seal():
         return Finding(FAILED, _("Events have waited for their seal for more than half an hour."))
     contents = journal.read()
     if contents.damage:

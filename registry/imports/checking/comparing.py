@@ -212,8 +212,8 @@ def find_spelt_otherwise(cursor, warnings):
         WHERE NOT EXISTS (SELECT FROM {file.table} AS same WHERE same.patient_id = s.patient_id) ORDER BY s.line
         """,
     )
-    found = [_named(file, "patient_id", line, new, SPELT_OTHERWISE.format(v=stored)) for line, new, stored in rows]
-    warnings.extend(found, total)
+    spelt = [_named(file, "patient_id", line, new, SPELT_OTHERWISE.format(v=stored)) for line, new, stored in rows]
+    warnings.extend(spelt, total)
 
 
 LEFT_OUT = Label(

@@ -245,12 +245,12 @@ class _Conversion:
         if self.nameless or self._is_passed_over(row, cells, values, groups):
             return
         self._tell_of_empty(row, groups)
-        told = [
+        texts = [
             self._put(file, row, said, converted, beside)
             for file in self.files
             for beside, said in self._rows_of(file, values, groups)
         ]
-        if not any(told):
+        if not any(texts):
             (self.left_out if self._is_left_out(values) else self.silent).append(row)
 
     def _rows_of(self, file, values, groups):

@@ -17,8 +17,8 @@ NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE, mapped.RECORD)
 class _Texts(dict):
     """A cell of a target's columns to the text that it says; ODD for one that is not plain."""
 
-    def __init__(self, target, understand, told):
-        self.target, self.understand, self.told = target, understand, told
+    def __init__(self, target, understand, noted):
+        self.target, self.understand, self.noted = target, understand, noted
         self.met_odd = False
         self.themselves = set()  # cells that say what they are
 
@@ -48,7 +48,7 @@ class _Texts(dict):
         if ":" in self.target:
             return ODD
         understood = self.understand(self.target, cell)
-        if understood.fault is not None or (understood.note is not None and (self.target, cell) not in self.told):
+        if understood.fault is not None or (understood.note is not None and (self.target, cell) not in self.noted):
             return ODD
         text = understood.text
         names_nothing = not text and self.target in NAMING
@@ -78,12 +78,12 @@ class Unpivot:
     plan        (place, column, target, beside) of the columns that are imported
     given       name of a file to the columns of it that the mapping fills
     understand  what a cell says (`converting`), called with target and cell
-    told        (target, cell) of what was told already
+    noted       (target, cell) of what was told already
     """
 
-    def __init__(self, plan, groups, given, mapping, understand, told):
+    def __init__(self, plan, groups, given, mapping, understand, noted):
         self.groups, self.given, self.mapping = list(groups), given, mapping
-        texts = {target: _Texts(target, understand, told) for _, _, target, _ in plan}
+        texts = {target: _Texts(target, understand, noted) for _, _, target, _ in plan}
         self.looked_up = [(place, target, beside, texts[target]) for place, _, target, beside in plan]
 
     def block(self, cells):

@@ -212,13 +212,13 @@ class _Reader:
 
     def _extensions(self, attributes):
         """Attributes of a vendor's own, by their local names: the subject's number there, the day of the visit."""
-        found = {}
+        children = {}
         for name, text in attributes.items():
             space, _, local = name.rpartition(" ")
             if space and local not in OF_SYSTEM and text.strip():
                 self.extensions[local] = None
-                found[local] = text
-        return found
+                children[local] = text
+        return children
 
     def _end_subjectdata(self):
         self._end_studyeventdata()  # of what stands in no event
@@ -339,8 +339,8 @@ class _Reader:
                 sheet.cells += len(row)
         sheet.rows = len(self.rows) + 1
         for tag, count in self.passed.items():
-            told = NOT_READ.format(n=count, what=PASSED.get(tag, tag))
-            sheet.told.append([told.en, told.ja])
+            sentence = NOT_READ.format(n=count, what=PASSED.get(tag, tag))
+            sheet.told.append([sentence.en, sentence.ja])
         return sheet
 
     def _called(self, column, knows):

@@ -265,20 +265,20 @@ class _Writer:
         while names and not names[-1]:
             names.pop()
         self.width = max(len(cells) for cells in header_rows)
-        self.kept = [place for place, name in enumerate(names) if name]
-        self.is_whole = len(self.kept) == self.width
+        self.used = [place for place, name in enumerate(names) if name]
+        self.is_whole = len(self.used) == self.width
         seen = {}
-        for place in self.kept:
+        for place in self.used:
             name = names[place]
             seen[name] = seen.get(name, 0) + 1
             layout.names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
         layout.repeated = [name for name, count in seen.items() if count > 1]
-        self.named = set(self.kept)
-        self.last = max(self.kept, default=0)
+        self.named = set(self.used)
+        self.last = max(self.used, default=0)
         self.known = [knows(name) for name in names]
         self.patient = self.known.index(typed.PATIENT) if typed.PATIENT in self.known else None
-        self.counts = [Counter() for _ in self.kept]
-        self.counted = list(range(len(self.kept)))
+        self.counts = [Counter() for _ in self.used]
+        self.counted = list(range(len(self.used)))
 
     def write(self, rows, target):
         layout, last = self.layout, max(self.layout.header)
@@ -320,7 +320,7 @@ class _Writer:
         for place, cell in enumerate(cells):
             if cell and place not in self.named and cell.strip():
                 self.layout.fault(number, "", cell, NO_NAME.format(v=column_letters(place + 1)))
-        return [cells[place] for place in self.kept]
+        return [cells[place] for place in self.used]
 
     def _is_passed_over(self, number, cells):
         """Whether a row is none of the table: the header again, or a total or note below."""

@@ -54,7 +54,7 @@ def keep(job, name, pieces):
         _keep(job, key, name, position, content)
 
 
-def kept(job, name, position=None):
+def stored(job, name, position=None):
     """The pieces kept under `name`, as an iterator of bytes, or the one at `position` (None where there is none)."""
     key = unwrapped_key(job.key, str(job.pk))
     parts = job.parts.filter(name=name).order_by("position")
@@ -73,7 +73,7 @@ def _opened(job, key, part):
 def write_file(job, number, path):
     """Write the uploaded file `number` of an import to `path`; False where it is not kept any more."""
     with path.open("wb") as stream:
-        for piece in kept(job, f"file:{number}"):
+        for piece in stored(job, f"file:{number}"):
             stream.write(piece)
     return path.stat().st_size > 0 or job.files[number]["size"] == 0
 

@@ -76,10 +76,10 @@ def store_while_read(file, check):
             with transaction.atomic():
                 with _no_long_wait():
                     stored = _store(file, handed_on)
-                rows, told = checking.result()
+                rows, findings = checking.result()
                 if stored != rows or catalogue.current().version != version:  # each statement judged by what was then
                     raise Otherwise
-                return told
+                return findings
         except (Otherwise, DatabaseError, psycopg.Error):  # a COPY raises psycopg's own
             return None
         finally:

@@ -37,12 +37,12 @@ def obstacles(done):
 
     Call it in the scope of somebody who may undo it.
     """
-    found = Findings()
+    findings = Findings()
     with transaction.atomic(), connection.cursor() as cursor:
         _gather(cursor, done)
-        _find_changed_later(cursor, done, found)
-        _find_built_upon(cursor, found)
-    return found
+        _find_changed_later(cursor, done, findings)
+        _find_built_upon(cursor, findings)
+    return findings
 
 
 def undo(done, *, scope):

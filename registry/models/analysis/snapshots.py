@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.jobs import StagedJob
 from registry.models.records.clinical import site_of_patient
 
 
@@ -20,7 +21,7 @@ class Snapshot(models.Model):
     rows = models.JSONField()  # name of table to number of rows
     columns = models.JSONField()  # name of table to its columns: [name, type of PostgreSQL]
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
-    created_at = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())  # nothing that was stored before it is lacking
 
     class Meta:
         verbose_name = _("snapshot")
@@ -29,6 +30,37 @@ class Snapshot(models.Model):
 
     def __str__(self):
         return self.label
+
+
+class Freezing(StagedJob):
+    """A snapshot that somebody asked for. The row is the job; the Snapshot that comes of it has the same key."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
+    label = models.CharField(_("label"), max_length=80)
+    note = models.TextField(_("note"), blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    error = models.JSONField(null=True)  # why it failed, in both languages
+
+    class Meta:
+        verbose_name = _("freezing")
+        verbose_name_plural = _("freezings")
+        ordering = ["-requested_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["label"], condition=models.Q(status__in=["queued", "running"]), name="freezing_label_once"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.label} · {self.status}"
 
 
 class SnapshotPart(models.Model):

@@ -36,7 +36,7 @@ def search(access: Access, text: str) -> list[str]:
     """Numbers of patients whose hospital number or initials are `text`, in any spelling that enrolment takes."""
     wanted = marks({name: _spelled(item, text) for name, item in LOCAL_NUMBERS.items()})
     rows = _marked_alike(_countable(access), wanted)
-    return sorted(row.pk for row, found in rows if _agreeing(found, wanted))
+    return sorted(row.pk for row, identifiers in rows if _agreeing(identifiers, wanted))
 
 
 def alike(*, access: Access, site: Any, born: Any, sex: Any, hospital_number: str) -> list[Known]:
@@ -44,8 +44,8 @@ def alike(*, access: Access, site: Any, born: Any, sex: Any, hospital_number: st
     number = _spelled(LOCAL_NUMBERS[HOSPITAL_NUMBER], hospital_number)
     wanted = marks({HOSPITAL_NUMBER: number, BIRTH: born})
     known = []
-    for row, found in _marked_alike(_countable(access).filter(site=site).select_related("patient"), wanted):
-        agreeing = _agreeing(found, wanted)
+    for row, identifiers in _marked_alike(_countable(access).filter(site=site).select_related("patient"), wanted):
+        agreeing = _agreeing(identifiers, wanted)
         if COLUMNS[HOSPITAL_NUMBER] in agreeing:
             known.append(Known(row.pk, HOSPITAL_NUMBER))
         elif COLUMNS[BIRTH] in agreeing and row.patient.sex == sex:
@@ -66,9 +66,9 @@ def _marked_alike(rows: Any, wanted: dict[str, bytes | None]) -> Iterator[tuple[
             continue
 
 
-def _agreeing(found: dict[str, Any], wanted: dict[str, bytes | None]) -> list[str]:
+def _agreeing(identifiers: dict[str, Any], wanted: dict[str, bytes | None]) -> list[str]:
     """Columns of the marks that are the wanted ones."""
-    return [column for column, value in wanted.items() if value and found[column] == value]
+    return [column for column, value in wanted.items() if value and identifiers[column] == value]
 
 
 def _countable(access: Access) -> Any:

@@ -124,17 +124,17 @@ class Comparison:
         return [part.code for part in self.parts if part.state == DIFFER]
 
 
-def compare(kept: Patient, merged: Patient) -> Comparison:
+def compare(remaining: Patient, merged: Patient) -> Comparison:
     """The `Comparison` of two records, under a scope that reaches both."""
-    theirs, ours = _visits(merged), _visits(kept)
-    events, known = _events(merged), {_key(event): event for event in _events(kept)}
-    records, ours_too = _records(merged), list(map(_contents, _records(kept)))
-    parts = [_part(form, kept, merged, names_of(form)) for form in PATIENT_FORMS]
+    theirs, ours = _visits(merged), _visits(remaining)
+    events, known = _events(merged), {_key(event): event for event in _events(remaining)}
+    records, ours_too = _records(merged), list(map(_contents, _records(remaining)))
+    parts = [_part(form, remaining, merged, names_of(form)) for form in PATIENT_FORMS]
     parts += [_visit(code, ours.get(code), theirs.get(code)) for code in dict.fromkeys((*ours, *theirs))]
     both = [(event, known[_key(event)]) for event in events if _key(event) in known]
     parts += [part for event, same in both if (part := _event(event, same)).state == DIFFER]
-    ends = FollowUpEnd.objects.filter(pk__in=[kept.pk, merged.pk])
-    rows = [kept, merged, *ours.values(), *theirs.values(), *events, *known.values(), *records, *ends]
+    ends = FollowUpEnd.objects.filter(pk__in=[remaining.pk, merged.pk])
+    rows = [remaining, merged, *ours.values(), *theirs.values(), *events, *known.values(), *records, *ends]
     return Comparison(
         tuple(part for part in parts if part.state != EMPTY),
         events=len(events) - len(both),
@@ -165,18 +165,18 @@ def names_of(form: Any) -> tuple[str, ...]:
     return (*first, *(item.name for item in items if item.name in stored))
 
 
-def _part(code: Any, kept: Any, merged: Any, names: Any) -> Part:
-    begun = [any(_answer(row, name) is not None for name in names) for row in (kept, merged)]
-    unlike = tuple((name, kept, merged) for name in names if _answer(kept, name) != _answer(merged, name))
+def _part(code: Any, remaining: Any, merged: Any, names: Any) -> Part:
+    begun = [any(_answer(row, name) is not None for name in names) for row in (remaining, merged)]
+    unlike = tuple((name, remaining, merged) for name in names if _answer(remaining, name) != _answer(merged, name))
     if begun == [True, True]:
         return Part(code, DIFFER if unlike else SAME, unlike)
     return Part(code, ONLY_KEPT if begun[0] else ONLY_MERGED if begun[1] else EMPTY)
 
 
-def _visit(code: Any, kept: Any, merged: Any) -> Part:
-    if kept is None or merged is None:
-        return Part(code, ONLY_MERGED if kept is None else ONLY_KEPT)
-    return _part(code, kept, merged, names_of(code))
+def _visit(code: Any, remaining: Any, merged: Any) -> Part:
+    if remaining is None or merged is None:
+        return Part(code, ONLY_MERGED if remaining is None else ONLY_KEPT)
+    return _part(code, remaining, merged, names_of(code))
 
 
 def _answer(row: Any, name: str) -> Any:
@@ -215,7 +215,7 @@ def _contents(row: Any) -> dict[str, Any]:
 
 @transaction.atomic
 def merge(
-    *, access: Access, kept: Patient, merged: Patient, choices: dict[str, str], reason: Any, check: Any = None
+    *, access: Access, remaining: Patient, merged: Patient, choices: dict[str, str], reason: Any, check: Any = None
 ) -> Merge:
     """Take the record `merged` into `kept`, and return the Merge.
 
@@ -224,33 +224,33 @@ def merge(
     check    called with the `Comparison` under the locks: raises where it is not what the person saw
     Raises PermissionDenied, ReasonRequired, Locked, Conflict, and InvalidAnswers by part, `with` or "".
     """
-    for patient in (kept, merged):
+    for patient in (remaining, merged):
         require(access, Can.RECONCILE, patient.site_id)
     reason = " ".join(reason.split())[:LONGEST_REASON]
-    if kept.pk == merged.pk:
+    if remaining.pk == merged.pk:
         raise InvalidAnswers({"with": [SAME_RECORD]})
     if not reason:
         raise ReasonRequired
     with everything(user_id=access.user_id if access else None, reason=reason):
-        rows = {number: _locked(number) for number in sorted((kept.pk, merged.pk))}  # two at once: in one order
-        kept, merged = rows[kept.pk], rows[merged.pk]
+        rows = {number: _locked(number) for number in sorted((remaining.pk, merged.pk))}  # two at once: in one order
+        remaining, merged = rows[remaining.pk], rows[merged.pk]
         if Erasure.objects.filter(patient_id__in=rows).exists():
             raise InvalidAnswers({"": [ERASED]})
-        if left_behind := _left_behind(kept, merged):
+        if left_behind := _left_behind(remaining, merged):
             raise InvalidAnswers({"": [left_behind]})
-        comparison = compare(kept, merged)
+        comparison = compare(remaining, merged)
         if check is not None:
             check(comparison)
         taken = _taken(comparison, choices)
         try:
             with transaction.atomic():
-                return _carried_out(kept, merged, comparison, taken, reason)
+                return _carried_out(remaining, merged, comparison, taken, reason)
         except (IntegrityError, ValidationError) as error:
             log.warning("merge refused: %s", constraints.broken(error))
             raise InvalidAnswers({"": [MISFIT]}) from None
 
 
-def _left_behind(kept: Patient, merged: Patient) -> Label | None:
+def _left_behind(remaining: Patient, merged: Patient) -> Label | None:
     """What a merge would leave with the record that counts no more, in words: it may not get lost, and is not copied.
 
     A consent or a withdrawal that `kept` has too is none; a file is always one.
@@ -259,17 +259,17 @@ def _left_behind(kept: Patient, merged: Patient) -> Label | None:
     for model, column, label in PARTICIPATION:
         held = {"corrected_at": None} if model is ConsentWithdrawal else {}
         held |= {"removed_at": None} if model is Attachment else {}
-        known = _of(model, kept).filter(**held).values_list(column, flat=True) if column else ()
+        known = _of(model, remaining).filter(**held).values_list(column, flat=True) if column else ()
         theirs = _of(model, merged).filter(**held)
         if (theirs.exclude(**{f"{column}__in": list(known)}) if column else theirs).exists():
             kinds.append(label)
-    ends = [_end(patient) for patient in (kept, merged)]
+    ends = [_end(patient) for patient in (remaining, merged)]
     if None not in ends and ends[0] != ends[1]:
         kinds.append(ANOTHER_END)
     if not kinds:
         return None
     what = Label(", ".join(kind.en for kind in kinds), "、".join(kind.ja for kind in kinds))
-    return ONLY_THERE.format(merged=merged.pk, kept=kept.pk, what=what)
+    return ONLY_THERE.format(merged=merged.pk, kept=remaining.pk, what=what)
 
 
 def _end(patient: Patient) -> dict[str, Any] | None:
@@ -295,7 +295,7 @@ def _taken(comparison: Comparison, choices: dict[str, str]) -> set[str]:
     return chosen | {part.code for part in comparison.parts if part.state == ONLY_MERGED}
 
 
-def _carried_out(kept: Any, merged: Any, comparison: Comparison, taken: set[str], reason: str) -> Merge:
+def _carried_out(remaining: Any, merged: Any, comparison: Comparison, taken: set[str], reason: str) -> Merge:
     sources = {
         "visits": _visits(merged),
         "events": _events(merged),
@@ -303,33 +303,33 @@ def _carried_out(kept: Any, merged: Any, comparison: Comparison, taken: set[str]
         "end": _end(merged),
     }
     # The mark first: it refuses what is signed, and two records that count never have the same answers twice.
-    entry = entered_in_error.marked(row=merged, version=None, reason=reason, merged_into=kept.pk)
-    before = _take_forms(kept, merged, [form for form in PATIENT_FORMS if form in taken], reason)
-    copied = [*_copies(kept, sources, taken, reason), *_take_end(kept, sources["end"])]
-    kept = Patient.objects.get(pk=kept.pk)
-    settle(kept)
+    entry = entered_in_error.marked(row=merged, version=None, reason=reason, merged_into=remaining.pk)
+    before = _take_forms(remaining, merged, [form for form in PATIENT_FORMS if form in taken], reason)
+    copied = [*_copies(remaining, sources, taken, reason), *_take_end(remaining, sources["end"])]
+    remaining = Patient.objects.get(pk=remaining.pk)
+    settle(remaining)
     done = Merge.objects.create(
-        site_id=kept.site_id,
-        patient_id=kept.pk,
+        site_id=remaining.site_id,
+        patient_id=remaining.pk,
         merged=merged.pk,
         entry=entry.pk,
         reason=reason,
         copied=copied,
         before=before,
-        version=kept.version,
+        version=remaining.version,
         merged_by_id=current().user_id,
     )
     audit.record_for_sites(
         "records_merged",
-        {kept.site_id, merged.site_id},
+        {remaining.site_id, merged.site_id},
         table=Patient._meta.db_table,
-        row_id=kept.pk,
-        detail={"kept": kept.pk, "merged": merged.pk},
+        row_id=remaining.pk,
+        detail={"kept": remaining.pk, "merged": merged.pk},
     )
     return done
 
 
-def _take_forms(kept: Any, merged: Any, forms: list[str], reason: str) -> dict[str, Any]:
+def _take_forms(remaining: Any, merged: Any, forms: list[str], reason: str) -> dict[str, Any]:
     """Put the answers of some of the patient's own forms into `kept`; returns what was replaced, as JSON has it.
 
     The identifiers stay those of `kept`: the site's own people keep them.
@@ -339,24 +339,24 @@ def _take_forms(kept: Any, merged: Any, forms: list[str], reason: str) -> dict[s
     columns = []
     for form in forms:
         declared = PATIENT_FORMS[form]
-        if declared.state_column and getattr(kept, declared.state_column) == State.LOCKED:
+        if declared.state_column and getattr(remaining, declared.state_column) == State.LOCKED:
             raise Locked
         columns += [*names_of(form), *filter(None, (declared.state_column, declared.asked_by_column))]
     if "surgery" in forms:
         columns.append("age_at_surgery")
-    before = {name: as_json(getattr(kept, name)) for name in columns} | {"missing": kept.missing}
+    before = {name: as_json(getattr(remaining, name)) for name in columns} | {"missing": remaining.missing}
     names = {name for form in forms for name in names_of(form)}
     for name in columns:
-        setattr(kept, name, _state(getattr(merged, name)) if name.endswith("_state") else getattr(merged, name))
-    kept.missing = {name: why for name, why in kept.missing.items() if name not in names} | {
+        setattr(remaining, name, _state(getattr(merged, name)) if name.endswith("_state") else getattr(merged, name))
+    remaining.missing = {name: why for name, why in remaining.missing.items() if name not in names} | {
         name: why for name, why in merged.missing.items() if name in names
     }
-    answers = answers_of(kept, identity.read(kept))
+    answers = answers_of(remaining, identity.read(remaining))
     if errors := broken(answers):
         raise InvalidAnswers({"": [reasons[0] for reasons in errors.values()]})
-    if answers["birth_date"] and kept.surgery_date:
-        kept.age_at_surgery = age_on(kept.surgery_date, answers["birth_date"])
-    store_update(kept, [*columns, "missing"], reason)
+    if answers["birth_date"] and remaining.surgery_date:
+        remaining.age_at_surgery = age_on(remaining.surgery_date, answers["birth_date"])
+    store_update(remaining, [*columns, "missing"], reason)
     return before
 
 
@@ -365,27 +365,29 @@ def _state(state: Any) -> Any:
     return State.DRAFT if state == State.DRAFT else State.COMPLETE
 
 
-def _copies(kept: Any, sources: Any, taken: set[str], reason: str) -> Iterator[dict[str, Any]]:
+def _copies(remaining: Any, sources: Any, taken: set[str], reason: str) -> Iterator[dict[str, Any]]:
     """Copy visits, events and own records; yields what `Merge.copied` keeps of each."""
-    ours = _visits(kept)
+    ours = _visits(remaining)
     for code, visit in sources["visits"].items():
         if code in taken:
             replaced = code in ours and entered_in_error.marked(row=ours[code], version=None, reason=reason)
-            yield _copy(kept, visit, replaced.pk if replaced else None)
-    known = {_key(event): event for event in _events(kept)}
+            yield _copy(remaining, visit, replaced.pk if replaced else None)
+    known = {_key(event): event for event in _events(remaining)}
     for event in sources["events"]:
         same = known.get(_key(event))
         if same is None:
-            yield _copy(kept, event, None)
+            yield _copy(remaining, event, None)
         elif f"{EVENT}{event.pk}" in taken:
-            yield _copy(kept, event, entered_in_error.marked(row=same, version=None, reason=reason).pk)
-    ours_too = list(map(_contents, _records(kept)))
-    yield from (_copy(kept, record, None) for record in sources["own"] if _contents(record) not in ours_too)
+            yield _copy(remaining, event, entered_in_error.marked(row=same, version=None, reason=reason).pk)
+    ours_too = list(map(_contents, _records(remaining)))
+    yield from (_copy(remaining, record, None) for record in sources["own"] if _contents(record) not in ours_too)
 
 
-def _copy(kept: Any, row: Any, replaced: Any) -> dict[str, Any]:
+def _copy(remaining: Any, row: Any, replaced: Any) -> dict[str, Any]:
     model = type(row)
-    copy = model.objects.create(patient_id=kept.pk, site_id=kept.site_id, state=_state(row.state), **_contents(row))
+    copy = model.objects.create(
+        patient_id=remaining.pk, site_id=remaining.site_id, state=_state(row.state), **_contents(row)
+    )
     copy.refresh_from_db()
     return {
         "form": str(entered_in_error.KINDS[model]),
@@ -395,13 +397,13 @@ def _copy(kept: Any, row: Any, replaced: Any) -> dict[str, Any]:
     }
 
 
-def _take_end(kept: Any, end: Any) -> Iterator[dict[str, Any]]:
+def _take_end(remaining: Any, end: Any) -> Iterator[dict[str, Any]]:
     """A withdrawal or loss that was recorded there holds here, unless one is recorded here already."""
-    if end is None or FollowUpEnd.objects.filter(pk=kept.pk).exists():
+    if end is None or FollowUpEnd.objects.filter(pk=remaining.pk).exists():
         return
-    row = FollowUpEnd.objects.create(patient_id=kept.pk, site_id=kept.site_id, **end)
+    row = FollowUpEnd.objects.create(patient_id=remaining.pk, site_id=remaining.site_id, **end)
     row.refresh_from_db()
-    yield {"form": END, "record": kept.pk, "version": row.version, "replaced": None}
+    yield {"form": END, "record": remaining.pk, "version": row.version, "replaced": None}
 
 
 def merges_of(patient: Patient) -> list[Merge]:
@@ -429,29 +431,29 @@ def take_back(*, access: Access, done: Merge, reason: Any) -> Merge:
         done = Merge.objects.select_for_update().get(pk=done.pk)
         if done.taken_back_at is not None:
             raise Conflict(done)
-        kept = Patient.objects.get(pk=done.patient_id)
-        if entered_since(done, kept):
+        remaining = Patient.objects.get(pk=done.patient_id)
+        if entered_since(done, remaining):
             raise InvalidAnswers({"": [ENTERED_SINCE]})
         for part in done.copied:
             _uncopied(part, reason)
-        _put_back(kept, done.before, reason)
+        _put_back(remaining, done.before, reason)
         entered_in_error.taken_back(entry=EnteredInError.objects.get(pk=done.entry), reason=reason)
         done.taken_back_by_id, done.taken_back_reason, done.taken_back_at = current().user_id, reason, done.merged_at
         done.save(update_fields=["taken_back_by", "taken_back_reason", "taken_back_at"])
-        settle(Patient.objects.get(pk=kept.pk))
+        settle(Patient.objects.get(pk=remaining.pk))
         return done
 
 
-def entered_since(done: Merge, kept: Patient) -> bool:
+def entered_since(done: Merge, remaining: Patient) -> bool:
     """Whether anything was entered in the patient's record since the merge, under a scope that reaches it."""
-    if kept.version != done.version or kept.in_error is not None:
+    if remaining.version != done.version or remaining.in_error is not None:
         return True
     for part in done.copied:
         row = MODELS[part["form"]].objects.filter(pk=part["record"]).first()
         if row is None or row.version != part["version"] or row.in_error is not None:
             return True
     return any(
-        _of(model, kept).filter(updated_at__gt=done.merged_at).exclude(pk__in=_keys(done, model)).exists()
+        _of(model, remaining).filter(updated_at__gt=done.merged_at).exclude(pk__in=_keys(done, model)).exists()
         for model in (Assessment, AdverseEvent, OwnRecord)
     )
 
@@ -470,12 +472,12 @@ def _uncopied(part: dict[str, Any], reason: str) -> None:
         entered_in_error.taken_back(entry=EnteredInError.objects.get(pk=part["replaced"]), reason=reason)
 
 
-def _put_back(kept: Any, before: dict[str, Any], reason: str) -> None:
+def _put_back(remaining: Any, before: dict[str, Any], reason: str) -> None:
     if not before:
         return
     for name, value in before.items():
-        setattr(kept, name, _read(name, value))
-    store_update(kept, list(before), reason)
+        setattr(remaining, name, _read(name, value))
+    store_update(remaining, list(before), reason)
 
 
 def _read(name: str, value: Any) -> Any:

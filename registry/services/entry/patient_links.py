@@ -130,11 +130,13 @@ def sent() -> PatientLink | None:
 def askable(timepoint: str) -> tuple[Instrument, ...]:
     """What patients answer themselves at a visit, by the protocol: core instruments, and the study's own."""
     current_protocol = catalogue.current()
-    own = [one for one in current_protocol.own.get("assessment", ()) if wording.is_of_patients(one)]
+    own = [
+        instrument for instrument in current_protocol.own.get("assessment", ()) if wording.is_of_patients(instrument)
+    ]
     return tuple(
-        current_protocol.as_asked(one, timepoint)
-        for one in (*INSTRUMENTS, *own)
-        if current_protocol.asks(one.code, timepoint)
+        current_protocol.as_asked(instrument, timepoint)
+        for instrument in (*INSTRUMENTS, *own)
+        if current_protocol.asks(instrument.code, timepoint)
     )
 
 
@@ -142,9 +144,9 @@ def instruments_of(link: Any) -> tuple[Instrument, ...]:
     """What a link asks, in its language's licensed wording; nothing whose wording is needed and not loaded."""
     have, needed = wording.loaded(link.language), wording.needed()
     return tuple(
-        wording.worded(one, link.language)
-        for one in askable(link.timepoint)
-        if one.code in have or one.code not in needed
+        wording.worded(instrument, link.language)
+        for instrument in askable(link.timepoint)
+        if instrument.code in have or instrument.code not in needed
     )
 
 
@@ -216,7 +218,7 @@ def arrived(site_ids: Iterable[int], limit: int) -> list[PatientLink]:
 
 
 @transaction.atomic
-def accept(*, access: Access, link: Any, version: Any = None, kept: Any = ()) -> None:
+def accept(*, access: Access, link: Any, version: Any = None, names_left: Any = ()) -> None:
     """Lay the answers into the person's draft of the form, where they can be looked at, completed and saved.
 
     version  of the form that the answers were looked at beside, None where there was none: what somebody saves after
@@ -229,7 +231,7 @@ def accept(*, access: Access, link: Any, version: Any = None, kept: Any = ()) ->
     draft = drafts.draft_of(access, link.patient, link.timepoint)
     typed = {}
     for item in answered_items(link):
-        if item.name in kept:
+        if item.name in names_left:
             continue
         given = link.answers[item.name]
         typed[item.name] = [""] if given == DECLINED else _typed(item, given)

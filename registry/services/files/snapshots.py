@@ -7,7 +7,7 @@ of the transaction, whose columns are called as the registry's own: every query 
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +82,9 @@ ALTERED = Label(
 )
 
 
+TAKEN = Label("There is a snapshot “{label}” already.", "スナップショット「{label}」はすでにあります。")
+
+
 class NotIntact(Exception):
     """A snapshot that is not there, or not what it was when it was made; `reason` (a Label) says which."""
 
@@ -105,29 +108,54 @@ class InvalidLabel(ValueError):
 # Freezing
 
 
-def freeze(*, access: Access, label: Any, note: str = "") -> Snapshot:
-    """The Snapshot of the registry as it is at this moment. Raises PermissionDenied and InvalidLabel.
-
-    access  None for the system itself
-    """
-    if access is not None:
-        access.require(Can.FREEZE)
+def free_label(label: str) -> str:
+    """The label as it is kept. InvalidLabel where it is empty, too long or a snapshot's already."""
     label = " ".join(label.split())
     if not 0 < len(label) <= LONGEST_LABEL:
         raise InvalidLabel(
             Label("A label has 1 to {n} characters.", "名称は1～{n}文字で入力してください。").format(n=LONGEST_LABEL)
         )
+    if Snapshot.objects.filter(label=label).exists():
+        raise InvalidLabel(TAKEN.format(label=label))
+    return label
+
+
+def moment() -> Any:
+    """The server's clock, to be read before what is frozen: by it a plan that was locked meanwhile came later."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def freeze(
+    *,
+    access: Access,
+    label: Any,
+    note: str = "",
+    pk: Any = None,
+    at: Any = None,
+    tell: Callable[[float], None] = lambda share: None,
+) -> Snapshot:
+    """The Snapshot of the registry as it is at this moment. Raises PermissionDenied and InvalidLabel.
+
+    access  None for the system itself
+    pk      the key that it gets
+    at      its `moment`, where the caller's transaction began before
+    tell    called with the share done (0 to 1); may raise, and nothing is frozen then
+    """
+    if access is not None:
+        access.require(Can.FREEZE)
+    label = free_label(label)
     user_id = access.user_id if access is not None else None
+    snapshot = Snapshot(label=label, note=note.strip(), created_by_id=user_id, created_at=at or moment())
+    snapshot.pk = pk or snapshot.pk
     with everything(user_id=user_id, reason=f"snapshot {label}"), one_moment():
         try:
             with transaction.atomic():
-                return _frozen(label, note.strip(), user_id)
+                _freeze(snapshot, tell)
         except IntegrityError:
-            raise InvalidLabel(
-                Label("There is a snapshot “{label}” already.", "スナップショット「{label}」はすでにあります。").format(
-                    label=label
-                )
-            ) from None
+            raise InvalidLabel(TAKEN.format(label=label)) from None
+    return snapshot
 
 
 def _to_freeze() -> list[Table]:
@@ -141,16 +169,16 @@ def _is_kept(table: Table) -> bool:
     return table.model._default_manager.exists()
 
 
-def _frozen(label: Any, note: Any, user_id: Any) -> Snapshot:
-    tables = _to_freeze()
-    columns = {table.name: _columns(table) for table in tables}
-    snapshot = Snapshot(label=label, note=note, columns=columns, created_by_id=user_id)
+def _freeze(snapshot: Snapshot, tell: Callable[[float], None]) -> None:
+    tables, sites = _to_freeze(), list(Site.objects.order_by("code"))
+    snapshot.columns = columns = {table.name: _columns(table) for table in tables}
     digest, rows, parts = hashlib.sha256(), {}, []
-    for table in tables:
+    for done, table in enumerate(tables):
         rows[table.name] = 0
         names = [name for name, _ in columns[table.name]]
         digest.update(f"{table.name}:{','.join(names)}\n".encode())
-        for site in Site.objects.order_by("code"):
+        for number, site in enumerate(sites):
+            tell((done + number / len(sites)) / len(tables))
             digest.update(f"{site.code}\n".encode())
             for position, text in enumerate(_texts(table, names, site.pk)):
                 digest.update(text)
@@ -160,8 +188,7 @@ def _frozen(label: Any, note: Any, user_id: Any) -> Snapshot:
     snapshot.save(force_insert=True)
     SnapshotPart.objects.bulk_create(parts, batch_size=20)
     about = {"table": Snapshot._meta.db_table, "row_id": snapshot.pk, "detail": {"rows": rows}}
-    audit.record_for_sites("snapshot", Site.objects.values_list("pk", flat=True), **about)
-    return snapshot
+    audit.record_for_sites("snapshot", [site.pk for site in sites], **about)
 
 
 def _part(snapshot: Any, table: Any, site: Any, position: Any, text: Any) -> SnapshotPart:

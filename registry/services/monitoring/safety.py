@@ -49,7 +49,7 @@ class Told:
         return self.later.get(person, self.since)
 
 
-def told() -> Told:
+def recipients() -> Told:
     """The declaration that holds."""
     document = current_protocol.document_of(current_protocol.version())
     declared = document.get(PART)
@@ -100,7 +100,7 @@ def tell(now: datetime) -> int:
     Two workers send a mail once: a notice is locked while it is tried.
     """
     with everything(reason="safety notices"), transaction.atomic():
-        _make(told())
+        _make(recipients())
         waiting = list(_waiting(now).values_list("pk", flat=True)) if settings.MAIL else []
     return sum(_try(pk, now) for pk in waiting)
 

@@ -113,8 +113,8 @@ def remembered() -> Brand:
     """
     if _known:
         return next(reversed(_known.values()))
-    kept = cache.get(REMEMBERED) or {}
-    brand = Brand(**kept) if kept.keys() <= Brand.__dataclass_fields__.keys() else Brand()
+    cached = cache.get(REMEMBERED) or {}
+    brand = Brand(**cached) if cached.keys() <= Brand.__dataclass_fields__.keys() else Brand()
     return brand if next(faults({"colour": brand.bar, "accent": brand.accent}), None) is None else Brand()
 
 
@@ -147,9 +147,9 @@ def faults(about: Any) -> Iterator[Fault]:
             yield Fault(0, key, colour, TOO_FAINT.format(ratio=f"{int(least * 10) / 10:.1f}", fits=fits))
 
 
-def contrast(one: Any, other: Any) -> float:
+def contrast(colour: Any, other: Any) -> float:
     """The contrast ratio of two colours (red, green, blue), 1 to 21: WCAG 2.2, “contrast ratio”."""
-    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    lighter, darker = sorted((_luminance(colour), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 
 

@@ -112,8 +112,8 @@ def taken(declared: Any = ()) -> frozenset[Any | str]:
         "complete",
     }
     names |= {*ascii_lowercase, "changed", "shown", "old", "new"}  # rows that the database's own functions call so
-    for one in declared:
-        names |= {item["name"] for item in one["document"]["items"]}
+    for instrument in declared:
+        names |= {item["name"] for item in instrument["document"]["items"]}
     return frozenset(names)
 
 

@@ -106,7 +106,9 @@ def _references(document: Any) -> Iterator[Fault]:
         "extras": set(extras.SWITCHES),
         "library": set(library),
         "off": {instrument.code for instrument in catalogue.BUILT_IN.instruments} - setup.ALWAYS,
-        "matrix": {one.code for one in catalogue.OF_ASSESSMENT} | {one for one in own if one} | set(library),
+        "matrix": {instrument_code.code for instrument_code in catalogue.OF_ASSESSMENT}
+        | {instrument_code for instrument_code in own if instrument_code}
+        | set(library),
     }
     for key, codes in named.items():
         given = document.get(key)
@@ -125,7 +127,7 @@ def _references(document: Any) -> Iterator[Fault]:
 
 
 def _dicts(raw: Any) -> list[dict]:
-    return [one for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
+    return [entry for entry in raw if isinstance(entry, dict)] if isinstance(raw, list) else []
 
 
 @transaction.atomic
@@ -142,7 +144,7 @@ def load(*, access: Access, document: Any, note: Any, today: Any = None) -> Prot
     library = bringing.library()
     own = [library[code] for code in document.get("library") or ()] + list(document.get("instruments") or ())
     parts: list[Callable[[], Any]] = [
-        partial(_publish_instrument, access, one, note) for one in own if not _published(one)
+        partial(_publish_instrument, access, own_document, note) for own_document in own if not _published(own_document)
     ]
     if about := document.get("study"):
         parts.insert(0, partial(setup.save_about, access=access, about=about, note=note))
@@ -185,7 +187,7 @@ def _publish_instrument(access: Access, document: Any, note: Any) -> None:
 
 
 def _published(document: Any) -> bool:
-    return any(one["document"] == document and not one.get("retired") for one in bringing.published())
+    return any(published["document"] == document and not published.get("retired") for published in bringing.published())
 
 
 def _publish_schedule(access: Access, plan: Any, today: Any) -> None:
@@ -210,24 +212,34 @@ def _visits(plan: Any) -> list[dict[str, str]]:
         dict(
             zip(
                 VISIT,
-                map(str, (one.code, one.label.en, one.label.ja, one.day, one.before, one.after)),
+                map(
+                    str,
+                    (
+                        document.code,
+                        document.label.en,
+                        document.label.ja,
+                        document.day,
+                        document.before,
+                        document.after,
+                    ),
+                ),
                 strict=True,
             )
         )
-        for one in plan
+        for document in plan
     ]
 
 
 def document_of_registry() -> dict:
     """The protocol that holds, as a file that another registry loads."""
-    found = setup.document()
+    whole_document = setup.document()
     current = schedule.plans(now=True).versions[-1]
     made = {"study_arm", "eligibility", "consent_form"}  # `study` makes them anew
-    own = [one["document"] for one in bringing.published() if not one.get("retired")]
+    own = [published["document"] for published in bringing.published() if not published.get("retired")]
     return {
         "metaspine": "protocol",
         "format": FORMAT,
-        "study": found.get("study") or {},
+        "study": whole_document.get("study") or {},
         "schedule": {
             "effective_from": current.effective_from.isoformat(),
             "note": "as it was exported",
@@ -237,7 +249,7 @@ def document_of_registry() -> dict:
         },
         "extras": sorted(switched_on(now=True)),
         "library": [],
-        "instruments": [one for one in own if one["code"] not in made],
-        "off": list(found.get("off") or ()),
-        "matrix": found.get("matrix") or {},
+        "instruments": [document for document in own if document["code"] not in made],
+        "off": list(whole_document.get("off") or ()),
+        "matrix": whole_document.get("matrix") or {},
     }

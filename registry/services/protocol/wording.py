@@ -49,8 +49,10 @@ ENCODINGS = ("utf-8-sig", "cp932")  # what spreadsheets write
 
 def questionnaires() -> dict[str, Questionnaire]:
     """By code: EQ-5D-5L, and the study's own instruments that patients answer themselves."""
-    own = [one for one in catalogue.current().own.get("assessment", ()) if is_of_patients(one)]
-    return {EQ.code: EQ} | {one.code: Questionnaire(one.code, one.title, (one,)) for one in own}
+    own = [instrument for instrument in catalogue.current().own.get("assessment", ()) if is_of_patients(instrument)]
+    return {EQ.code: EQ} | {
+        instrument.code: Questionnaire(instrument.code, instrument.title, (instrument,)) for instrument in own
+    }
 
 
 def is_of_patients(instrument: Instrument) -> bool:
@@ -213,8 +215,8 @@ def _in_languages() -> dict[tuple[str, str], tuple[dict, bool]]:
     with connection.cursor() as cursor:
         cursor.execute(NEWEST)
         rows = cursor.fetchall()
-    found = {(code, language): (json.loads(document), mark) for code, language, document, mark in rows}
-    return {key: held for key, held in found.items() if held[0]}
+    wordings = {(code, language): (json.loads(document), mark) for code, language, document, mark in rows}
+    return {key: held for key, held in wordings.items() if held[0]}
 
 
 def loaded(language: str) -> dict[str, dict[str, Any]]:
@@ -255,7 +257,9 @@ def lacking(instruments: Any, language: str) -> list[Questionnaire]:
 def nowhere() -> list[str]:
     """Titles of the questionnaires that the protocol asks and no link does: their wording is loaded in no language."""
     current = catalogue.current()
-    asked = {one.code for one in current.of_assessment if current.asks(one.code)} & needed()
+    asked = {
+        asked_instrument.code for asked_instrument in current.of_assessment if current.asks(asked_instrument.code)
+    } & needed()
     held = {code for (code, _language), (document, _mark) in _in_languages().items() if _fits(code, document)}
     return [
         questionnaire.title.in_language(get_language() or "en")

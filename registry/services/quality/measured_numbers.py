@@ -43,7 +43,7 @@ class Moments:
 
 def by_site(site_ids: Iterable[int], plans: Any, today: Any) -> dict[int, dict[str, Moments]]:
     """Site id to {item: its Moments}; items without a value are left out."""
-    found: dict[int, dict[str, Moments]] = {}
+    moments: dict[int, dict[str, Moments]] = {}
     with connection.cursor() as cursor:
         for name, table in ITEMS.items():
             cursor.execute(
@@ -53,8 +53,8 @@ def by_site(site_ids: Iterable[int], plans: Any, today: Any) -> dict[int, dict[s
                 {"sites": list(site_ids)},
             )
             for site_id, *numbers in cursor.fetchall():
-                found.setdefault(site_id, {})[name] = Moments(*numbers)
-    return found
+                moments.setdefault(site_id, {})[name] = Moments(*numbers)
+    return moments
 
 
 def rows(site_ids: Iterable[int], *, name: str, limit: int) -> list[tuple]:

@@ -30,14 +30,14 @@ FORMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 def by_site(site_ids: Iterable[int], plans: Any, today: Any) -> dict[int, dict[str, tuple[int, dict]]]:
     """Site id to {kind of form: (finished forms, {item: {reason: forms}})}."""
-    found: dict[int, dict[str, tuple[int, dict]]] = {}
+    missing: dict[int, dict[str, tuple[int, dict]]] = {}
     for kind, (table, state, names) in FORMS.items():
         wanted: dict[str, Any] = {"sites": list(site_ids), "names": list(names)}
         of_kind = f"FROM {table} AS r WHERE site_id = ANY (%(sites)s) AND {state} IN {FINISHED}"
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT site_id, count(*) {of_kind} GROUP BY site_id", wanted)
             for site_id, n in cursor.fetchall():
-                found.setdefault(site_id, {})[kind] = n, {}
+                missing.setdefault(site_id, {})[kind] = n, {}
             cursor.execute(
                 f"SELECT site_id, lack.key, lack.value, count(*) FROM {table} AS r "
                 "CROSS JOIN jsonb_each_text(missing) AS lack WHERE site_id = ANY (%(sites)s) "
@@ -45,8 +45,8 @@ def by_site(site_ids: Iterable[int], plans: Any, today: Any) -> dict[int, dict[s
                 wanted,
             )
             for site_id, name, reason, n in cursor.fetchall():
-                found[site_id][kind][1].setdefault(name, {})[reason] = n
-    return found
+                missing[site_id][kind][1].setdefault(name, {})[reason] = n
+    return missing
 
 
 def rows(site_ids: Iterable[int], *, name: str, reason: str, limit: int) -> list[tuple]:

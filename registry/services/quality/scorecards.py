@@ -141,9 +141,9 @@ def count() -> Network:
     return counted
 
 
-def _in_window(found: dict[int, dict]) -> dict[int, Share]:
+def _in_window(counts: dict[int, dict]) -> dict[int, Share]:
     made = {}
-    for site_id, visits in found.items():
+    for site_id, visits in counts.items():
         could = [
             (state, n)
             for states in visits.values()
@@ -196,14 +196,14 @@ def _expected(rows: np.ndarray) -> dict[int, Adjusted]:
     if not len(rows):
         raise NotEstimable("empty")
     fitted = logistic(rows[:, 1], rows[:, 2:]).fitted
-    found = {}
+    counts = {}
     for site in np.unique(rows[:, 0]):
         of_site = rows[:, 0] == site
         known = of_site & ~np.isnan(fitted)
-        found[int(site)] = Adjusted(
+        counts[int(site)] = Adjusted(
             int(rows[known, 1].sum()), float(fitted[known].sum()), int(known.sum()), int((of_site & ~known).sum())
         )
-    return found
+    return counts
 
 
 def measures(counted: Network, site_id: int) -> list[Measure]:

@@ -35,15 +35,15 @@ def _from(plans: Any, today: Any) -> str:
 def by_site(site_ids: Iterable[int], plans: Any, today: Any) -> dict[int, dict[str, dict[str, int]]]:
     """Site id to {visit's code: {state: patients}}."""
     state = STATE.format(missed=when("missed"))
-    found: dict[int, dict[str, dict[str, int]]] = {}
+    states: dict[int, dict[str, dict[str, int]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT p.site_id, v.code, {state}, count(*) {_from(plans, today)} GROUP BY 1, 2, 3",
             {"sites": list(site_ids)},
         )
         for site_id, code, of_state, n in cursor.fetchall():
-            found.setdefault(site_id, {}).setdefault(code, {})[of_state] = n
-    return found
+            states.setdefault(site_id, {}).setdefault(code, {})[of_state] = n
+    return states
 
 
 def rows(site_ids: Iterable[int], plans: Any, today: Any, *, code: str, state: str, limit: int) -> list[tuple]:

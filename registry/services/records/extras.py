@@ -96,7 +96,7 @@ def asked_among(instruments: Any) -> tuple:
     return tuple(instrument for instrument in asked() if instrument.code in codes) if codes else ()
 
 
-def kept(form: Any, row: Any, instruments: Any) -> list:
+def stored(form: Any, row: Any, instruments: Any) -> list:
     """Extras that are not among `instruments`, with the items that `row` answers: [(Instrument, [Item])]."""
     asked = {item.name for item in catalogue.items(instruments)}
     stored = []

@@ -71,7 +71,7 @@ class Weighed:
     patient: Patient
     form: Form | None
     every: tuple
-    found: list
+    findings: list
     right: Mapping
 
     @cached_property
@@ -84,12 +84,12 @@ class Weighed:
 
         is_open  whether one of them is open, where the statement that stored the form has told (`OPEN_OF_ASSESSMENT`)
         """
-        if is_open is None and not self.found:
+        if is_open is None and not self.findings:
             is_open = any(query.state != QueryState.CLOSED for query in self.stored.values())
-        if not self.found and not is_open:
+        if not self.findings and not is_open:
             return False
-        _reconcile_one(self.patient, self.found, self.form, self.every)
-        for finding in self.found:
+        _reconcile_one(self.patient, self.findings, self.form, self.every)
+        for finding in self.findings:
             if finding.key in self.right and not _is_accepted(finding, self.stored.get(finding.key)):
                 _confirm(self.patient, finding, self.right[finding.key])
         return True
@@ -115,13 +115,13 @@ def weigh(patient: Patient, *, record: Any = None, about: Any = (), said: Any = 
     every = checks_asked(schedule.plans())
     findings = findings_of(patient, record and [record], every)
     weighed = Weighed(patient, form, every, findings, said.right if said else {})
-    if not weighed.found:
+    if not weighed.findings:
         return weighed
     if said is not None and (unasked := _unasked(weighed, set(about), said)):
         raise Unlikely(unasked)
-    weighed.found[:] = [
+    weighed.findings[:] = [
         finding
-        for finding in weighed.found
+        for finding in weighed.findings
         if not finding.is_draft or finding.key in weighed.right or finding.key in weighed.stored
     ]
     return weighed
@@ -131,7 +131,7 @@ def _unasked(weighed: Weighed, names: set[str], said: Any) -> list:
     """Findings about items of these names that the person has not been asked about, and that are not known already."""
     return [
         finding
-        for finding in weighed.found
+        for finding in weighed.findings
         if not finding.is_draft
         and names.intersection(expanded(finding.check.items))
         and finding.key not in said.asked

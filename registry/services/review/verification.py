@@ -22,22 +22,22 @@ class NotComplete(Exception):
 
 
 @transaction.atomic
-def verify(*, access: Access, found: Any, columns: Any, seen: Any = None) -> Any:
+def verify(*, access: Access, form_row: Any, columns: Any, seen: Any = None) -> Any:
     """Mark columns of a form as compared with the source; returns the stored row.
 
     found    a `forms.FormRow`; columns: names of those that agree. With all of them the form itself is verified.
     seen     `note` of the page that showed the answers; None for whatever is stored
     Raises NotComplete, Locked, Unseen, PermissionDenied.
     """
-    row = _open_row(access, found)
+    row = _open_row(access, form_row)
     if seen is not None:
-        shown.check(seen, "verify", _key(found), _shown(FormRow(found.form, row)))
-    columns = [name for name in found.comparable if name in set(columns)]
+        shown.check(seen, "verify", _key(form_row), _shown(FormRow(form_row.form, row)))
+    columns = [name for name in form_row.comparable if name in set(columns)]
     mark = {"by": current().user_id, "at": timezone.now().isoformat()}
     row.verified = row.verified | {name: mark for name in columns if not is_verified(row, name)}
-    state = found.state_column
+    state = form_row.state_column
     changed = ["verified"]
-    if state and getattr(row, state) == State.COMPLETE and all(is_verified(row, name) for name in found.comparable):
+    if state and getattr(row, state) == State.COMPLETE and all(is_verified(row, name) for name in form_row.comparable):
         setattr(row, state, State.VERIFIED)
         changed.append(state)
     row.save(update_fields=changed)
@@ -46,12 +46,12 @@ def verify(*, access: Access, found: Any, columns: Any, seen: Any = None) -> Any
 
 
 @transaction.atomic
-def withdraw(*, access: Access, found: Any, columns: Any) -> Any:
+def withdraw(*, access: Access, form_row: Any, columns: Any) -> Any:
     """Take marks away: the comparison was wrong, or is to be made again. Returns the stored row."""
-    row = _open_row(access, found)
-    gone = set(columns).intersection(found.columns)
+    row = _open_row(access, form_row)
+    gone = set(columns).intersection(form_row.columns)
     row.verified = {name: mark for name, mark in row.verified.items() if name not in gone}
-    changed, state = ["verified"], found.state_column
+    changed, state = ["verified"], form_row.state_column
     if state and gone and getattr(row, state) == State.VERIFIED:
         setattr(row, state, State.COMPLETE)
         changed.append(state)

@@ -60,7 +60,7 @@ def versions() -> tuple[FormVersion, ...]:
     if number not in _known:
         _known.clear()
         about = document_of(number).get("study") or {}
-        _known[number] = tuple(_version(one) for one in about.get("consent") or ())
+        _known[number] = tuple(_version(version) for version in about.get("consent") or ())
     return _known[number]
 
 
@@ -68,14 +68,14 @@ _known: dict[int, tuple[FormVersion, ...]] = {}
 FORGETTING.append(_known.clear)
 
 
-def _version(one: Any) -> FormVersion:
-    text = one.get("label") or {}
+def _version(version: Any) -> FormVersion:
+    text = version.get("label") or {}
     return FormVersion(
-        one["code"],
-        Label(text.get("en") or one["code"], text.get("ja") or text.get("en") or one["code"]),
-        date.fromisoformat(one["since"]) if one.get("since") else None,
-        bool(one.get("again")),
-        tuple(one.get("languages") or ()),
+        version["code"],
+        Label(text.get("en") or version["code"], text.get("ja") or text.get("en") or version["code"]),
+        date.fromisoformat(version["since"]) if version.get("since") else None,
+        bool(version.get("again")),
+        tuple(version.get("languages") or ()),
     )
 
 
@@ -181,7 +181,9 @@ def _clean(patient: Patient, raw: Any, today: Any, row: Consent | None = None) -
 
 def _version_faults(patient: Patient, values: Any, row: Consent | None) -> dict[str, list[Label]]:
     code, signed, known = values.get("agreed_version"), values.get("agreed_on"), versions()
-    if code is None or (row is not None and row.agreed_version == code and code not in [one.code for one in known]):
+    if code is None or (
+        row is not None and row.agreed_version == code and code not in [form_version.code for form_version in known]
+    ):
         return {}
     chosen = next((version for version in known if version.code == code), None)
     if chosen is None:

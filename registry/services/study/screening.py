@@ -46,8 +46,11 @@ def criteria() -> tuple[Choice, ...]:
     about = document_of(version()).get("study") or {}
     declared_criteria = (*(about.get("inclusion") or ()), *(about.get("exclusion") or ()))
     return tuple(
-        Choice(one["code"], Label(one["label"].get("en", ""), one["label"].get("ja") or one["label"].get("en", "")))
-        for one in declared_criteria
+        Choice(
+            criterion["code"],
+            Label(criterion["label"].get("en", ""), criterion["label"].get("ja") or criterion["label"].get("en", "")),
+        )
+        for criterion in declared_criteria
     )
 
 

@@ -82,7 +82,7 @@ def nearest(
     choosers = choosers[ordered(score[choosers], order, seed)]
     widest = None if caliper is None else caliper * (float(np.std(score[known], ddof=1)) if caliper_unit == "sd" else 1)
     pool = Pool(score[controls], strata[controls], score[choosers], strata[choosers], widest)
-    chosen = pool.again(ratio) if replace else pool.once(ratio)
+    chosen = pool.again(ratio) if replace else pool.without_replacement(ratio)
     if not chosen:
         raise NotEstimable("no_match")
     places = np.array(sorted(chosen, key=lambda pair: pair[0]), np.int64)
@@ -115,7 +115,7 @@ class Pool:
         self.scores, self.wanted = scores.tolist(), wanted.tolist()
         self.widest = MOST if widest is None else widest
 
-    def once(self, ratio: Any) -> list:
+    def without_replacement(self, ratio: Any) -> list:
         """Pairs of positions (chooser, control), each control at most once."""
         size = len(self.scores)
         below, above = list(range(size + 1)), list(range(size + 1))  # below is shifted by one: 0 is nobody

@@ -138,20 +138,20 @@ def weighted_incidence(
     R: survfit(Surv(time, factor(cause, 0:2)) ~ 1, weights = w, cluster = c, robust = TRUE): pstate and std.err
     """
     people = Weighed(time, cause, weights, cluster)
-    one, any_cause = people.event == 1, people.event > 0
+    of_interest, any_cause = people.event == 1, people.event > 0
     hazard, spread, share = _hazards(people, any_cause.astype(float))
     free = np.append(1, np.cumprod(1 - hazard)[:-1])
-    of_one = people.weighed(one.astype(float)) / people.total
+    of_one = people.weighed(of_interest.astype(float)) / people.total
     incidence = np.cumsum(free * of_one)
     earlier = np.append(0, spread[:-1])
     staying = np.cumsum(free * of_one * (earlier - 1 / people.total))
     at = people.place
     own = np.where(np.isfinite(share), share, 0)
-    added = staying[at] + one * (free / people.total)[at] + own * incidence[at]
+    added = staying[at] + of_interest * (free / people.total)[at] + own * incidence[at]
     factors = np.vstack([staying, np.ones_like(staying), -incidence])
     error = np.sqrt(people.variance(np.vstack([added, own]), factors))
     low, high = incidence_limits(incidence, error, normal_quantile((1 + confidence) / 2), interval)
-    events, rivals = people.counted(one), people.counted(any_cause & ~one)
+    events, rivals = people.counted(of_interest), people.counted(any_cause & ~of_interest)
     censored = people.left - events - rivals
     counts = (people.at_risk, events, rivals, censored)
     n, method = people.weight.size, "weighted_aalen_johansen"

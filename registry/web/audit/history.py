@@ -259,7 +259,7 @@ def unseen_columns(event):
 
 def lines_of(event, identifies):
     """The fields that an event touched; values of identifying ones only if `identifies`, of encrypted ones never."""
-    return [Line(label, *told()) for label, told in fields_of(event, identifies)]
+    return [Line(label, *texts()) for label, texts in fields_of(event, identifies)]
 
 
 def fields_of(event, identifies):
@@ -275,12 +275,12 @@ def fields_of(event, identifies):
             for name in (*new, *(field for field in old if field not in new))
             if name not in KEYS
         ]
-    fields, unnamed = [], 0
+    fields, unnamed, of_page = [], 0, (get_language(), catalogue.current())
     for name in sorted({*old, *new} - KEYS - unseen_columns(event), key=_places()):
         if name == "missing":
             fields += _reason_fields(old.get(name) or {}, new.get(name) or {})
         elif (before := old.get(name)) != (after := new.get(name)):
-            if label := _label(event.table_name, name):
+            if label := _label_in(*of_page, event.table_name, name):
                 fields.append((label, partial(_values, event.table_name, name, before, after, identifies)))
             else:
                 unnamed += 1
@@ -380,9 +380,9 @@ def _plainly(column, value):
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
     if isinstance(value, list):
-        return wording.listed(str(one) for one in value) or wording.NOTHING
+        return wording.listed(str(part) for part in value) or wording.NOTHING
     if isinstance(value, dict):
-        return wording.listed(f"{key}: {one}" for key, one in value.items()) or wording.NOTHING
+        return wording.listed(f"{key}: {part}" for key, part in value.items()) or wording.NOTHING
     if isinstance(column, DateTimeField):
         return wording.moment(datetime.fromisoformat(value))
     if isinstance(column, DateField):

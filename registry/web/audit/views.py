@@ -85,7 +85,7 @@ def audit_page(request):
             "written": trail_rows.of(lines, several=len(sites) > 1, here=here),
             "filters": filters,
             "any_filter": bool(parameters),
-            "sites": sites if len(sites) > 1 else [],
+            "sites": [(site.pk, site) for site in sites] if len(sites) > 1 else [],
             "several": len(sites) > 1,
             "people": people_of(request.access),
             "tables": table_choices(),
@@ -102,7 +102,7 @@ def _fields(event, identifies, *, opened):
     """How many fields an event touched, and their lines where these are few or the event is opened."""
     fields = fields_of(event, identifies) if event.table_name in tables() else []
     shown = fields if opened or len(fields) <= FEW else ()
-    return {"fields": len(fields), "opened": opened, "lines": [Line(label, *told()) for label, told in shown]}
+    return {"fields": len(fields), "opened": opened, "lines": [Line(label, *texts()) for label, texts in shown]}
 
 
 def _may_export(access):

@@ -160,7 +160,7 @@ class CohortForm(forms.Form):
     def _of_own(self, instruments):
         """The variables of those own instruments that the page asks."""
         asked = {instrument.code for instrument in self.instruments}
-        return [one for some in instruments if some.code in asked for one in self.own.get(some.code, ())]
+        return [item for some in instruments if some.code in asked for item in self.own.get(some.code, ())]
 
     def _of_instrument(self, instrument):
         """The title of its section, and the names of its fields."""
@@ -313,7 +313,7 @@ class CohortForm(forms.Form):
             try:
                 self.steps = tuple(self._steps(given))
             except ValueError as error:
-                raise forms.ValidationError(design_errors.told(error, get_language() or "en")) from error
+                raise forms.ValidationError(design_errors.sentence(error, get_language() or "en")) from error
         return given
 
     def _steps(self, given):

@@ -46,7 +46,7 @@ def _steps_of(saved):
     try:
         return _labels(saved_cohorts.cohort_of(saved))
     except design_errors.Refused as error:
-        return [design_errors.told(error, get_language() or "en")]
+        return [design_errors.sentence(error, get_language() or "en")]
 
 
 def _labels(cohort):
@@ -86,7 +86,7 @@ def _save(request, steps, save):
         with transaction.atomic():
             return saved_cohorts.save(access=request.access, steps=steps, **save.cleaned_data)
     except ValueError as error:
-        save.add_error("name", design_errors.told(error, get_language() or "en"))
+        save.add_error("name", design_errors.sentence(error, get_language() or "en"))
         return None
 
 
@@ -100,7 +100,7 @@ def cohort(request, cohort_id):
     try:
         read = saved_cohorts.cohort_of(saved)
     except design_errors.Refused as error:
-        context["unreadable"] = design_errors.told(error, get_language() or "en")
+        context["unreadable"] = design_errors.sentence(error, get_language() or "en")
         return render(request, "cohorts/cohort.html", context)
     return render(request, "cohorts/cohort.html", context | _preview(request, read, address_of(read.steps)))
 

@@ -66,7 +66,7 @@ def _arms(a, b):
     return Arms(names.pop(), *(tuple(level for _variable, level in arm) for arm in chosen))
 
 
-def _cohorts():
+def cohorts_offered():
     """The declared cohorts, then the saved ones, the newest version of each name first."""
     saved = SavedCohort.objects.order_by("name", "-version")
     return [
@@ -75,7 +75,7 @@ def _cohorts():
     ]
 
 
-def _cohort(chosen):
+def cohort_chosen(chosen):
     if chosen.startswith(SAVED):
         saved = SavedCohort.objects.filter(pk=number_in(chosen.removeprefix(SAVED))).first()
         if saved is None:
@@ -96,7 +96,7 @@ class ComparisonForm(forms.Form):
     """`plan` and `cohort` after a valid POST. `earlier` is a run whose request is the starting point, and `saved` the
     number of a saved cohort to start with."""
 
-    cohort_name = forms.ChoiceField(label=_("Patients"), choices=_cohorts)
+    cohort_name = forms.ChoiceField(label=_("Patients"), choices=cohorts_offered)
     snapshot = forms.ModelChoiceField(
         label=_("Data"),
         queryset=Snapshot.objects.all(),
@@ -192,9 +192,9 @@ class ComparisonForm(forms.Form):
             return given
         try:
             self.plan = plans.segment_comparison(**self._changes(given))
-            self.cohort = _cohort(given["cohort_name"])
+            self.cohort = cohort_chosen(given["cohort_name"])
         except design_errors.Refused as error:
-            raise forms.ValidationError(design_errors.told(error, get_language() or "en")) from error
+            raise forms.ValidationError(design_errors.sentence(error, get_language() or "en")) from error
         try:
             needed = cohorts.timepoints_needed(self.cohort)
             packed_snapshots.require(given["snapshot"], (*needed, *self.plan.items_needed))

@@ -89,7 +89,7 @@ def _unreadable(run):
     try:
         plans.from_json(run.plan), cohorts.from_json(run.cohort)
     except ValueError as error:
-        return design_errors.told(error, get_language() or "en")
+        return design_errors.sentence(error, get_language() or "en")
     return ""
 
 

@@ -139,7 +139,7 @@ def _saved(sheet, row):
 
 def _kept(sheet, row):
     """Answers to extras that are switched off by now, to be read: (title, [(label, answer in words)])."""
-    instruments = extras.kept(sheet.form.kind, row, sheet.instruments) if sheet.form else []
+    instruments = extras.stored(sheet.form.kind, row, sheet.instruments) if sheet.form else []
     return [
         (wording.words(instrument.title), [_read(item, row) for item in items]) for instrument, items in instruments
     ]

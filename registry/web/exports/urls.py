@@ -17,5 +17,8 @@ urlpatterns = [
     path("snapshots/", snapshots.snapshot_list, name="snapshots"),
     path("snapshots/compare/", snapshots.snapshot_compare, name="snapshot_compare"),
     path("snapshots/<uuid:snapshot_id>/", snapshots.snapshot_detail, name="snapshot"),
+    path("snapshots/<uuid:snapshot_id>/progress/", snapshots.snapshot_progress, name="snapshot_progress"),
+    path("snapshots/<uuid:snapshot_id>/cancel/", snapshots.snapshot_cancel, name="snapshot_cancel"),
+    path("snapshots/<uuid:snapshot_id>/again/", snapshots.snapshot_again, name="snapshot_again"),
     path("snapshots/<uuid:snapshot_id>/verify/", snapshots.snapshot_verify, name="snapshot_verify"),
 ]

@@ -66,7 +66,7 @@ def _beside(access):
         "files": file_formats.FILES,
         "may_identify": bool(_identified_sites(access)),
         "exports": jobs.of(access)[:RECENT],
-        "presets": [(kept, presets.may_remove(access, kept)) for kept in presets.of(access)],
+        "presets": [(preset, presets.may_remove(access, preset)) for preset in presets.of(access)],
     }
 
 

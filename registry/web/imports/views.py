@@ -225,7 +225,7 @@ def _previews(job):
             yield {
                 "name": name,
                 "kind": "changed",
-                "rows": listing.loaded(uploads.kept(job, f"changed:{name}", 0))[:20],
+                "rows": listing.loaded(uploads.stored(job, f"changed:{name}", 0))[:20],
             }
 
 
@@ -327,7 +327,7 @@ def _headers(job, number, choice, inspection, way):
 
 
 def _text_previews(job, number, inspection):
-    head = next(uploads.kept(job, f"file:{number}"), b"")[:8000]
+    head = next(uploads.stored(job, f"file:{number}"), b"")[:8000]
     return {code: head.decode(code, errors="replace").splitlines()[: sources.PREVIEW] for code in inspection.encodings}
 
 
@@ -346,7 +346,7 @@ def import_rows(request, import_id):
         "one": job,
         "name": name,
         "kind": kind,
-        "rows": listing.loaded(uploads.kept(job, f"{kind}:{name}", page.number - 1)),
+        "rows": listing.loaded(uploads.stored(job, f"{kind}:{name}", page.number - 1)),
         "page": page,
         "total": job.counts["files"][name][kind],
         "listed": total,

@@ -140,7 +140,7 @@ def link_list(request, patient_id, timepoint):
 def _not_asked(timepoint):
     """(language in its own words, what is not asked by a link in it) of languages that lack licensed wording."""
     return [
-        (name, wording.listed(wording.words(one.title) for one in lacking))
+        (name, wording.listed(wording.words(questionnaire.title) for questionnaire in lacking))
         for code, name in own_names()
         if (lacking := licensed.lacking(patient_links.askable(timepoint), code))
     ]
@@ -223,7 +223,7 @@ def _settled(request, link):
             patient_links.refuse(access=request.access, link=link, reason=reason)
             messages.success(request, _("The answers are not used."))
             return "", 200, redirect("patient_links", link.patient_id, link.timepoint)
-        patient_links.accept(access=request.access, link=link, version=version, kept=names)
+        patient_links.accept(access=request.access, link=link, version=version, names_left=names)
     except AlreadySettled:
         link.refresh_from_db()
         return _("Somebody has decided about these answers already."), 409, None
@@ -364,7 +364,7 @@ def _next(link, step):
 
 def _owner(link, item):
     """(what the licensed wording says before its questions, and of its owner) on the page of an item; empty texts."""
-    instrument = next(one for one in patient_links.instruments_of(link) if item in one.items)
+    instrument = next(candidate for candidate in patient_links.instruments_of(link) if item in candidate.items)
     document = licensed.loaded(link.language).get(instrument.code, {})
     return {"intro": document.get("intro", ""), "copyright": document.get("copyright", "")}
 

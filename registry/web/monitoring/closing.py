@@ -27,7 +27,7 @@ def close_queries(request):
         errors = _close(request)
         if not errors:
             return redirect(request.get_full_path())
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.QUERY)).order_by("code"))
+    sites = Site.of(request.access.sites_for(Can.QUERY))
     chosen = request.GET.get("site", "")
     of_sites = [site.pk for site in sites if chosen in ("", site.code)]
     waiting = Query.objects.visible_to(request.access).filter(site_id__in=of_sites, state=QueryState.ANSWERED)
@@ -67,10 +67,10 @@ def _close(request):
     ids = [key for key in request.POST.getlist("query") if key.isdecimal() and len(key) < 18]
     ticked = set(request.POST.getlist("only") or request.POST.getlist("close"))
     notes = dict(zip(ids, request.POST.getlist("seen"), strict=False))
-    found = Query.objects.visible_to(request.access).filter(
+    answered = Query.objects.visible_to(request.access).filter(
         pk__in=[key for key in ids if key in ticked], site_id__in=request.access.sites_for(Can.QUERY)
     )
-    chosen = [(query, notes.get(str(query.pk), "")) for query in found]
+    chosen = [(query, notes.get(str(query.pk), "")) for query in answered]
     if not chosen:
         return [_("Tick the queries to close.")]
     try:
@@ -79,13 +79,13 @@ def _close(request):
         return [wording.words(reason) for reason in error.errors["text"]]
     closed = sum(outcome.closed for outcome in outcomes)
     if closed:
-        told = ngettext("%(n)s query was closed.", "%(n)s queries were closed.", closed) % {"n": closed}
-        messages.success(request, told)
+        message = ngettext("%(n)s query was closed.", "%(n)s queries were closed.", closed) % {"n": closed}
+        messages.success(request, message)
     if left := len(outcomes) - closed:
-        told = ngettext(
+        message = ngettext(
             "%(n)s query changed since you opened the page and was not closed.",
             "%(n)s queries changed since you opened the page and were not closed.",
             left,
         )
-        messages.warning(request, told % {"n": left})
+        messages.warning(request, message % {"n": left})
     return []

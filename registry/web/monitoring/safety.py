@@ -11,7 +11,6 @@ from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -23,6 +22,7 @@ from registry.services.monitoring import safety
 from registry.services.monitoring.safety import Wanted
 from registry.services.protocol import publishing
 from registry.web.shared import cells, identified, wording
+from registry.web.shared.cells import escape
 from registry.web.shared.lookup import COUNTED, counted, last_page, page_in
 from registry.web.shared.transfers import csv_answer
 from sites import audit
@@ -51,7 +51,7 @@ def safety_listing(request):
     count = counted(rows)
     last = last_page(count, PAGE)
     number = page_in(request.GET.get("page"), last)
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)).order_by("code"))
+    sites = Site.of(request.access.sites_for(Can.READ))
     lines = _lines(safety.with_notices(rows[(number - 1) * PAGE : number * PAGE]))
     waiting = [(notice, _lines([notice.event])[0]) for notice in safety.to_acknowledge(request.access)]
     numbers = [line["event"].patient_id for line in lines] + [notice.patient_id for notice, _line in waiting]
@@ -74,7 +74,7 @@ def safety_listing(request):
             "counted": COUNTED,
             "number": number,
             "last": last,
-            "told": safety.told(),
+            "told": safety.recipients(),
         },
     )
 
@@ -87,7 +87,7 @@ def _filter(name, chosen):
 
 def _wanted(sent):
     """(Wanted, what of the address it stands for); what fits no code or day is left out."""
-    codes, kept = [], {}
+    codes, addresses = [], {}
     for name in safety.FILTERS:
         try:
             value = catalogue.item(name).clean(sent.get(name, ""))
@@ -95,30 +95,25 @@ def _wanted(sent):
             continue
         if value is not None:
             codes.append((name, value))
-            kept[name] = value
+            addresses[name] = value
     days = {}
     for name in ("first", "last"):
         try:
             days[name] = date.fromisoformat(sent.get(name, ""))
-            kept[name] = sent[name]
+            addresses[name] = sent[name]
         except ValueError:
             days[name] = None
     for name in ("site", "serious"):
         if sent.get(name):
-            kept[name] = sent[name][:40]
-    return Wanted(sent.get("site", "")[:40], tuple(codes), days["first"], days["last"], bool(sent.get("serious"))), kept
+            addresses[name] = sent[name][:40]
+    return Wanted(
+        sent.get("site", "")[:40], tuple(codes), days["first"], days["last"], bool(sent.get("serious"))
+    ), addresses
 
 
 def _lines(events):
     """Of each event whether it is serious, and what it says of each of SHOWN; what many say is worded once."""
-    items, words = [catalogue.item(name) for name in SHOWN], {}
-
-    def worded(item, value):
-        key = item.name, value
-        if key not in words:
-            words[key] = wording.shown(item, value)
-        return words[key]
-
+    items, worded = [catalogue.item(name) for name in SHOWN], wording.Worded()
     return [
         {
             "event": event,
@@ -166,10 +161,10 @@ def _told(event, serious):
 def safety_csv(request):
     """The events that the filters let through, as one file with codes; that it was taken is on record."""
     request.access.require(Can.READ)
-    wanted, kept = _wanted(request.GET)
+    wanted, addresses = _wanted(request.GET)
     sites = safety.listing(request.access, wanted).order_by().values_list("site_id", flat=True).distinct()
     for site_id in set(sites):
-        audit.record("safety_listing_exported", site_id=site_id, detail={"filters": kept})
+        audit.record("safety_listing_exported", site_id=site_id, detail={"filters": addresses})
     name = f"metaspine-adverse-events-{timezone.localdate()}.csv"
     return csv_answer(name, ("site", "patient", *SHOWN, *NOTICES), _rows(request.access, wanted, current()))
 
@@ -212,7 +207,7 @@ def safety_people(request):
     """Who is told of serious adverse events; POST declares it anew, as a version of the protocol."""
     request.access.require(Can.ADMINISTER)
     faults, note = [], request.POST.get("note", "").strip()[:300]
-    chosen = set(safety.told().people)
+    chosen = set(safety.recipients().people)
     if request.method == "POST":
         chosen = {int(key) for key in request.POST.getlist("person") if key.isdecimal() and len(key) < 18}
         faults = _declare(request.access, chosen, note)
@@ -224,7 +219,7 @@ def safety_people(request):
         "monitoring/safety_people.html",
         {
             "people": [(person, person.pk in chosen) for person in safety.candidates()],
-            "told": safety.told(),
+            "told": safety.recipients(),
             "mail": settings.MAIL,
             "faults": faults,
             "note": note,

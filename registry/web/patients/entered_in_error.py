@@ -142,8 +142,8 @@ def _kinds_of_events(entries):
         return {}
     item = catalogue.item("kind")
     with with_errors():
-        found = AdverseEvent.objects.filter(pk__in=keys).values_list("pk", "kind", "onset_date")
-        return {str(pk): f"{wording.shown(item, kind)}, {wording.day(onset)}" for pk, kind, onset in found}
+        events = AdverseEvent.objects.filter(pk__in=keys).values_list("pk", "kind", "onset_date")
+        return {str(pk): f"{wording.shown(item, kind)}, {wording.day(onset)}" for pk, kind, onset in events}
 
 
 @require_http_methods(["GET", "POST"])

@@ -34,12 +34,12 @@ def show_identifiers(request):
 @require_safe
 def identification_log(request):
     """The subject identification log of a site, to be printed and filed there: who is behind each number."""
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.IDENTIFY)).order_by("code"))
+    sites = Site.of(request.access.sites_for(Can.IDENTIFY))
     if not sites:
         raise Http404
     site = next((site for site in sites if site.code == request.GET.get("site")), sites[0])
     patients = list(Patient.objects.filter(site=site).order_by("patient_id"))
-    found = known_patients.identifiers_of(request.access, {patient.pk for patient in patients})
+    identifiers = known_patients.identifiers_of(request.access, {patient.pk for patient in patients})
     detail = {"detail": {"patients": len(patients)}}
     audit.record("identification_log", site_id=site.pk, table="registry_identity", **detail)
     return render(
@@ -49,7 +49,7 @@ def identification_log(request):
             "site": site,
             "sites": sites,
             "rows": [
-                {"patient": patient, "sex": in_words(patient, "sex"), **found.get(patient.pk, {})}
+                {"patient": patient, "sex": in_words(patient, "sex"), **identifiers.get(patient.pk, {})}
                 for patient in patients
             ],
         },

@@ -125,28 +125,28 @@ def merge_patients(request, patient_id):
 
 
 @confirmed
-def _asked_to_merge(request, kept):
+def _asked_to_merge(request, remaining):
     sent = request.POST if request.method == "POST" else request.GET
     typed = sent.get("with", "").strip()
-    merged, errors = _other(request, kept, typed)
-    comparison = merging.compare(kept, merged) if merged else None
+    merged, errors = _other(request, remaining, typed)
+    comparison = merging.compare(remaining, merged) if merged else None
     if request.method == "POST" and merged:
-        errors = _merge(request, kept, merged, comparison)
+        errors = _merge(request, remaining, merged, comparison)
         if not errors:
-            start_patient_outcomes(kept.pk)
-            done = {"merged": merged.pk, "kept": kept.pk}
+            start_patient_outcomes(remaining.pk)
+            done = {"merged": merged.pk, "kept": remaining.pk}
             messages.success(request, _("%(merged)s is merged into %(kept)s.") % done)
-            return redirect("patient", kept.pk)
+            return redirect("patient", remaining.pk)
     conflict = errors == CHANGED
     errors = {} if conflict else errors
     context = {
-        "patient": kept,
-        "facts": facts(kept),
+        "patient": remaining,
+        "facts": facts(remaining),
         "typed": typed,
         "merged": merged,
         "comparison": comparison,
         "parts": _lines(request.access, comparison, sent, errors) if merged else [],
-        "seen": seen.note("merge", f"{kept.pk} {merged.pk}", comparison.versions) if merged else "",
+        "seen": seen.note("merge", f"{remaining.pk} {merged.pk}", comparison.versions) if merged else "",
         "reason": sent.get("reason", ""),
         "longest": LONGEST_REASON,
         "conflict": conflict,
@@ -156,7 +156,7 @@ def _asked_to_merge(request, kept):
     return render(request, "patients/merge.html", context, status=409 if conflict else 422 if errors else 200)
 
 
-def _other(request, kept, typed):
+def _other(request, remaining, typed):
     """(the Patient of the number that was typed, errors)."""
     if not typed:
         return None, {}
@@ -164,20 +164,20 @@ def _other(request, kept, typed):
     other = Patient.objects.visible_to(request.access).filter(pk__in=[number, number.upper()]).first()
     if other is None:
         return None, {"with": [wording.words(NO_PATIENT)]}
-    return (None, {"with": [wording.words(merging.SAME_RECORD)]}) if other.pk == kept.pk else (other, {})
+    return (None, {"with": [wording.words(merging.SAME_RECORD)]}) if other.pk == remaining.pk else (other, {})
 
 
-def _merge(request, kept, merged, comparison):
+def _merge(request, remaining, merged, comparison):
     post = request.POST
     choices = {part.code: post.get(f"choice-{part.code}", "") for part in comparison.parts}
 
     def check(under_locks):
-        seen.check(post.get("seen", ""), "merge", f"{kept.pk} {merged.pk}", under_locks.versions)
+        seen.check(post.get("seen", ""), "merge", f"{remaining.pk} {merged.pk}", under_locks.versions)
 
     return _try(
         lambda: merging.merge(
             access=request.access,
-            kept=kept,
+            remaining=remaining,
             merged=merged,
             choices=choices,
             reason=post.get("reason", ""),
@@ -201,10 +201,10 @@ def _line(access, part, chosen, errors):
         "rows": [
             (
                 record_words.item_label(name) if name != ITEM else wording.words(ASSESSMENT_DATE.label),
-                _shown(access, kept, name),
+                _shown(access, remaining, name),
                 _shown(access, merged, name),
             )
-            for name, kept, merged in part.differences
+            for name, remaining, merged in part.differences
         ],
     }
 

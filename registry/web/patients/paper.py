@@ -104,7 +104,7 @@ def _lacking():
     """(language, names of the questionnaires whose wording is not loaded in it)."""
     asked = catalogue.current().of_assessment
     return [
-        (name, ", ".join(one.title.in_language(get_language()) for one in lacking))
+        (name, ", ".join(questionnaire.title.in_language(get_language()) for questionnaire in lacking))
         for code, name in own_names()
         if (lacking := wording.lacking(asked, code))
     ]

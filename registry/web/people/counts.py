@@ -100,13 +100,13 @@ class Enrolment:
 def enrolment(sites):
     """The enrolment of `sites` (an iterable of Site) under the scope of the moment, as kept in a large registry."""
     sites = tuple(sites)
-    kept = site_counts.counts("consented", [site.pk for site in sites], schedule.plans(), localdate())
-    months = _months(month for *_, by_month in kept.by_site.values() for month in by_month)
+    counts = site_counts.counts("consented", [site.pk for site in sites], schedule.plans(), localdate())
+    months = _months(month for *_, by_month in counts.by_site.values() for month in by_month)
     lines = []
     for site in sites:
-        n, first, last, by_month = kept.by_site.get(site.pk, (0, None, None, {}))
+        n, first, last, by_month = counts.by_site.get(site.pk, (0, None, None, {}))
         lines.append(SiteEnrolment(site, n, first, last, tuple(by_month.get(month, 0) for month in months)))
-    return Enrolment(tuple(lines), months, kept.at)
+    return Enrolment(tuple(lines), months, counts.at)
 
 
 def _months(some):

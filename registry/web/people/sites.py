@@ -10,7 +10,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -20,6 +19,7 @@ from registry.web.account.forms import Days, Styled
 from registry.web.people.counts import enrolment
 from registry.web.people.trail import newest
 from registry.web.shared import cells, wording
+from registry.web.shared.cells import escape
 from registry.web.shared.filters import Filter, chips, codes
 from sites.confirming import confirmed
 from sites.models import Invitation, Membership, Site
@@ -84,14 +84,14 @@ def _written(lines):
     states, nobody, nothing = {}, escape(_("Invite somebody")), wording.NOTHING
     for line in lines:
         site = line.site
-        told = line.state, site.activated_on, site.closed_on
-        if told not in states:
-            states[told] = render_to_string("people/site_state.html", {"state": line.state, "site": site}).strip()
+        about = line.state, site.activated_on, site.closed_on
+        if about not in states:
+            states[about] = render_to_string("people/site_state.html", {"state": line.state, "site": site}).strip()
         people = line.people or f'<a href="{invite}?site={site.pk}">{nobody}</a>'
         target = nothing if site.enrolment_target is None else site.enrolment_target
         yield (
             f'<tr data-href="{sites}{site.pk}/"><th scope="row"><a href="{sites}{site.pk}/">{escape(site)}</a></th>'
-            f'<td class="wide">{escape(site.region or nothing)}</td><td>{states[told]}</td>'
+            f'<td class="wide">{escape(site.region or nothing)}</td><td>{states[about]}</td>'
             f'<td class="number">{people}</td>'
             f'<td class="number">{line.patients}</td><td class="number wide">{target}</td>'
             f'<td class="wide">{escape(site.contact_name or nothing)}</td></tr>'

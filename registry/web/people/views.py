@@ -145,22 +145,24 @@ def site_enrolment(request):
 def _written(counted):
     """Rows of the table by site as HTML."""
     box = f"0 0 {STEP * len(counted.months)} {HEIGHT}"
-    for one in counted.sites:
-        site, code, target = one.site, escape(one.site.code), one.site.enrolment_target
+    for counted_site in counted.sites:
+        site, code, target = counted_site.site, escape(counted_site.site.code), counted_site.site.enrolment_target
         progress, drawn = wording.NOTHING, ""
         if target:
-            progress = f'<progress max="{target}" value="{one.n}" aria-label="{code}">{one.n}</progress>'
-        if one.n and len(counted.months) > 1:
+            progress = (
+                f'<progress max="{target}" value="{counted_site.n}" aria-label="{code}">{counted_site.n}</progress>'
+            )
+        if counted_site.n and len(counted.months) > 1:
             drawn = (
                 f'<svg class="bars" viewBox="{box}" preserveAspectRatio="none" role="img" '
-                f'aria-label="{code}"><path d="{bars(one.months, counted.busiest)}"/></svg>'
+                f'aria-label="{code}"><path d="{bars(counted_site.months, counted.busiest)}"/></svg>'
             )
         yield (
             f'<tr><th scope="row"><span class="code">{code}</span> {escape(wording.site_name(site))}</th>'
-            f'<td class="number">{one.n}</td>'
+            f'<td class="number">{counted_site.n}</td>'
             f'<td class="number">{wording.NOTHING if target is None else target}</td>'
-            f'<td class="wide">{progress}</td><td class="nowrap">{escape(wording.day(one.first))}</td>'
-            f'<td class="nowrap">{escape(wording.day(one.last))}</td><td>{drawn}</td></tr>'
+            f'<td class="wide">{progress}</td><td class="nowrap">{escape(wording.day(counted_site.first))}</td>'
+            f'<td class="nowrap">{escape(wording.day(counted_site.last))}</td><td>{drawn}</td></tr>'
         )
 
 

@@ -23,7 +23,7 @@ MOST = 500
 def quality_rows(request):
     """At most five hundred rows: `what` (visits, missing, numbers, delay), and what the number was of."""
     request.access.require(Can.READ)
-    sites = Site.objects.filter(pk__in=request.access.sites_for(Can.READ))
+    sites = Site.of(request.access.sites_for(Can.READ))
     code = request.GET.get("site", "")
     ids = [site.pk for site in sites if code in ("", site.code)]
     kind = _KINDS.get(request.GET.get("what", ""))
@@ -62,8 +62,8 @@ def _visits(sent, ids):
     state, code = sent.get("state", ""), sent.get("visit", "")
     if state not in visit_states.STATES:
         raise Http404
-    found = visit_states.rows(ids, schedule.plans(), timezone.localdate(), code=code[:20], state=state, limit=MOST + 1)
-    rows = [(patient, visit, wording.day(day)) for patient, visit, day in found]
+    visits = visit_states.rows(ids, schedule.plans(), timezone.localdate(), code=code[:20], state=state, limit=MOST + 1)
+    rows = [(patient, visit, wording.day(day)) for patient, visit, day in visits]
     return f"{_('Visits')}: {state_words()[state]}", [_("Day")], rows
 
 

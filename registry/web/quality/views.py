@@ -7,7 +7,6 @@ from django.shortcuts import render
 from django.template.defaultfilters import floatformat
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -20,6 +19,7 @@ from registry.stats.centres import proportion_test, variance_test
 from registry.web.quality import enrolment
 from registry.web.quality.words import state_words
 from registry.web.shared import cells, wording
+from registry.web.shared.cells import escape
 from registry.web.shared.record_words import item_label
 from sites.models import Site
 from sites.tenancy.access import Can
@@ -46,15 +46,15 @@ def quality(request):
     """Everything for the sites that one reads, or for one of them; visits for one timepoint or for all."""
     access = request.access
     access.require(Can.READ)
-    every = list(Site.objects.filter(pk__in=access.sites_for(Can.READ)).order_by("code"))
+    every = Site.of(access.sites_for(Can.READ))
     chosen, visit = request.GET.get("site", ""), request.GET.get("visit", "")
     sites = [site for site in every if chosen in ("", site.code)]
     plans, today = schedule.plans(), timezone.localdate()
     ids = [site.pk for site in sites]
     counted = site_counts.several(KINDS, ids, plans, today)
-    found = {kind: counts.by_site for kind, counts in counted.items()}
+    by_kind = {kind: counts.by_site for kind, counts in counted.items()}
     visits = [(timepoint.code, wording.words(timepoint.label)) for timepoint in plans.timepoints]
-    visit_lines = _visits(sites, found["visit_states"], visit)
+    visit_lines = _visits(sites, by_kind["visit_states"], visit)
     return render(
         request,
         "quality/quality.html",
@@ -66,14 +66,14 @@ def quality(request):
             "states": [(state, state_words()[state]) for state in visit_states.STATES],
             "visit_lines": visit_lines,
             "visit_rows": cells.rows(_visit_rows(visit_lines)),
-            "missing": (missing := _missing(found["missing_items"], chosen)),
+            "missing": (missing := _missing(by_kind["missing_items"], chosen)),
             "missing_rows": cells.joined(_missing_rows(missing)),
             "query_rows": cells.rows(
-                _query_rows(sites, found["query_rates"], listed=access.may(Can.ENTER) or access.may(Can.QUERY))
+                _query_rows(sites, by_kind["query_rates"], listed=access.may(Can.ENTER) or access.may(Can.QUERY))
             ),
-            "numbers": _numbers(sites, found["measured_numbers"]),
-            "delay_rows": cells.rows(_delay_rows(sites, found["entry_delay"])),
-            "enrolment": enrolment.of(sites, found["consented"], today),
+            "numbers": _numbers(sites, by_kind["measured_numbers"]),
+            "delay_rows": cells.rows(_delay_rows(sites, by_kind["entry_delay"])),
+            "enrolment": enrolment.of(sites, by_kind["consented"], today),
             "counted_at": min((counts.at for counts in counted.values() if counts.at), default=None),
         },
     )
@@ -83,10 +83,10 @@ def address(**parameters):
     return cells.address("rows/", **parameters)
 
 
-def _visits(sites, found, visit):
+def _visits(sites, visits_by_site, visit):
     lines = []
     for site in sites:
-        of_site = found.get(site.pk, {})
+        of_site = visits_by_site.get(site.pk, {})
         states = [counts for code, counts in of_site.items() if visit in ("", code)]
         numbers = {state: sum(counts.get(state, 0) for counts in states) for state in visit_states.STATES}
         could = sum(n for state, n in numbers.items() if state not in (*visit_states.CLOSED, "waiting"))
@@ -106,7 +106,7 @@ def _visit_rows(lines):
         yield line["site"].code, [str(line["reached"]), made, *(cells.link(cell.n, cell.url) for cell in others)]
 
 
-def _query_rows(sites, found, *, listed):
+def _query_rows(sites, counts, *, listed):
     """(site, cells) of each site; `listed` where the person may open the list of queries."""
     path = reverse("queries")
 
@@ -114,7 +114,7 @@ def _query_rows(sites, found, *, listed):
         return cells.link(n, cells.address(path, site=site.code, state=state)) if listed else str(n)
 
     for site in sites:
-        if (rates := found.get(site.pk)) is None:
+        if (rates := counts.get(site.pk)) is None:
             yield site.code, [cells.NONE] * 7
             continue
         asked, is_open, answered = (
@@ -124,9 +124,9 @@ def _query_rows(sites, found, *, listed):
         yield site.code, [asked, cells.shown(rates.per_hundred), is_open, answered, *map(cells.shown, rest)]
 
 
-def _delay_rows(sites, found):
+def _delay_rows(sites, counts):
     for site in sites:
-        if (delay := found.get(site.pk)) is None:
+        if (delay := counts.get(site.pk)) is None:
             yield site.code, [cells.NONE] * 3
         else:
             n, *days = delay
@@ -134,10 +134,10 @@ def _delay_rows(sites, found):
             yield site.code, [opened, *(floatformat(day, 0) for day in days)]
 
 
-def _missing(found, site_code):
+def _missing(counts, site_code):
     """Items of which a value lacks on some finished form, the largest share first: (label, Number, reasons)."""
     forms, lacking = {}, {}
-    for of_site in found.values():
+    for of_site in counts.values():
         for kind, (n, items) in of_site.items():
             forms[kind] = forms.get(kind, 0) + n
             for name, reasons in items.items():
@@ -147,7 +147,7 @@ def _missing(found, site_code):
     lines = []
     for (kind, name), reasons in lacking.items():
         number = Number(sum(reasons.values()), address(what="missing", site=site_code, item=name), forms[kind])
-        told = [
+        texts = [
             (
                 wording.words(MISSING_LABELS[reason]),
                 Number(n, address(what="missing", site=site_code, item=name, reason=reason)),
@@ -155,27 +155,27 @@ def _missing(found, site_code):
             for reason, n in sorted(reasons.items(), key=lambda pair: -pair[1])
             if reason in MISSING_LABELS
         ]
-        lines.append({"label": item_label(name), "number": number, "reasons": told})
+        lines.append({"label": item_label(name), "number": number, "reasons": texts})
     return sorted(lines, key=lambda line: -line["number"].n / line["number"].of)
 
 
 def _missing_rows(lines):
     for line in lines:
         number = line["number"]
-        told = ", ".join(f"{escape(words)} {cells.link(reason.n, reason.url)}" for words, reason in line["reasons"])
+        reasons = ", ".join(f"{escape(words)} {cells.link(reason.n, reason.url)}" for words, reason in line["reasons"])
         counts = (cells.link(number.n, number.url), number.of, number.percent)
         yield (
             f'<tr><th scope="row">{escape(line["label"])}</th>'
             + "".join(f'<td class="number">{count}</td>' for count in counts)
-            + f'<td class="few-words">{told}</td></tr>'
+            + f'<td class="few-words">{reasons}</td></tr>'
         )
 
 
-def _numbers(sites, found):
+def _numbers(sites, counts):
     """Of each measured number: its label and unit, the unusual sites, and (site, cells) of each that measured it."""
     tables = []
     for name in measured_numbers.ITEMS:
-        measured = [(site, found[site.pk][name]) for site in sites if name in found.get(site.pk, {})]
+        measured = [(site, counts[site.pk][name]) for site in sites if name in counts.get(site.pk, {})]
         lines = [
             _number_line(site, name, moments, others)
             for (site, moments), others in zip(measured, _others([moments for _site, moments in measured]), strict=True)

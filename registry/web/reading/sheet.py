@@ -79,11 +79,11 @@ def of(patient, forms, queries, labels):
 
 def _doubts(patient):
     """(form's code, item) to the words of each soft check that the stored answers meet."""
-    found = {}
+    cells = {}
     for finding in findings_of(patient, None):
         for name in expanded(finding.check.items):
-            found.setdefault((finding.form.code, name), []).append(wording.sentence(finding.check.message))
-    return found
+            cells.setdefault((finding.form.code, name), []).append(wording.sentence(finding.check.message))
+    return cells
 
 
 def _part(patient, form, queries, doubts, labels):

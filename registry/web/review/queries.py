@@ -25,7 +25,7 @@ from registry.services.review.forms import form_row, own_records_of
 from registry.services.review.queries import Wanted, WrongState, discussed
 from registry.services.review.soft_checks import OF_RECORDS, Form, form_of_record
 from registry.services.seen import Unseen
-from registry.web.review.query_filters import Filters, choices, found, sites_of
+from registry.web.review.query_filters import Filters, choices, matching, sites_of
 from registry.web.review.query_words import lines
 from registry.web.shared import identified, seen_words, wording
 from registry.web.shared.lookup import COUNTED, counted, last_page, page_in, patient_of
@@ -72,7 +72,7 @@ def query_list(request):
     """Fifty queries a page, the oldest first."""
     _require_part(request.access)
     filters = Filters.of(request.GET)
-    rows = found(request.access, filters)
+    rows = matching(request.access, filters)
     count = counted(rows)
     last = last_page(count, PAGE)
     number = page_in(request.GET.get("page"), last)
@@ -359,7 +359,7 @@ def query_csv(request):
     """The queries that the filters let through, as one file; that it was taken is on record."""
     _require_part(request.access)
     filters = Filters.of(request.GET)
-    for site_id in found(request.access, filters).order_by().values_list("site_id", flat=True).distinct():
+    for site_id in matching(request.access, filters).order_by().values_list("site_id", flat=True).distinct():
         audit.record("queries_exported", site_id=site_id, detail={"filters": filters.as_address()})
     name = f"metaspine-queries-{timezone.localdate()}.csv"
     return csv_answer(name, HEADER, _rows(request.access, filters, current()))
@@ -370,7 +370,7 @@ def _rows(access, filters, scope):
     last = 0
     while True:
         with entered(scope), transaction.atomic():
-            rows = found(access, filters).filter(pk__gt=last).select_related(*BESIDE).order_by("pk")[:CHUNK]
+            rows = matching(access, filters).filter(pk__gt=last).select_related(*BESIDE).order_by("pk")[:CHUNK]
             shown = lines(rows, threads=True)
         if not shown:
             return

@@ -53,7 +53,7 @@ class Filters:
         return {name: value for name, value in parameters.items() if (name, value) != ("state", UNSETTLED)}
 
 
-def found(access, filters):
+def matching(access, filters):
     """The queries that the filters let through, in no order. The site stands in the condition for its index."""
     queries = Query.objects.visible_to(access).filter(site_id__in=discussed(access))
     if filters.patient:
@@ -78,7 +78,7 @@ def found(access, filters):
 
 
 def sites_of(access):
-    return list(Site.objects.filter(pk__in=discussed(access)))
+    return Site.of(discussed(access))
 
 
 def _rules(filters):

@@ -18,6 +18,7 @@ from registry.services.review.soft_checks import Form
 from registry.services.seen import Unseen
 from registry.web.account.forms import SignInForm
 from registry.web.reading import sheet
+from registry.web.review import list_rows
 from registry.web.review.query_words import lines
 from registry.web.shared import identified, seen_words, wording
 from registry.web.shared.lookup import number_in, patient_of
@@ -52,22 +53,22 @@ def ready_to_sign(request):
         raise Http404
     number = number_in(request.GET.get("page"), 5) or 1
     whole = "all" in request.GET
-    found, counted_at = _unsigned(sites, (number - 1) * PAGE, whole)
-    labels = visit_labels()
+    unsigned, counted_at = _unsigned(sites, (number - 1) * PAGE, whole)
+    labels = visit_labels() if any(line.open_forms for line in unsigned.lines) else {}
+    shown = [(line, [_open_form(line.patient_id, code, labels) for code in line.open_forms]) for line in unsigned.lines]
+    beside = identified.beside(request, [line.patient_id for line in unsigned.lines])
     return render(
         request,
         "review/to_sign.html",
         {
-            "found": found,
+            "found": unsigned,
             "counted_at": counted_at,
-            "lines": [
-                (line, [_open_form(line.patient_id, code, labels) for code in line.open_forms]) for line in found.lines
-            ],
+            "lines": shown,
+            "written": list_rows.to_sign(shown, beside),
             "whole": whole,
             "at_most": AT_ONCE,
             "number": number,
-            "more": found.total > number * PAGE,
-            "identified": identified.beside(request, [line.patient_id for line in found.lines]),
+            "more": unsigned.total > number * PAGE,
         },
     )
 
@@ -77,13 +78,13 @@ def _unsigned(sites, offset, whole):
     signed their number is as the worker keeps it, and nobody else is looked at.
     """
     if site_counts.is_large():
-        kept = site_counts.counts("to_sign", sites, schedule.plans(), timezone.localdate())
-        ready = sum(kept.by_site.values())
+        counts = site_counts.counts("to_sign", sites, schedule.plans(), timezone.localdate())
+        ready = sum(counts.by_site.values())
         if ready > offset + 2 * PAGE:
             first = to_sign.first_signable(sites, limit=PAGE, offset=offset)
             if len(first) == PAGE:
                 lines = to_sign.unsigned(sites, limit=PAGE, patients=first).lines
-                return to_sign.Page(lines, ready, ready), kept.at
+                return to_sign.Page(lines, ready, ready), counts.at
     return to_sign.unsigned(sites, limit=PAGE, offset=offset, whole=whole), None
 
 

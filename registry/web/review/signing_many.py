@@ -69,8 +69,8 @@ def sign_many(request):
 def _patients(access, ids, sites):
     """The patients of some numbers at these sites, in that order; the first that can be signed where none is named."""
     ids = ids[:AT_ONCE] or _first(sites)
-    found = Patient.objects.visible_to(access).filter(site_id__in=sites, pk__in=ids).select_related("site")
-    return sorted(found, key=lambda patient: ids.index(patient.pk))
+    patients = Patient.objects.visible_to(access).filter(site_id__in=sites, pk__in=ids).select_related("site")
+    return sorted(patients, key=lambda patient: ids.index(patient.pk))
 
 
 def _first(sites):
@@ -114,8 +114,8 @@ def _told(request, outcomes):
     """Back to the list where all were signed; otherwise the page once more with those that were not, and why."""
     signed = sum(outcome.signature is not None for outcome in outcomes)
     if signed:
-        told = ngettext("%(n)s patient was signed.", "%(n)s patients were signed, each by itself.", signed)
-        messages.success(request, told % {"n": signed})
+        message = ngettext("%(n)s patient was signed.", "%(n)s patients were signed, each by itself.", signed)
+        messages.success(request, message % {"n": signed})
     left = [outcome for outcome in outcomes if outcome.signature is None]
     if not left:
         return redirect("to_sign")

@@ -15,8 +15,11 @@ def beside(request, patient_ids):
     """Patient's number to what stands beside it, where the switch is on: “4711 · Q.N.”; {} where it is off."""
     if not is_shown(request):
         return {}
-    found = known_patients.identifiers_of(request.access, set(patient_ids))
-    texts = {pk: " · ".join(filter(None, (one["hospital_number"], one["initials"]))) for pk, one in found.items()}
+    identifiers = known_patients.identifiers_of(request.access, set(patient_ids))
+    texts = {
+        pk: " · ".join(filter(None, (identifier["hospital_number"], identifier["initials"])))
+        for pk, identifier in identifiers.items()
+    }
     return {pk: text for pk, text in texts.items() if text}
 
 

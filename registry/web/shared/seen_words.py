@@ -36,14 +36,14 @@ def lines_of(differences, forms=()):
     wanted = {difference.part for difference in differences} & rows.keys()
     changed = {code: changes.since(rows[code], 0) for code in wanted}
     names = names_of({change.by for change_of in changed.values() for change in change_of.values()})
-    found = []
+    lines = []
     for difference in differences:
         line = Line(_part(difference.part, labels), *_cells(difference))
         change = changed.get(difference.part, {}).get(difference.name)
         if change:
             line.who, line.at = names.get(change.by) or _("System"), change.at
-        found.append(line)
-    return found
+        lines.append(line)
+    return lines
 
 
 def _part(code, labels):

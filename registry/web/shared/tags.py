@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.health import heartbeats
 from registry.health.readiness import SILENCE
 from registry.instruments import catalogue
-from registry.web.shared import identified, wording
+from registry.web.shared import cells, identified, wording
 
 register = template.Library()
 
@@ -44,6 +44,16 @@ register.filter("segment", wording.segment_of)
 register.filter("site_name", wording.site_name)
 
 
+register.simple_tag(cells.options, name="options")
+
+
+@register.simple_tag
+def site_options(sites, chosen):
+    """Sites to choose from, by their codes; `chosen` is one of these, or a site."""
+    chosen = getattr(chosen, "code", chosen)
+    return cells.options(((site.code, f"{site.code} {wording.site_name(site)}") for site in sites), chosen)
+
+
 LATE = timedelta(minutes=15)  # what is counted every five minutes is so old only where no worker counts
 
 
@@ -52,22 +62,22 @@ def counted(at, classes=""):
     """When numbers were counted that the worker keeps, and whether it has stopped doing so; nothing for None, now."""
     if at is None:
         return ""
-    told = gettext("Counted %(at)s; counted anew every five minutes.") % {"at": wording.moment(at)}
+    sentence = gettext("Counted %(at)s; counted anew every five minutes.") % {"at": wording.moment(at)}
     if timezone.now() - at > LATE:
-        told += " " + gettext("No worker has counted since: an administrator sees why on the page System.")
+        sentence += " " + gettext("No worker has counted since: an administrator sees why on the page System.")
         classes = f"{classes} note note-warning".strip()
-    return format_html('<p class="{}">{}</p>', classes or "muted", told)
+    return format_html('<p class="{}">{}</p>', classes or "muted", sentence)
 
 
 @register.simple_tag
 def counting():
     """That a worker counts, and whether there is any that could."""
-    told = gettext("All patients are being counted, which takes some seconds.")
+    sentence = gettext("All patients are being counted, which takes some seconds.")
     if heartbeats.ages().get(heartbeats.QUEUE + settings.JOBS, SILENCE + 1) > SILENCE:
-        told += " " + gettext(
+        sentence += " " + gettext(
             "No worker takes jobs at the moment: this waits for one, and an administrator sees why on the page System."
         )
-    return told
+    return sentence
 
 
 @register.simple_tag

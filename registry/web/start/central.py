@@ -44,11 +44,11 @@ def of(access):
     counted_at  when what waits was counted, as far as the worker keeps it; None for now
     """
     panels = _panels(access) if access.is_central else []
-    kept = [*_to_sign(access), *_to_verify(access)]
+    lines = [*_to_sign(access), *_to_verify(access)]
     return {
-        "waits": [*((words, url) for words, url, _at in kept), *_waits(access, panels)],
+        "waits": [*((words, url) for words, url, _at in lines), *_waits(access, panels)],
         "panels": panels,
-        "counted_at": min((at for _words, _url, at in kept if at), default=None),
+        "counted_at": min((at for _words, _url, at in lines if at), default=None),
     }
 
 
@@ -69,13 +69,13 @@ def _waits(access, panels):
     """(words, address) of each kind of thing that waits for this person, but for what is kept."""
     waits = []
     if noted := safety.number_to_acknowledge(access):
-        told = ngettext("%(n)s serious event to take note of", "%(n)s serious events to take note of", noted)
-        waits.append((told % {"n": noted}, reverse("safety")))
+        message = ngettext("%(n)s serious event to take note of", "%(n)s serious events to take note of", noted)
+        waits.append((message % {"n": noted}, reverse("safety")))
     if access.may(Can.QUERY):
         answered = Query.objects.filter(site_id__in=access.sites_for(Can.QUERY), state=QueryState.ANSWERED).count()
         if answered:
-            told = ngettext("%(n)s answered query to close", "%(n)s answered queries to close", answered)
-            waits.append((told % {"n": answered}, reverse("close_queries")))
+            message = ngettext("%(n)s answered query to close", "%(n)s answered queries to close", answered)
+            waits.append((message % {"n": answered}, reverse("close_queries")))
     for panel in panels:
         waits += [(f"{panel.title}: {line.words} · {line.state}", line.url) for line in panel.lines if _waiting(line)]
     return waits
@@ -85,16 +85,16 @@ def _to_sign(access):
     """(words, address, when it was counted) of patients to sign; nothing for none. Likewise below."""
     ready, at = _counted("to_sign", access.sites_for(Can.SIGN))
     if ready:
-        told = ngettext("%(n)s patient ready to sign", "%(n)s patients ready to sign", ready)
-        yield told % {"n": ready}, reverse("to_sign"), at
+        message = ngettext("%(n)s patient ready to sign", "%(n)s patients ready to sign", ready)
+        yield message % {"n": ready}, reverse("to_sign"), at
 
 
 def _to_verify(access):
     """What the sampling plan still asks of a monitor; `Next form` leads through it."""
     asked, at = _counted("left_to_verify", access.sites_for(Can.VERIFY), lambda asked_and_left: asked_and_left[0])
     if asked:
-        told = ngettext("%(n)s form to verify", "%(n)s forms to verify", asked)
-        yield told % {"n": asked}, reverse("verify_next"), at
+        message = ngettext("%(n)s form to verify", "%(n)s forms to verify", asked)
+        yield message % {"n": asked}, reverse("verify_next"), at
 
 
 def _counted(kind, sites, number=int):
@@ -104,8 +104,8 @@ def _counted(kind, sites, number=int):
     """
     if not sites:
         return 0, None
-    kept = site_counts.counts(kind, sites, schedule.plans(), timezone.localdate())
-    return sum(number(kept.by_site[site_id]) for site_id in sites if site_id in kept.by_site), kept.at
+    counts = site_counts.counts(kind, sites, schedule.plans(), timezone.localdate())
+    return sum(number(counts.by_site[site_id]) for site_id in sites if site_id in counts.by_site), counts.at
 
 
 def _waiting(line):

@@ -7,12 +7,12 @@ from django.views.decorators.http import require_safe
 
 from registry.services.protocol import branding
 
-kept = cache_control(max_age=86_400, public=True, immutable=True)  # the address changes with what it leads to
+cached = cache_control(max_age=86_400, public=True, immutable=True)  # the address changes with what it leads to
 
 
 @login_not_required
 @require_safe
-@kept
+@cached
 def style(request):
     """The colours, as variables of the style sheet; nothing where they are the product's."""
     return HttpResponse(branding.current().style, content_type="text/css; charset=utf-8")
@@ -20,7 +20,7 @@ def style(request):
 
 @login_not_required
 @require_safe
-@kept
+@cached
 def logo(request):
     """The logo as PNG."""
     digest = branding.current().logo

@@ -80,9 +80,6 @@ def choices_in(text):
     return choices
 
 
-CONSENT_EXTRAS = ("since", "again", "languages")
-
-
 def criteria_in(text):
     """Criteria: `code | English | 日本語 | condition`; one with a condition is checked by the machine."""
     return _lines_in(text, ("when",))
@@ -110,7 +107,10 @@ def ethics_text(approvals):
 
 def criteria_text(criteria):
     """The criteria as `criteria_in` reads them."""
-    lines = ([one["code"], _label_of(one, "en"), _label_of(one, "ja"), one.get("when", "")] for one in criteria)
+    lines = (
+        [criterion["code"], _label_of(criterion, "en"), _label_of(criterion, "ja"), criterion.get("when", "")]
+        for criterion in criteria
+    )
     return "\n".join(" | ".join(parts).rstrip(" |") for parts in lines)
 
 

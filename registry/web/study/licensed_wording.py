@@ -37,7 +37,9 @@ def licensed_wording(request):
         "faults": faults,
         "lines": _lines(),
         "history": LicensedWording.objects.select_related("loaded_by").order_by("-pk")[:50],
-        "questionnaires": [(code, words(one.title)) for code, one in wording.questionnaires().items()],
+        "questionnaires": [
+            (code, words(questionnaire.title)) for code, questionnaire in wording.questionnaires().items()
+        ],
         "languages": own_names(),
         "sent": request.POST,
     }
@@ -81,14 +83,14 @@ def _lines():
     return [
         {
             "code": code,
-            "title": words(one.title),
+            "title": words(questionnaire.title),
             "language": language,
             "language_name": name,
-            "row": row if (row := newest.get((code, language))) and wording.fits(one, row.document) else None,
-            "is_short": bool(row and row.document) and not wording.fits(one, row.document),
-            "is_needed": any(instrument.code in needed for instrument in one.instruments),
+            "row": row if (row := newest.get((code, language))) and wording.fits(questionnaire, row.document) else None,
+            "is_short": bool(row and row.document) and not wording.fits(questionnaire, row.document),
+            "is_needed": any(instrument.code in needed for instrument in questionnaire.instruments),
         }
-        for code, one in wording.questionnaires().items()
+        for code, questionnaire in wording.questionnaires().items()
         for language, name in own_names()
     ]
 

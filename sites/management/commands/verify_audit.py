@@ -34,7 +34,7 @@ class Command(BaseCommand):
         since = f" since seal {report.since}" if report.since else ""
         self.stdout.write(
             f"{report.seals} seals{since} over {report.sealed} events, the newest {report.last_hash or 'none'}; "
-            f"{report.kept} are kept outside the database."
+            f"{report.journaled} are kept outside the database."
         )
         self.stdout.write(f"{report.unsealed} newest events are not sealed yet.")
         if report.findings:

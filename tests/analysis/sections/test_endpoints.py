@@ -107,6 +107,17 @@ def test_strata_hold_their_variable_constant():
     assert [test["test"] for test in found["tests"]] == ["log_rank", "stratified_log_rank"]
 
 
+def test_whose_stratum_is_unknown_is_in_no_stratum():
+    """R: coxph(Surv(months, event) ~ group + age + strata(sex)) leaves out whose sex is NA."""
+    cohort = Cohort()
+    cohort.columns["sex", ""][::3] = np.nan
+    known = np.isfinite(cohort.columns["sex", ""])
+    asked = {"tests": ["stratified"], "strata": ["sex"], "covariates": ["age"]}
+    found = told(cohort.patients(), **asked)
+    assert found["hazards"] == told(cohort.patients().taken(known), **asked)["hazards"]
+    assert [(fit["n"], fit["missing"]) for fit in found["fits"]] == [(known.sum(), (~known).sum())] * 2
+
+
 def test_matched_patients_alone_with_errors_by_set():
     cohort = Cohort()
     patients = cohort.patients()

@@ -237,6 +237,25 @@ def test_who_died_on_the_day_of_surgery_is_not_left_out_of_qalys(gaps):
     assert row["mean"] == pytest.approx(11.99 / 24)
 
 
+def test_only_what_was_due_before_death_and_horizon_is_a_gap_of_qalys():
+    """R: 91 is the planned day of 3m; sum(diff(c(0, 30, 60)) * c(1, 0.5)) / 365.25 of who died on day 60."""
+    cohort = Cohort(n=4, groups=("a",))
+    cohort.group = np.zeros(4, int)
+    for visit in ("preop", "1m", "3m", "6m", "12m"):
+        cohort.columns["hsuv", visit] = np.ones(4)
+    for visit in ("3m", "6m", "12m"):
+        cohort.columns["hsuv", visit][[0, 1]] = np.nan  # dead on day 60; dead on day 120, so that 3m lacks
+    cohort.columns["hsuv", "12m"][2] = np.nan  # beyond the horizon
+    cohort.columns["hsuv", "1m"][3] = np.nan
+    cohort.died, cohort.followed = np.array([1.0, 1, 0, 0]), np.array([60.0, 120, 400, 400])
+    cohort.death_day = np.array([60.0, 120.0, np.nan, np.nan])
+    asked = {"measure": "qaly", "variable": "hsuv", "visits": ["preop", "1m", "3m", "6m", "12m"], "horizon": 6}
+    patients = cohort.patients(planned_day={"preop": 0, "1m": 30, "3m": 91, "6m": 183, "12m": 365}.get)
+    (row,) = told("quality", patients, **asked, gaps="complete")["years"]
+    assert (row["n"], row["unknown"], row["died"]) == (2, 2, 1)
+    assert row["mean"] == pytest.approx((45 / 365.25 + 0.5) / 2)
+
+
 def test_qalys_count_the_dead_as_zero_from_their_day():
     cohort = Cohort(n=2, groups=("a", "b"))
     cohort.group = np.array([0, 1])

@@ -90,8 +90,8 @@ class Registry:
 
     def contents(self, **choices: Value) -> dict[str, Any]:
         """The tables with their rows, whether they are synthetic, and who is left out for which reason."""
-        told: dict[str, Any] = json.loads(self.connection.get("data", choices, JSON))
-        return told
+        answer: dict[str, Any] = json.loads(self.connection.get("data", choices, JSON))
+        return answer
 
 
 OF_CODEBOOK = ("content", "value_sets", "missing", "dates", "shape")

@@ -129,14 +129,14 @@ def _rule(code, known):
 
 
 def _planned(code):
-    return next((one for one in visits.scheduled() if one.code == code), None)
+    return next((visit for visit in visits.scheduled() if visit.code == code), None)
 
 
 def candidates():
     """(code, planned day) of every visit after surgery that a rule looks at, unscheduled ones with no day, in order."""
-    planned = [(one.code, one.day) for one in visits.scheduled() if one.day > 0]
+    planned = [(visit.code, visit.day) for visit in visits.scheduled() if visit.day > 0]
     unscheduled = [(code, None) for code in schedule.labels() if timepoints.unscheduled_number(code)]
-    return planned + sorted(unscheduled, key=lambda one: timepoints.unscheduled_number(one[0]))
+    return planned + sorted(unscheduled, key=lambda visit: timepoints.unscheduled_number(visit[0]))
 
 
 def _visits_read(visit, known):
@@ -255,8 +255,8 @@ class _Reader:
             why[self.frame[item_columns.value("assessment_date", visit)] == NO_NUMBER] = WHY.index(NO_VISIT)
         stored = item_columns.reason(_REASON_OF.get(name, name.partition(":")[0]), visit)
         if stored in self.frame.codes:
-            told = self.frame[stored]
-            why = np.where(told >= 0, told + 1, why).astype(np.int8)
+            stored_column = self.frame[stored]
+            why = np.where(stored_column >= 0, stored_column + 1, why).astype(np.int8)
         return why
 
     def of_change(self, origin, visit):

@@ -53,11 +53,11 @@ class Category:
         return not self.holds
 
     def to_json(self):
-        told = {"code": self.code, "label": _both(self.label)}
+        document = {"code": self.code, "label": _both(self.label)}
         if self.holds:
-            return told | {"holds": list(self.holds)}
+            return document | {"holds": list(self.holds)}
         ends = {"from": self.low, "below": self.high}
-        return told | {name: end for name, end in ends.items() if end is not None}
+        return document | {name: end for name, end in ends.items() if end is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +101,11 @@ class Variable:
         return self.kind in (ORDINAL, NOMINAL, BINARY)
 
     def to_json(self):
-        told = {"name": self.name, "label": _both(self.label), "of": self.origin, "kind": self.kind}
+        document = {"name": self.name, "label": _both(self.label), "of": self.origin, "kind": self.kind}
         if self.cut:
-            told["categories"] = [one.to_json() for one in self.cut]
+            document["categories"] = [category.to_json() for category in self.cut]
         more = {"unit": self.unit, "decimals": self.decimals, "higher_is": self.higher_is}
-        return told | {name: value for name, value in more.items() if value != ""}
+        return document | {name: value for name, value in more.items() if value != ""}
 
 
 def _both(label):
@@ -127,7 +127,7 @@ class Variables:
     def __init__(self, declared=(), visits_of_plan=()):
         self.declared = tuple(declared)
         self.visits = tuple(visits_of_plan)
-        self._by_name = {one.name: one for one in self.declared}
+        self._by_name = {category.name: category for category in self.declared}
 
     def get(self, name, kinds=KINDS):
         """The Variable of this name. Refused where there is none, or it is of no kind in `kinds`."""
@@ -361,7 +361,7 @@ def gathered_source(origin):
     """
     if "repeat" in origin and origin.get("item") and origin["give"] not in ("any", "count", "day"):
         form = next(repeat for repeat in catalogue.current().repeats if repeat.code == origin["repeat"])
-        item = next(one for one in form.items if one.name == origin["item"])
+        item = next(field for field in form.items if field.name == origin["item"])
         return next(iter(sources.of_part(item, form, sources.PATIENT)), None) if item.kind != "codes" else None
     return _NUMBER
 
@@ -452,8 +452,8 @@ def _cut(base, categories, kind):
     if not categories:
         return _as_kind(base, kind)
     cut = tuple(_category(base, category) for category in categories)
-    codes = [one.code for one in cut]
-    held = [code for one in cut for code in one.holds]
+    codes = [part.code for part in cut]
+    held = [code for part in cut for code in part.holds]
     if len(cut) < 2 or len(set(codes)) != len(codes) or len(set(held)) != len(held) or _overlap(cut):
         raise refusal(
             "variables: {name}: two or more categories, each with a code of its own, and no value in two of them",
@@ -470,7 +470,7 @@ def _cut(base, categories, kind):
             n=len(cut),
             kind=kind,
         )
-    choices = tuple(Choice(one.code, one.label) for one in cut)
+    choices = tuple(Choice(part.code, part.label) for part in cut)
     return replace(base, kind=kind or made, categories=choices, cut=cut, unit="", higher_is=base.higher_is)
 
 
@@ -531,9 +531,12 @@ def _number(value):
 
 def _overlap(cut):
     ranges = sorted(
-        (-float("inf") if one.low is None else one.low, float("inf") if one.high is None else one.high)
-        for one in cut
-        if one.is_range
+        (
+            -float("inf") if category.low is None else category.low,
+            float("inf") if category.high is None else category.high,
+        )
+        for category in cut
+        if category.is_range
     )
     empty = any(low >= high for low, high in ranges)
     return empty or any(later < high for (_, high), (later, _) in itertools.pairwise(ranges))

@@ -35,11 +35,11 @@ def keep():
     """Count for everybody in scope what a large registry does not count on its pages, unless nothing changed since."""
     if is_large():
         with watermarks.since_last("known values", _fingerprint(), READ, often=True) as changed:
-            kept = cache.get(_key())
-            if changed or kept is None:
+            cached = cache.get(_key())
+            if changed or cached is None:
                 _store()
             else:
-                cache.set(_key(), (kept[0], timezone.now()), KEPT)  # it is so still
+                cache.set(_key(), (cached[0], timezone.now()), KEPT)  # it is so still
 
 
 def _key():
@@ -57,9 +57,9 @@ def _fingerprint():
 
 
 def _store():
-    kept = _counted(), timezone.now()
-    cache.set(_key(), kept, KEPT)
-    return kept
+    cached = _counted(), timezone.now()
+    cache.set(_key(), cached, KEPT)
+    return cached
 
 
 def _counted():
@@ -67,15 +67,15 @@ def _counted():
     of_patient = {name: _column(name) for name, source in offered.items() if not source.at_visit}
     of_visit = {name: _column(name) for name, source in offered.items() if source.at_visit}
     with transaction.atomic(), connection.cursor() as cursor:
-        found = {}
+        known_values = {}
         for name, n in zip(of_patient, _row(cursor, "registry_patient", of_patient.values()), strict=True):
-            found[name, ""] = n
+            known_values[name, ""] = n
         cursor.execute(
             f"SELECT timepoint_id, {_selected(of_visit.values())} FROM registry_assessment GROUP BY timepoint_id"
         )
         for visit, *numbers in cursor.fetchall():
-            found |= {(name, visit): n for name, n in zip(of_visit, numbers, strict=True)}
-    return found
+            known_values |= {(name, visit): n for name, n in zip(of_visit, numbers, strict=True)}
+    return known_values
 
 
 def _column(name):

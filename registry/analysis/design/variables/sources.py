@@ -91,7 +91,11 @@ def get(name):
         return offered()[name]
     except (KeyError, TypeError):
         known = offered()
-        near = [one for one in known if isinstance(name, str) and (name[:3] == one[:3] or name in one)]
+        near = [
+            candidate
+            for candidate in known
+            if isinstance(name, str) and (name[:3] == candidate[:3] or name in candidate)
+        ]
         raise refusal(
             "this registry collects no “{name}”; it has {fits}",
             "この登録では「{name}」を収集していません。使えるもの：{fits}",

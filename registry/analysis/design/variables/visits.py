@@ -58,10 +58,6 @@ class Visit:
                 code=self.code,
             )
 
-    @property
-    def is_rule(self):
-        return True
-
     def to_json(self):
         more = {name: getattr(self, name) for name in ("day", "within") if getattr(self, name) is not None}
         return {"code": self.code, "label": {"en": self.label.en, "ja": self.label.ja}, "take": self.take, **more}
@@ -100,7 +96,7 @@ def from_json(data):
 
 
 def codes_of_schedule():
-    return tuple(one.code for one in timepoints.planned())
+    return tuple(visit.code for visit in timepoints.planned())
 
 
 def scheduled():
@@ -110,7 +106,7 @@ def scheduled():
 
 def require(code, declared=()):
     """Refused where a code is neither a visit of the schedule nor one of the plan's own."""
-    own = tuple(one.code for one in declared)
+    own = tuple(visit.code for visit in declared)
     if code not in own and code not in codes_of_schedule():
         raise refusal(
             "“{code}” is no visit of this registry; one of {fits}",

@@ -53,9 +53,9 @@ def compute(data, entry):
 
 def _of_sets(data, entry):
     """What is said of the matched cohort: whose section, how many of each group in how many sets, or why nobody."""
-    told = {"matched": entry.matched, "matched_title": {"en": data.section.title.en, "ja": data.section.title.ja}}
-    told["sets_are"] = "sets" if data.section.ratio != 1 and data.sets_are == "pairs" else data.sets_are
-    return told | {"sizes": data.sizes()} | ({"reason": data.made.reason} if data.made.reason else {})
+    about_sets = {"matched": entry.matched, "matched_title": {"en": data.section.title.en, "ja": data.section.title.ja}}
+    about_sets["sets_are"] = "sets" if data.section.ratio != 1 and data.sets_are == "pairs" else data.sets_are
+    return about_sets | {"sizes": data.sizes()} | ({"reason": data.made.reason} if data.made.reason else {})
 
 
 def about(row):
@@ -111,7 +111,7 @@ def _proportion(events, n, interval, confidence):
 def _between(data, entry, row):
     columns = data.column(row.variable, row.visit)
     members = list(data.groups.values())
-    result = about(row) | {"groups": {code: _told(data, entry, columns, one) for code, one in data.groups.items()}}
+    result = about(row) | {"groups": {code: _told(data, entry, columns, rows) for code, rows in data.groups.items()}}
     kind = data.kind if entry.matched else "between"
     test = tests.test_of(kind, row.variable.kind, row.test, len(members))
     if defines_the_groups(data.plan, row.variable):

@@ -10,10 +10,8 @@ from registry.analysis.sections.comparing import comparison_tests as tests
 from registry.instruments.base import Label
 
 VARIABLE = Label("Variable", "変数")
-EFFECT = Label("{measure} ({share}% CI)", "{measure}（{share}%信頼区間）")
 SMD = Label("SMD", "標準化差")
 P, P_OVERALL = Label("P", "P値"), Label("P, all groups", "P値（全群）")
-N_COMPARED = Label("n compared", "比較例数")
 COMPLETE_SETS = Label("complete matched sets, tested", "検定したマッチ組数（全員既知）")
 KNOWN = Label("n known (unknown)", "既知例数（不明）")
 AT_VISIT = Label("{name}, {visit}", "{name}、{visit}")
@@ -236,8 +234,8 @@ def _effects_of_pairs(row, words):
     pairs = words.pairs([row])
     for code, name in pairs.items() if len(pairs) <= tested_p.MOST_PAIRS else ():
         effect = row["effects"].get(code, {})
-        for label, told in _effect_told(effect, _effect(effect, row, words), words):
-            yield f"{name}: {label}", told
+        for label, text in _effect_told(effect, _effect(effect, row, words), words):
+            yield f"{name}: {label}", text
 
 
 def _p_of_pair(entry, row, name, words):

@@ -61,11 +61,11 @@ def columns(data, entry):
     """For data.csv of the bundle: who is in which matched set, or has which weight."""
     if not entry.matched:
         return
-    found = narrowed(data, entry.matched)
-    if isinstance(found, WeightedData):
-        yield f"plan.weight.{entry.matched}", np.where(found.weights > 0, found.weights, np.nan)
+    sets = narrowed(data, entry.matched)
+    if isinstance(sets, WeightedData):
+        yield f"plan.weight.{entry.matched}", np.where(sets.weights > 0, sets.weights, np.nan)
     else:
-        yield f"plan.set.{entry.matched}", np.where(found.made.sets >= 0, found.made.sets, np.nan)
+        yield f"plan.set.{entry.matched}", np.where(sets.made.sets >= 0, sets.made.sets, np.nan)
 
 
 def distribution(data, columns, places):

@@ -26,13 +26,13 @@ from registry.analysis.sections.endpoints.survival_times import clusters, is_wei
 def estimate(endpoint, patients):
     """EndpointResult of an Endpoint for Patients."""
     patients = patients.of(endpoint.matched)
-    found = times(endpoint, patients)
+    survival = times(endpoint, patients)
     members = [patients.members(place) for place in range(len(patients.groups))]
-    curves = [curve_of(patients, found, rows) for rows in members]
-    incidences = [incidence_of(patients, found, rows) if endpoint.competing else None for rows in members]
+    curves = [curve_of(patients, survival, rows) for rows in members]
+    incidences = [incidence_of(patients, survival, rows) if endpoint.competing else None for rows in members]
     longest = max((curve.time[-1] for curve in curves if curve), default=0.0)
     ticks = ticks_to(longest)
-    hazards, fits = cox_models(endpoint, patients, found)
+    hazards, fits = cox_models(endpoint, patients, survival)
     return EndpointResult(
         KIND,
         endpoint.code,
@@ -50,15 +50,15 @@ def estimate(endpoint, patients):
         endpoint.horizon,
         ticks,
         [
-            followed(code, patients, found, rows, curve)
+            followed(code, patients, survival, rows, curve)
             for code, rows, curve in zip(patients.codes, members, curves, strict=True)
         ],
         rates(endpoint, patients.codes, curves, incidences),
-        restricted(endpoint, patients, means_of(endpoint, patients, found, members, curves)),
-        tests(endpoint, patients, found),
+        restricted(endpoint, patients, means_of(endpoint, patients, survival, members, curves)),
+        tests(endpoint, patients, survival),
         hazards,
         fits,
-        subgroups(endpoint, patients, found),
+        subgroups(endpoint, patients, survival),
         [at_ticks(code, curve, ticks) for code, curve in zip(patients.codes, curves, strict=True)],
         steps(patients.codes, curves, incidences),
     )
@@ -67,16 +67,16 @@ def estimate(endpoint, patients):
 def dataset(endpoint, patients):
     """Columns of the analysis data set by name, as R reads it: what `verify.R` computes the result from again."""
     patients = patients.of(endpoint.matched)
-    found = times(endpoint, patients)
-    told = {"group": group_column(patients), "months": found.months, "cause": found.cause}
-    for one in (*endpoint.strata, *endpoint.covariates, *endpoint.subgroups):
-        told["x." + declared.key(one)] = patients.column(*declared.reference(one))
+    survival = times(endpoint, patients)
+    columns = {"group": group_column(patients), "months": survival.months, "cause": survival.cause}
+    for reference in (*endpoint.strata, *endpoint.covariates, *endpoint.subgroups):
+        columns["x." + declared.key(reference)] = patients.column(*declared.reference(reference))
     if patients.sets is not None:
-        told |= {"set": clusters(patients).astype(float), "weight": patients.weights}
-        told["matched_set"] = np.where(patients.sets >= 0, patients.sets, np.nan).astype(float)
+        columns |= {"set": clusters(patients).astype(float), "weight": patients.weights}
+        columns["matched_set"] = np.where(patients.sets >= 0, patients.sets, np.nan).astype(float)
     for name in ("undated", "before_landmark", "before_start"):
-        told[name] = getattr(found, name).astype(float)
-    return told, {part: [declared.key(one) for one in getattr(endpoint, part)] for part in KEYED}
+        columns[name] = getattr(survival, name).astype(float)
+    return columns, {part: [declared.key(reference) for reference in getattr(endpoint, part)] for part in KEYED}
 
 
 KEYED = ("strata", "covariates", "subgroups")

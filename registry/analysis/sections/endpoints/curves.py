@@ -20,8 +20,8 @@ TICKS = 8
 NOBODY = "not estimable because there are no observations"
 
 
-def curve_of(patients, found, rows):
-    return attempted(lambda: curve(patients, rows, found.months[rows], found.event[rows]), lambda why: None)
+def curve_of(patients, survival, rows):
+    return attempted(lambda: curve(patients, rows, survival.months[rows], survival.event[rows]), lambda why: None)
 
 
 def curve(patients, rows, months, event):
@@ -30,22 +30,22 @@ def curve(patients, rows, months, event):
     return kaplan_meier(months, event)
 
 
-def incidence_of(patients, found, rows):
+def incidence_of(patients, survival, rows):
     def made():
         if is_weighted(patients):
-            return weighted_incidence(found.months[rows], found.cause[rows], *weights_of(patients, rows))
-        return cumulative_incidence(found.months[rows], found.cause[rows])
+            return weighted_incidence(survival.months[rows], survival.cause[rows], *weights_of(patients, rows))
+        return cumulative_incidence(survival.months[rows], survival.cause[rows])
 
     return attempted(made, lambda why: None)
 
 
-def followed(code, patients, found, rows, estimated):
-    months, cause = found.months[rows], found.cause[rows]
+def followed(code, patients, survival, rows, estimated):
+    months, cause = survival.months[rows], survival.cause[rows]
     left_early = np.where(np.isnan(cause), np.nan, cause == 0)
     reverse = attempted(lambda: curve(patients, rows, months, left_early), lambda why: None)
-    left = int(found.before_landmark[rows].sum())
+    left = int(survival.before_landmark[rows].sum())
     medians = {name: getattr(estimated, name, None) for name in ("median", "median_low", "median_high")}
-    told = {f"follow_up{end}": getattr(reverse, f"median{end}", None) for end in ("", "_low", "_high")}
+    follow_up = {f"follow_up{end}": getattr(reverse, f"median{end}", None) for end in ("", "_low", "_high")}
     return Followed(
         group=code,
         n=int(np.isfinite(months).sum()),
@@ -53,12 +53,12 @@ def followed(code, patients, found, rows, estimated):
         events=int((cause == 1).sum()),
         competing=int((cause == 2).sum()),
         censored=int((cause == 0).sum()),
-        undated=int(found.undated[rows].sum()),
+        undated=int(survival.undated[rows].sum()),
         before_landmark=left,
-        before_start=int(found.before_start[rows].sum()),
+        before_start=int(survival.before_start[rows].sum()),
         reason="" if estimated else NOBODY,
         **medians,
-        **told,
+        **follow_up,
     )
 
 
@@ -80,22 +80,22 @@ def rate(code, time, estimator, point):
     return Rate(code, time, estimator, point.at_risk, value, point.low, point.high, reason)
 
 
-def means_of(endpoint, patients, found, members, curves):
+def means_of(endpoint, patients, survival, members, curves):
     """RestrictedMean of each group, None without a curve or a horizon."""
     if endpoint.horizon is None:
         return [None] * len(curves)
     if not is_weighted(patients):
-        return [one and restricted_mean(one, endpoint.horizon) for one in curves]
+        return [group_curve and restricted_mean(group_curve, endpoint.horizon) for group_curve in curves]
     return [
-        one
+        group_curve
         and weighted_restricted_mean(
-            found.months[rows],
-            found.event[rows],
+            survival.months[rows],
+            survival.event[rows],
             patients.weights[rows],
             endpoint.horizon,
             clusters(patients)[rows],
         )
-        for one, rows in zip(curves, members, strict=True)
+        for group_curve, rows in zip(curves, members, strict=True)
     ]
 
 
@@ -127,16 +127,16 @@ def difference_row(pair, second, first):
     """The later group's mean minus the earlier one's."""
     if second is None or first is None:
         raise NotEstimable("empty_group")
-    told = restricted_mean_difference(second, first)
+    difference = restricted_mean_difference(second, first)
     return Restricted(
         pair,
-        told.horizon,
-        told.estimate,
-        told.standard_error,
-        told.low,
-        told.high,
-        told.p,
-        told.estimate / told.standard_error,
+        difference.horizon,
+        difference.estimate,
+        difference.standard_error,
+        difference.low,
+        difference.high,
+        difference.p,
+        difference.estimate / difference.standard_error,
     )
 
 
@@ -145,7 +145,7 @@ def at_ticks(code, curve, ticks):
 
 
 def ticks_to(longest):
-    step = next((one for one in STEPS if longest / one <= TICKS), STEPS[-1])
+    step = next((width for width in STEPS if longest / width <= TICKS), STEPS[-1])
     return list(range(0, step * int(np.ceil(longest / step)) + 1, step)) if longest else [0]
 
 

@@ -14,21 +14,22 @@ from registry.stats.survival.weighted import (
 )
 
 
-def tests(endpoint, patients, found):
+def tests(endpoint, patients, survival):
     if is_weighted(patients):
-        return weighted_tests(endpoint, patients, found)
+        return weighted_tests(endpoint, patients, survival)
     groups = [
-        (found.months[patients.members(g)], found.event[patients.members(g)]) for g in range(len(patients.groups))
+        (survival.months[patients.members(g)], survival.event[patients.members(g)]) for g in range(len(patients.groups))
     ]
     rows = [tested("log_rank", "", lambda: log_rank(groups))]
     if "trend" in endpoint.tests:
         rows.append(tested("log_rank_trend", "", lambda: log_rank_trend(groups)))
     strata = strata_of(endpoint, patients)
     if strata is not None:
-        rows.append(tested("stratified_log_rank", "", lambda: by_strata(patients, found, strata)))
+        rows.append(tested("stratified_log_rank", "", lambda: by_strata(patients, survival, strata)))
     if endpoint.competing:
         causes = [
-            (found.months[patients.members(g)], found.cause[patients.members(g)]) for g in range(len(patients.groups))
+            (survival.months[patients.members(g)], survival.cause[patients.members(g)])
+            for g in range(len(patients.groups))
         ]
         rows.append(tested("gray", "", lambda: gray(causes)))
     if len(patients.groups) > 2:
@@ -39,26 +40,26 @@ def tests(endpoint, patients, found):
 NO_WEIGHTS = NOT_ESTIMABLE.format("the test takes no weights")
 
 
-def weighted_tests(endpoint, patients, found):
+def weighted_tests(endpoint, patients, survival):
     """The robust score test in the place of the log-rank test; by strata, whole matched sets need no weights."""
-    rows = [tested("robust_log_rank", "", lambda: robust(patients, found))]
+    rows = [tested("robust_log_rank", "", lambda: robust(patients, survival))]
     if "trend" in endpoint.tests:
         rows.append(Test("log_rank_trend", "", reason=NO_WEIGHTS))
     strata = strata_of(endpoint, patients)
     if strata is not None and not endpoint.strata:
-        rows.append(tested("stratified_log_rank", "", lambda: by_strata(patients, found, strata)))
+        rows.append(tested("stratified_log_rank", "", lambda: by_strata(patients, survival, strata)))
     elif strata is not None:
-        rows.append(tested("robust_stratified_log_rank", "", lambda: robust(patients, found, strata)))
+        rows.append(tested("robust_stratified_log_rank", "", lambda: robust(patients, survival, strata)))
     if endpoint.competing:
         rows.append(Test("gray", "", reason=NO_WEIGHTS))
     return rows
 
 
-def robust(patients, found, strata=None):
+def robust(patients, survival, strata=None):
     inside = patients.group >= 0 if strata is None else (patients.group >= 0) & (strata >= 0)
     weights, sets = weights_of(patients, inside)
     strata = None if strata is None else strata[inside]
-    given = (found.months[inside], found.event[inside], patients.group[inside])
+    given = (survival.months[inside], survival.event[inside], patients.group[inside])
     return weighted_log_rank(*given, weights, sets, strata)
 
 
@@ -68,22 +69,22 @@ def strata_of(endpoint, patients):
         return None
     if not endpoint.strata:
         return None if patients.sets is None or (patients.sets < 0).all() else patients.sets
-    columns = [patients.column(*declared.reference(one)) for one in endpoint.strata]
+    columns = [patients.column(*declared.reference(name)) for name in endpoint.strata]
     known = np.logical_and.reduce([column.known for column in columns])
     place = np.unique(np.column_stack([column.values for column in columns]), axis=0, return_inverse=True)[1]
     return np.where(known, place.reshape(-1), -1)
 
 
-def by_strata(patients, found, strata):
+def by_strata(patients, survival, strata):
     inside = (strata >= 0) & (patients.group >= 0)
-    given = (found.months, found.event, patients.group, strata)
+    given = (survival.months, survival.event, patients.group, strata)
     return stratified_log_rank(*(part[inside] for part in given))
 
 
 def tested(name, group, test):
     def done():
-        told = test()
-        return Test(name, group, told.statistic, told.df, told.p, n=told.n)
+        answer = test()
+        return Test(name, group, answer.statistic, answer.df, answer.p, n=answer.n)
 
     return attempted(done, lambda why: Test(name, group, reason=why))
 

@@ -14,54 +14,57 @@ from registry.stats.survival.cox import cox, proportional_hazards
 IN_STRATA = "not estimable because the strata hold it constant"
 
 
-def cox_models(endpoint, patients, found):
+def cox_models(endpoint, patients, survival):
     """Hazards and Fits: of the group alone, and adjusted for the covariates where some are declared."""
     group = group_column(patients)
-    hazards, fits = fitted("group", endpoint, patients, found, [group])
+    hazards, fits = fitted("group", endpoint, patients, survival, [group])
     if endpoint.covariates:
-        strata = {declared.key(one) for one in endpoint.strata}
+        strata = {declared.key(stratum) for stratum in endpoint.strata}
         asked = [declared.reference(covariate) for covariate in endpoint.covariates]
         more = [patients.column(*at) for at in asked if "@".join(filter(None, at)) not in strata]
-        also = fitted("adjusted", endpoint, patients, found, [group, *more])
+        also = fitted("adjusted", endpoint, patients, survival, [group, *more])
         shared = [at for at in asked if "@".join(filter(None, at)) in strata]
         gone = [Hazard("adjusted", name, "", "", visit, reason=IN_STRATA) for name, visit in shared]
         hazards, fits = hazards + gone + also[0], fits + also[1]
     return hazards, fits
 
 
-def fitted(model, endpoint, patients, found, columns):
-    rows = np.isfinite(found.months)
-    ready = covariates(columns, rows)
+def fitted(model, endpoint, patients, survival, columns):
+    followed = np.isfinite(survival.months)
+    strata = strata_of(endpoint, patients) if endpoint.strata else None
+    ready = covariates(columns, followed if strata is None else followed & (strata >= 0))
     gone = [Hazard(model, name, "", "", visit=visit, reason=why) for (name, visit), why in ready.dropped.items()]
     try:
-        fit = cox_of(endpoint, patients, found, ready)
+        fit = cox_of(patients, survival, ready, strata)
     except NotEstimable as error:
         return gone + [blamed(model, term, place, error) for place, term in enumerate(ready.terms)], [
             Fit(model, reason=said(error, ready.terms))
         ]
-    terms = [ready.places_of(column) for column in ready.kept]
+    terms = [ready.places_of(column) for column in ready.used]
     ph = attempted(lambda: proportional_hazards(fit, terms=terms), lambda why: None)
     hazards = [hazard(model, term, place, fit, *of_term(ph, terms, place)) for place, term in enumerate(ready.terms)]
     ratio = fit.likelihood_ratio
     overall = (ph.overall.statistic, ph.overall.p) if ph else (None, None)
-    missing = int(rows.sum()) - fit.n
+    missing = int(followed.sum()) - fit.n
     return gone + hazards, [
         Fit(model, fit.n, fit.events, missing, ratio.statistic, ratio.df, ratio.p, *overall, fit.robust)
     ]
 
 
-def cox_of(endpoint, patients, found, ready):
-    """The model of the patients of whom all is known. Matched: errors by set, weights where sets share controls."""
+def cox_of(patients, survival, ready, strata):
+    """The model of the patients of whom all is known, their stratum too.
+
+    Matched: errors by set, weights where sets share controls.
+    """
     if not ready.terms:
         raise NotEstimable("constant_covariate" if ready.rows.any() else "empty")
     inside = ready.rows & (np.ones(patients.n, bool) if patients.weights is None else patients.weights > 0)
-    strata = strata_of(endpoint, patients) if endpoint.strata else None
     given = {
         "strata": None if strata is None else strata[inside],
         "cluster": None if patients.sets is None else clusters(patients)[inside],
         "weights": None if patients.weights is None or even(patients.weights[inside]) else patients.weights[inside],
     }
-    return cox(found.months[inside], found.event[inside], ready.columns[inside], **given)
+    return cox(survival.months[inside], survival.event[inside], ready.columns[inside], **given)
 
 
 def of_term(ph, terms, place):

@@ -12,30 +12,30 @@ from registry.stats.survival.cox import cox
 from registry.stats.tails import chi_square_upper
 
 
-def subgroups(endpoint, patients, found):
+def subgroups(endpoint, patients, survival):
     """For each category that somebody has the hazard ratio of each later group against the first."""
     rows = []
     for subgroup in endpoint.subgroups:
         column = patients.column(*declared.reference(subgroup))
         for place in range(1, len(patients.groups)):
-            rows += of_subgroups(endpoint, patients, found, column, place)
+            rows += of_subgroups(endpoint, patients, survival, column, place)
     return rows
 
 
-def of_subgroups(endpoint, patients, found, column, place):
+def of_subgroups(endpoint, patients, survival, column, place):
     pair = f"{patients.codes[0]}_vs_{patients.codes[place]}"
-    both = np.isin(patients.group, (0, place)) & np.isfinite(found.months)
+    both = np.isin(patients.group, (0, place)) & np.isfinite(survival.months)
     treated = (patients.group == place).astype(float)
-    crossed = attempted(lambda: interaction(patients, found, column, treated, both), lambda why: {})
+    crossed = attempted(lambda: interaction(patients, survival, column, treated, both), lambda why: {})
     rows = []
     for number, (code, _) in enumerate(column.categories):
         inside = both & (column.codes == number)
-        n, events = int(inside.sum()), int((found.event[inside] == 1).sum())
+        n, events = int(inside.sum()), int((survival.event[inside] == 1).sum())
         if not n:
             continue
 
         def done(inside=inside, code=code, n=n, events=events):
-            fit = plain_cox(patients, found, treated[:, None], inside)
+            fit = plain_cox(patients, survival, treated[:, None], inside)
             effect = Estimate.at(0, fit.hazard_ratio, fit)
             return Subgroup(column.name, str(code), pair, n, events, effect, statistic=fit.z[0], **crossed)
 
@@ -46,13 +46,13 @@ def of_subgroups(endpoint, patients, found, column, place):
     return rows
 
 
-def plain_cox(patients, found, columns, inside):
+def plain_cox(patients, survival, columns, inside):
     sets = None if patients.sets is None else clusters(patients)[inside]
     weights = None if patients.weights is None or even(patients.weights[inside]) else patients.weights[inside]
-    return cox(found.months[inside], found.event[inside], columns[inside], cluster=sets, weights=weights)
+    return cox(survival.months[inside], survival.event[inside], columns[inside], cluster=sets, weights=weights)
 
 
-def interaction(patients, found, column, treated, both):
+def interaction(patients, survival, column, treated, both):
     """The likelihood ratio of models with and without the interaction. R: anova(fit, fit_with_interaction)"""
     ready = covariates([column], both)
     if not ready.terms:
@@ -60,7 +60,7 @@ def interaction(patients, found, column, treated, both):
     inside = ready.rows
     plain = np.column_stack([treated, ready.columns])
     crossed = np.column_stack([plain, ready.columns * treated[:, None]])
-    months, event = found.months[inside], found.event[inside]
+    months, event = survival.months[inside], survival.event[inside]
     without, with_it = cox(months, event, plain[inside]), cox(months, event, crossed[inside])
     df = ready.columns.shape[1]
     ratio = max(0.0, 2 * (with_it.log_likelihood - without.log_likelihood))

@@ -21,12 +21,12 @@ def ancova(section, patients):
     before = replace(number(section, patients, section.baseline), name="baseline")
     group = group_column(patients)
     ready = covariates([group, before, *asked(section, patients)], y.known & (patients.group >= 0))
-    held = [column for column in ready.kept if column is group]
+    held = [column for column in ready.used if column is group]
     try:
         if not held:
             raise NotEstimable("one_group" if ready.rows.any() else "empty")
         variables = {
-            column.name + column.visit: part for column, part in zip(ready.kept, ready.variables(), strict=True)
+            column.name + column.visit: part for column, part in zip(ready.used, ready.variables(), strict=True)
         }
         terms = [(name,) for name in variables]
         fit = linear(np.where(ready.rows, y.values, np.nan), Design(variables, terms, ready.rows))
@@ -36,7 +36,7 @@ def ancova(section, patients):
         empty = [Mean(code, visit, 0, reason=why) for code in patients.codes]
         missing = int((patients.group >= 0).sum() - ready.rows.sum())
         return {"fits": [Fit(missing=missing, reason=why)], "coefficients": gone(ready), "means": empty}
-    levels = ready.levels[ready.kept.index(group)]
+    levels = ready.levels[ready.used.index(group)]
     missing = int((patients.group >= 0).sum()) - fit.n
     sloped = attempted(lambda: slopes(variables, terms, y, ready), lambda why: TermTest("slopes", reason=why))
     return {
@@ -70,6 +70,6 @@ def adjusted_means(patients, means, levels, ready, visit):
         if place not in levels:
             rows.append(Mean(code, visit, n, reason=EMPTY))
             continue
-        told = means[levels.index(place)]
-        rows.append(Mean(code, visit, n, told.estimate, told.standard_error, told.low, told.high))
+        mean = means[levels.index(place)]
+        rows.append(Mean(code, visit, n, mean.estimate, mean.standard_error, mean.low, mean.high))
     return rows

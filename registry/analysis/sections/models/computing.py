@@ -28,12 +28,12 @@ def estimate(section, patients):
 
 
 def settings(section):
-    told = {"adjust": section.adjust, "covariates": list(map(declared.key, section.covariates))}
+    written = {"adjust": section.adjust, "covariates": list(map(declared.key, section.covariates))}
     if section.model == "repeated":
-        told |= {"structure": section.structure, "degrees": section.degrees}
+        written |= {"structure": section.structure, "degrees": section.degrees}
     if section.event:
-        told["event"] = ", ".join(map(str, section.event))
-    return told
+        written["event"] = ", ".join(map(str, section.event))
+    return written
 
 
 FITTED = {"ancova": ancova, "logistic": logistic_model, "repeated": repeated}
@@ -41,13 +41,13 @@ FITTED = {"ancova": ancova, "logistic": logistic_model, "repeated": repeated}
 
 def dataset(section, patients):
     patients = patients.of(section.matched)
-    told = {"group": group_column(patients)}
+    columns = {"group": group_column(patients)}
     if section.model == "logistic":
-        told["event"] = event_of(section, patients)
+        columns["event"] = event_of(section, patients)
     for visit in section.visits if section.model != "logistic" else ():
-        told[f"y.{visit}"] = patients.column(section.outcome, visit)
+        columns[f"y.{visit}"] = patients.column(section.outcome, visit)
     if section.baseline:
-        told["baseline"] = patients.column(section.outcome, section.baseline)
+        columns["baseline"] = patients.column(section.outcome, section.baseline)
     for covariate in section.covariates:
-        told["x." + declared.key(covariate)] = patients.column(*declared.reference(covariate))
-    return told, {}
+        columns["x." + declared.key(covariate)] = patients.column(*declared.reference(covariate))
+    return columns, {}

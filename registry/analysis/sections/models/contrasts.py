@@ -37,8 +37,8 @@ def failed(error, terms=()):
     return NOT_ESTIMABLE.format(f"{error} ({at})" if at else str(error))
 
 
-def term_row(name, told):
-    return TermTest(name, told.statistic, told.df, told.df_residual, told.p)
+def term_row(name, test):
+    return TermTest(name, test.statistic, test.df, test.df_residual, test.p)
 
 
 EMPTY = NOT_ESTIMABLE.format("a group has no observations")
@@ -50,17 +50,26 @@ def pair_rows(patients, fit, levels, adjust, visit, within=None, place=None):
         made = contrasts(fit, "group", within=within, adjust=adjust)
     except NotEstimable as error:
         return [Contrast(pair, visit, reason=failed(error)) for pair, *_ in patients.pairs()]
-    found = {}
-    for told in made:
-        settings = dict(told.first), dict(told.second)
+    by_pair = {}
+    for contrast in made:
+        settings = dict(contrast.first), dict(contrast.second)
         if within is None or settings[0][within] == place:
-            found[levels[settings[1]["group"]], levels[settings[0]["group"]]] = told
+            by_pair[levels[settings[1]["group"]], levels[settings[0]["group"]]] = contrast
     rows = []
     for pair, a, b in patients.pairs():
-        told = found.get((a, b))
-        if told is None:
+        contrast = by_pair.get((a, b))
+        if contrast is None:
             rows.append(Contrast(pair, visit, reason=EMPTY))
             continue
-        parts = (told.estimate, told.standard_error, told.df, told.low, told.high, told.p_raw, told.p, told.statistic)
+        parts = (
+            contrast.estimate,
+            contrast.standard_error,
+            contrast.df,
+            contrast.low,
+            contrast.high,
+            contrast.p_raw,
+            contrast.p,
+            contrast.statistic,
+        )
         rows.append(Contrast(pair, visit, *parts))
     return rows

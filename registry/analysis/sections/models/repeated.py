@@ -38,9 +38,9 @@ def repeated(section, patients):
         means = [Mean(patients.codes[place], visit, n, reason=why) for (place, visit), n in counts.items()]
         return {"fits": [Fit(missing=missing, reason=why)], "means": means, "coefficients": gone(ready)}
     means = {}
-    for told in made:
-        at = dict(told.settings)
-        means[levels[at["group"]], visits[at["visit"]]] = told
+    for mean in made:
+        at = dict(mean.settings)
+        means[levels[at["group"]], visits[at["visit"]]] = mean
     pairs = []
     for place, visit in enumerate(visits):
         pairs += pair_rows(patients, fit, levels, section.adjust, visit, "visit", place)
@@ -69,9 +69,9 @@ def fitted(section, outcome, ready, group):
     visits = [visit for visit, here in zip(section.visits, held, strict=True) if here]
     if len(visits) < 2:
         raise NotEstimable("too_few_visits")
-    if group not in ready.kept:
+    if group not in ready.used:
         raise NotEstimable("one_group")
-    variables = dict(zip(((column.name, column.visit) for column in ready.kept), ready.variables(), strict=True))
+    variables = dict(zip(((column.name, column.visit) for column in ready.used), ready.variables(), strict=True))
     factor = variables.pop(("group", ""))
     before = next((variables.pop(at) for at in list(variables) if at[0] == "baseline"), None)
     inside = ready.rows
@@ -84,7 +84,7 @@ def fitted(section, outcome, ready, group):
         section.structure,
         section.degrees,
     )
-    return fit, ready.levels[ready.kept.index(group)], visits
+    return fit, ready.levels[ready.used.index(group)], visits
 
 
 def chosen(variable, rows):
@@ -93,10 +93,10 @@ def chosen(variable, rows):
     return Number(variable.values[rows])
 
 
-def mean_row(code, visit, n, told):
-    if told is None:
+def mean_row(code, visit, n, mean):
+    if mean is None:
         return Mean(code, visit, n, reason=EMPTY)
-    return Mean(code, visit, n, told.estimate, told.standard_error, told.low, told.high)
+    return Mean(code, visit, n, mean.estimate, mean.standard_error, mean.low, mean.high)
 
 
 def term_of(fit, term):

@@ -26,11 +26,13 @@ def balances(section, patients, done):
     x, treated = np.column_stack(columns)[rows], done.treated[rows]
     before = balance(x, treated, None, section.denominator)
     after = balance(x, treated, done.weights[rows], section.denominator) if (done.weights > 0).any() else None
-    told = []
+    balanced = []
     for place, at in enumerate(asked):
         parts = [getattr(before, part)[place] for part in PARTS]
-        told.append(Balanced(*at, *parts, *([getattr(after, part)[place] for part in PARTS] if after else [None] * 4)))
-    return told
+        balanced.append(
+            Balanced(*at, *parts, *([getattr(after, part)[place] for part in PARTS] if after else [None] * 4))
+        )
+    return balanced
 
 
 PARTS = ("mean_treated", "mean_control", "difference", "variance_ratio")

@@ -16,8 +16,8 @@ def estimate(section, patients, done=None):
     done = done or made(section, patients)
     pairs = np.empty((0, 2), int) if done.matched is None else np.flatnonzero(done.inside)[done.matched.pairs]
     outcomes, categories = [], []
-    for one in section.outcomes:
-        row, counted = outcome(section, patients, done, one)
+    for name in section.outcomes:
+        row, counted = outcome(section, patients, done, name)
         outcomes.append(row)
         categories += counted
     return PropensityResult(
@@ -42,11 +42,11 @@ def estimate(section, patients, done=None):
 def settings(section):
     shared = ("on", "denominator")
     own = ("ratio", "caliper", "caliper_unit", "order", "seed", "replace")
-    told = {
+    written = {
         name: getattr(section, name) for name in (*shared, *(own if section.method == "matching" else ("estimand",)))
     }
-    listed = ", ".join(declared.reference(one)[0] for one in section.exact)
-    return told | ({"exact": listed} if listed else {})
+    listed = ", ".join(declared.reference(reference)[0] for reference in section.exact)
+    return written | ({"exact": listed} if listed else {})
 
 
 def fit(done):
@@ -85,19 +85,19 @@ def scores(done):
 def dataset(section, patients, done=None):
     """For R: treatment, covariates and outcomes, and the sets and weights that were found, which R finds again."""
     done = done or made(section, patients)
-    told = {"treated": np.where(done.inside, done.treated, np.nan).astype(float)}
-    for one in (*section.covariates, *section.exact):
-        told["x." + declared.key(one)] = patients.column(*declared.reference(one))
+    columns = {"treated": np.where(done.inside, done.treated, np.nan).astype(float)}
+    for name in (*section.covariates, *section.exact):
+        columns["x." + declared.key(name)] = patients.column(*declared.reference(name))
     tests = []
-    for one in section.outcomes:
-        column = told["y." + declared.key(one)] = patients.column(*declared.reference(one))
-        tests.append(test_named(section, one, column))
-    told |= {"set": np.where(done.sets >= 0, done.sets, np.nan).astype(float), "weight": done.weights}
-    told["turn"] = turns(section, done)
+    for name in section.outcomes:
+        column = columns["y." + declared.key(name)] = patients.column(*declared.reference(name))
+        tests.append(test_named(section, name, column))
+    columns |= {"set": np.where(done.sets >= 0, done.sets, np.nan).astype(float), "weight": done.weights}
+    columns["turn"] = turns(section, done)
     settings = {
         "asked": [declared.key(covariate) for covariate in section.covariates],
-        "matched_on": [declared.key(one) for one in section.exact],
-        "outcome_columns": [declared.key(one) for one in section.outcomes],
+        "matched_on": [declared.key(name) for name in section.exact],
+        "outcome_columns": [declared.key(name) for name in section.outcomes],
         "outcome_tests": tests,
     }
-    return told, settings
+    return columns, settings

@@ -56,25 +56,25 @@ def of_differences(column, test, values, matched):
     """Paired test of a number, or of grades in their order; of sets with several controls, their mean."""
     changes = pair_differences(values, matched)
     first, second = sides_of_pairs(values, matched)
-    told = {"n": changes.n, "missing": changes.missing}
+    numbers = {"n": changes.n, "missing": changes.missing}
     if not column.categories:
-        told |= described("treated", first) | described("control", second)
+        numbers |= described("treated", first) | described("control", second)
     effect = attempted(lambda: effect_of(test, changes), lambda why: {})
 
     def done():
-        found = DIFFERENCES[test](changes)
-        of_test = {"statistic": found.statistic, "df": getattr(found, "df", None), "p": found.p}
-        return Outcome(column.name, column.visit, test, **told, **effect, **of_test)
+        answer = DIFFERENCES[test](changes)
+        of_test = {"statistic": answer.statistic, "df": getattr(answer, "df", None), "p": answer.p}
+        return Outcome(column.name, column.visit, test, **numbers, **effect, **of_test)
 
-    return attempted(done, lambda why: Outcome(column.name, column.visit, test, **told, reason=why))
+    return attempted(done, lambda why: Outcome(column.name, column.visit, test, **numbers, reason=why))
 
 
 def effect_of(test, changes):
     if test == "paired_t":
-        found, name = paired_t(changes), "mean_difference"
+        answer, name = paired_t(changes), "mean_difference"
     else:
-        found, name = pseudomedian(changes), "hodges_lehmann"
-    return {"effect": name, "estimate": found.estimate, "low": found.low, "high": found.high}
+        answer, name = pseudomedian(changes), "hodges_lehmann"
+    return {"effect": name, "estimate": answer.estimate, "low": answer.low, "high": answer.high}
 
 
 def sides_of_pairs(values, matched):
@@ -101,21 +101,21 @@ def of_table(column, test, codes, matched):
         return Outcome(*at, reason=NO_TABLE), []
     table = pair_table(codes, levels, matched)
     n = int(table.sum())
-    told = {"n": n, "missing": int(len(matched.pairs) - n)}
+    numbers = {"n": n, "missing": int(len(matched.pairs) - n)}
     if levels == 2:
-        told |= attempted(lambda: risk_of(table), lambda why: {})
+        numbers |= attempted(lambda: risk_of(table), lambda why: {})
 
     def done():
-        found = mcnemar_by_size(table) if test == "mcnemar" else bowker(table)
-        return Outcome(*at, **told, statistic=found.statistic, df=getattr(found, "df", None), p=found.p)
+        answer = mcnemar_by_size(table) if test == "mcnemar" else bowker(table)
+        return Outcome(*at, **numbers, statistic=answer.statistic, df=getattr(answer, "df", None), p=answer.p)
 
-    return attempted(done, lambda why: Outcome(*at, **told, reason=why)), counted(column, codes, matched)
+    return attempted(done, lambda why: Outcome(*at, **numbers, reason=why)), counted(column, codes, matched)
 
 
 def risk_of(table):
     """Share of the first category, treated minus control."""
-    found = pair_risk_difference(table)
-    return {"effect": "risk_difference", "estimate": found.estimate, "low": found.low, "high": found.high}
+    answer = pair_risk_difference(table)
+    return {"effect": "risk_difference", "estimate": answer.estimate, "low": answer.low, "high": answer.high}
 
 
 def counted(column, codes, matched):
@@ -134,20 +134,20 @@ def weighted(done, column):
     values = np.where(column.known, column.values == 0, np.nan) if column.categories else column.values
     used = done.weights > 0
 
-    def told():
-        found = weighted_difference(values[used], done.treated[used], done.weights[used])
+    def compared():
+        answer = weighted_difference(values[used], done.treated[used], done.weights[used])
         return Outcome(
             *at,
-            found.n,
-            found.missing,
-            treated_mean=found.treated,
-            control_mean=found.control,
+            answer.n,
+            answer.missing,
+            treated_mean=answer.treated,
+            control_mean=answer.control,
             effect="risk_difference" if column.categories else "mean_difference",
-            estimate=found.estimate,
-            low=found.low,
-            high=found.high,
-            statistic=found.z,
-            p=found.p,
+            estimate=answer.estimate,
+            low=answer.low,
+            high=answer.high,
+            statistic=answer.z,
+            p=answer.p,
         )
 
-    return attempted(told, lambda why: Outcome(*at, reason=why))
+    return attempted(compared, lambda why: Outcome(*at, reason=why))

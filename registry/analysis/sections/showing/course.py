@@ -29,27 +29,27 @@ WITH_DEAD = (
 )
 
 
-def of_models(told, words):
-    names = Names(told, words)
-    if told["model"] == "logistic":
-        drawn = forest.of_terms(told, names)
+def of_models(result, words):
+    names = Names(result, words)
+    if result["model"] == "logistic":
+        drawn = forest.of_terms(result, names)
         return [drawn] if drawn else []
-    if told["model"] != "repeated" or not any(row["estimate"] is not None for row in told["means"]):
+    if result["model"] != "repeated" or not any(row["estimate"] is not None for row in result["means"]):
         return []
-    lines = [{"rows": told["means"], "names": ("estimate", "low", "high"), "alpha": 1.0}]
-    return [chart(told, names, told["means"], COLUMNS, lines, MEANS)]
+    lines = [{"rows": result["means"], "names": ("estimate", "low", "high"), "alpha": 1.0}]
+    return [chart(result, names, result["means"], COLUMNS, lines, MEANS)]
 
 
-def of_quality(told, words):
-    if not any(row["mean_with_dead"] is not None for row in told["course"]):
+def of_quality(result, words):
+    if not any(row["mean_with_dead"] is not None for row in result["course"]):
         return []
-    rows = [row | {"estimate": row["mean"]} for row in told["course"]]
+    rows = [row | {"estimate": row["mean"]} for row in result["course"]]
     pale = {"rows": rows, "names": ("mean_with_dead", "low_with_dead", "high_with_dead"), "alpha": 0.4}
     lines = [pale, {"rows": rows, "names": ("estimate", "low", "high"), "alpha": 1.0}]
-    return [chart(told, Names(told, words), rows, COLUMNS + WITH_DEAD, lines, SURVIVORS)]
+    return [chart(result, Names(result, words), rows, COLUMNS + WITH_DEAD, lines, SURVIVORS)]
 
 
-def chart(told, names, rows, columns, lines, small_print):
+def chart(result, names, rows, columns, lines, small_print):
     parts = [
         names.words(
             POINT,
@@ -63,7 +63,7 @@ def chart(told, names, rows, columns, lines, small_print):
         if row["estimate"] is not None
     ]
     return Chart(
-        code=f"{told['kind']}-{told['code']}-course",
+        code=f"{result['kind']}-{result['code']}-course",
         title=names.words(TITLE, title=names.title),
         alt=sentence(parts, names.words),
         columns=columns,
@@ -71,14 +71,14 @@ def chart(told, names, rows, columns, lines, small_print):
             tuple(names.visit(row["visit"]) if column.name == "visit" else row[column.name] for column in columns)
             for row in rows
         ),
-        draw=lambda w: draw(told, Names(told, w), lines, small_print),
+        draw=lambda w: draw(result, Names(result, w), lines, small_print),
     )
 
 
-def draw(told, names, lines, small_print):
+def draw(result, names, lines, small_print):
     figure, axes = panels(1, 1, width=6.2, height=3.4)
     axis = axes[0][0]
-    visits = told["visits"]
+    visits = result["visits"]
     groups = list(dict.fromkeys(row["group"] for row in lines[0]["rows"]))
     shift = 0.08
     for line in lines:
@@ -97,7 +97,7 @@ def draw(told, names, lines, small_print):
                 linewidth=1.5, alpha=line["alpha"], label=names.group(group) if line["alpha"] == 1 else None,
             )  # fmt: skip
     axis.set_xticks(range(len(visits)), [names.visit(visit) for visit in visits])
-    axis.set_ylabel(names.variable(told.get("outcome") or told["variable"]))
+    axis.set_ylabel(names.variable(result.get("outcome") or result["variable"]))
     horizontal_grid(axis)
     axis.legend(loc="best")
     note(figure, names.words(small_print))

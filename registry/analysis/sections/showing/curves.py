@@ -56,34 +56,34 @@ WEIGHTED_NOTES = {
 }
 
 
-def charts(told, words):
-    names = Names(told, words)
-    found = [curves(told, names, estimator) for estimator in TITLES if has(told, estimator)]
-    if told["subgroups"]:
-        found.append(forest.of_subgroups(told, names))
-    return found
+def charts(result, words):
+    names = Names(result, words)
+    drawn = [curves(result, names, estimator) for estimator in TITLES if has(result, estimator)]
+    if result["subgroups"]:
+        drawn.append(forest.of_subgroups(result, names))
+    return drawn
 
 
-def has(told, estimator):
-    return any(row["estimator"] == estimator for row in told["steps"])
+def has(result, estimator):
+    return any(row["estimator"] == estimator for row in result["steps"])
 
 
-def curves(told, names, estimator):
+def curves(result, names, estimator):
     words = names.words
-    rates = [row for row in told["rates"] if row["estimator"] == estimator]
+    rates = [row for row in result["rates"] if row["estimator"] == estimator]
     rows = tuple(tuple(row.get(column.name) for column in RATES) for row in rates)
-    parts = [spoken(told, names, row, rates) for row in told["followed"] if row["n"]]
+    parts = [spoken(result, names, row, rates) for row in result["followed"] if row["n"]]
     return Chart(
-        code=f"endpoints-{told['code']}-{estimator}",
+        code=f"endpoints-{result['code']}-{estimator}",
         title=words(TITLES[estimator], title=names.title),
-        alt=sentence([*parts, tested(told, names, estimator)], words),
+        alt=sentence([*parts, tested(result, names, estimator)], words),
         columns=RATES,
         rows=rows,
-        draw=lambda w: draw(told, Names(told, w), estimator),
+        draw=lambda w: draw(result, Names(result, w), estimator),
     )
 
 
-def spoken(told, names, row, rates):
+def spoken(result, names, row, rates):
     if "withheld" in row:
         return names.words(WITHHELD, group=names.group(row["group"]), n=row["n"])
     points = [
@@ -100,40 +100,40 @@ def spoken(told, names, row, rates):
     )
 
 
-def tested(told, names, estimator):
+def tested(result, names, estimator):
     shown = SHOWN_TESTS[estimator]
-    row = next((test for test in told["tests"] if test["test"] in shown and not test["group"]), None)
+    row = next((test for test in result["tests"] if test["test"] in shown and not test["group"]), None)
     if row is None or row["p"] is None:
         return ""
     return f"{names.words(TEST_NAMES[row['test']])} {p_phrase(row['p'])}"
 
 
-def draw(told, names, estimator):
+def draw(result, names, estimator):
     from matplotlib.figure import Figure
 
     words = names.words
-    steps = [row for row in told["steps"] if row["estimator"] == estimator]
-    under = 0.3 + 0.2 * len(told["at_risk"])
+    steps = [row for row in result["steps"] if row["estimator"] == estimator]
+    under = 0.3 + 0.2 * len(result["at_risk"])
     figure = Figure(figsize=(6.8, 3.6 + under), layout="constrained")
     axis, table = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, under])
-    places = {row["group"]: names.place(row["group"], place) for place, row in enumerate(told["at_risk"])}
-    sizes = {row["group"]: row["n"] for row in told["followed"]}
+    places = {row["group"]: names.place(row["group"], place) for place, row in enumerate(result["at_risk"])}
+    sizes = {row["group"]: row["n"] for row in result["followed"]}
     for row in steps:
         label = words(LEGEND, group=names.group(row["group"]), n=sizes[row["group"]])
         step(axis, row, places[row["group"]], label, estimator, banded=len(steps) <= FEW_BANDS)
-    day = told["landmark_day"]
+    day = result["landmark_day"]
     axis.set(ylim=(0, 103), ylabel=words(Y[estimator]), xlabel=words(X_FROM, days=day) if day else words(X))
-    axis.set_xlim(0, told["ticks"][-1] or 1)
-    axis.set_xticks(told["ticks"])
+    axis.set_xlim(0, result["ticks"][-1] or 1)
+    axis.set_xticks(result["ticks"])
     axis.tick_params(labelbottom=True)
     axis.set_yticks([0, 25, 50, 75, 100])
     axis.grid(axis="y")
     axis.legend(loc="lower left" if estimator == "survival" else "upper left")
     place = ("right", 0.97, "top") if estimator == "survival" else ("right", 0.03, "bottom")
-    axis.text(0.99, place[1], tested(told, names, estimator), transform=axis.transAxes, ha=place[0], va=place[2])
-    at_risk(table, told, names)
-    notes = [words((WEIGHTED_NOTES if told.get("weighted") else NOTES)[estimator])]
-    if least := told.get("least_at_risk"):
+    axis.text(0.99, place[1], tested(result, names, estimator), transform=axis.transAxes, ha=place[0], va=place[2])
+    at_risk(table, result, names)
+    notes = [words((WEIGHTED_NOTES if result.get("weighted") else NOTES)[estimator])]
+    if least := result.get("least_at_risk"):
         notes.append(words(ENDS, n=least))
     note(figure, " ".join(notes))
     return figure
@@ -142,7 +142,7 @@ def draw(told, names, estimator):
 def step(axis, row, place, label, estimator, banded):
     start = 100 if estimator == "survival" else 0
     time = [0, *row["time"]]
-    course = [start, *(100 * one for one in row["estimate"])]
+    course = [start, *(100 * value for value in row["estimate"])]
     look = {"color": color(place), "linestyle": dash(place), "linewidth": 1.8}
     axis.step(time, course, where="post", label=label, **look)
     if banded:
@@ -158,10 +158,10 @@ def filled(limits, course):
     return [value if limit is None else 100 * limit for limit, value in zip(limits, course, strict=True)]
 
 
-def at_risk(axis, told, names):
-    labels = [wrapped(names.group(row["group"]), 26) for row in told["at_risk"]]
-    for place, row in enumerate(told["at_risk"]):
-        for tick, count in zip(told["ticks"], row["at_risk"], strict=True):
+def at_risk(axis, result, names):
+    labels = [wrapped(names.group(row["group"]), 26) for row in result["at_risk"]]
+    for place, row in enumerate(result["at_risk"]):
+        for tick, count in zip(result["ticks"], row["at_risk"], strict=True):
             axis.text(tick, place, str(count), ha="center", va="center", fontsize=7)
     axis.set_yticks(range(len(labels)), labels, fontsize=7)
     axis.set_ylim(len(labels) - 0.5, -0.5)

@@ -26,18 +26,18 @@ COLUMNS = (
 FURTHEST = 20.0  # of a ratio or its inverse: the axis goes no further
 
 
-def of_subgroups(told, names):
-    lines = subgroup_lines(told, names)
+def of_subgroups(result, names):
+    lines = subgroup_lines(result, names)
     title = names.words(SUBGROUPS, title=names.title)
-    again = lambda words: subgroup_lines(told, Names(told, words))  # noqa: E731
-    return chart(f"endpoints-{told['code']}-forest", title, lines, "hazard", again, names.words)
+    again = lambda words: subgroup_lines(result, Names(result, words))  # noqa: E731
+    return chart(f"endpoints-{result['code']}-forest", title, lines, "hazard", again, names.words)
 
 
-def subgroup_lines(told, names):
+def subgroup_lines(result, names):
     """Dicts of label, numbers and, under a heading, whether it stands indented."""
     lines, last = [], None
-    several = len({row["group"] for row in told["subgroups"]}) > 1
-    for row in told["subgroups"]:
+    several = len({row["group"] for row in result["subgroups"]}) > 1
+    for row in result["subgroups"]:
         at = (row["variable"], row["group"])
         if at != last:
             label = names.variable(row["variable"]) + (f", {names.group(row['group'])}" if several else "")
@@ -48,17 +48,17 @@ def subgroup_lines(told, names):
     return lines
 
 
-def of_terms(told, names):
-    rows = [row for row in told["coefficients"] if row["level"] or row["estimate"] is not None]
+def of_terms(result, names):
+    rows = [row for row in result["coefficients"] if row["level"] or row["estimate"] is not None]
     if not any(row["estimate"] for row in rows):
         return None
 
     def again(words):
-        mine = Names(told, words)
+        mine = Names(result, words)
         return [{"label": mine.term(row), **{k: row[k] for k in ("estimate", "low", "high", "p")}} for row in rows]
 
     title = names.words(TERMS, title=names.title)
-    return chart(f"models-{told['code']}-forest", title, again(names.words), "odds", again, names.words)
+    return chart(f"models-{result['code']}-forest", title, again(names.words), "odds", again, names.words)
 
 
 def chart(code, title, lines, ratio, again, words):

@@ -33,13 +33,13 @@ BINS = (
 )
 
 
-def charts(told, words):
-    names, found = Names(told, words), []
-    if told["balance"]:
-        found.append(love(told, names))
-    if any(row["count"] for row in told["overlap"]):
-        found.append(overlap(told, names))
-    return found
+def charts(result, words):
+    names, charts_made = Names(result, words), []
+    if result["balance"]:
+        charts_made.append(love(result, names))
+    if any(row["count"] for row in result["overlap"]):
+        charts_made.append(overlap(result, names))
+    return charts_made
 
 
 def labelled(row, names):
@@ -47,21 +47,21 @@ def labelled(row, names):
     return f"{name}: {names.level(row['variable'], row['level'])}" if row["level"] else name
 
 
-def love(told, names):
-    rows = tuple((labelled(row, names), *(row[column.name] for column in BALANCE[1:])) for row in told["balance"])
+def love(result, names):
+    rows = tuple((labelled(row, names), *(row[column.name] for column in BALANCE[1:])) for row in result["balance"])
     parts = [names.words(SPOKEN, name=row[0], before=number(row[1], 2), after=number(row[2], 2)) for row in rows]
     return Chart(
-        code=f"propensity-{told['code']}-love",
+        code=f"propensity-{result['code']}-love",
         title=names.words(LOVE, title=names.title),
         alt=sentence(parts, names.words),
         columns=BALANCE,
         rows=rows,
-        draw=lambda w: draw_love(told, Names(told, w)),
+        draw=lambda w: draw_love(result, Names(result, w)),
     )
 
 
-def draw_love(told, names):
-    rows = told["balance"]
+def draw_love(result, names):
+    rows = result["balance"]
     figure, axes = panels(1, 1, width=6.4, height=1.1 + 0.24 * len(rows))
     axis = axes[0][0]
     for name, label, place, filled in (("smd_before", BEFORE, 5, False), ("smd_after", AFTER, 6, True)):
@@ -85,21 +85,21 @@ def draw_love(told, names):
     return figure
 
 
-def overlap(told, names):
-    rows = tuple(tuple(row[column.name] for column in BINS) for row in told["overlap"])
-    parts = [spread(told, names, told[side]) for side in ("treated", "control")]
+def overlap(result, names):
+    rows = tuple(tuple(row[column.name] for column in BINS) for row in result["overlap"])
+    parts = [spread(result, names, result[side]) for side in ("treated", "control")]
     return Chart(
-        code=f"propensity-{told['code']}-overlap",
+        code=f"propensity-{result['code']}-overlap",
         title=names.words(OVERLAP, title=names.title),
         alt=sentence(parts, names.words),
         columns=BINS,
         rows=rows,
-        draw=lambda w: draw_overlap(told, Names(told, w)),
+        draw=lambda w: draw_overlap(result, Names(result, w)),
     )
 
 
-def spread(told, names, code):
-    mine = [row for row in told["overlap"] if row["group"] == code and row["count"]]
+def spread(result, names, code):
+    mine = [row for row in result["overlap"] if row["group"] == code and row["count"]]
     if not mine:
         return ""
     n = sum(int(row["count"]) for row in mine)
@@ -107,18 +107,18 @@ def spread(told, names, code):
     return names.words(RANGE, group=names.group(code), n=n, **ends)
 
 
-def draw_overlap(told, names):
+def draw_overlap(result, names):
     """Treated upwards, controls downwards, before and after side by side."""
     figure, axes = panels(1, 2, width=7.0, height=2.9, sharey=False)
     for axis, value, title, label in zip(
         axes[0], ("count", "weight"), (BEFORE, AFTER), (PATIENTS, SUMMED), strict=True
     ):
         for sign, side, place in ((1, "treated", 0), (-1, "control", 1)):
-            mine = [row for row in told["overlap"] if row["group"] == told[side]]
+            mine = [row for row in result["overlap"] if row["group"] == result[side]]
             axis.bar(
                 [row["low"] for row in mine], [sign * (row[value] or 0) for row in mine], width=0.05, align="edge",
-                color=color(names.place(told[side], place)), edgecolor="white", linewidth=0.4,
-                label=names.group(told[side]),
+                color=color(names.place(result[side], place)), edgecolor="white", linewidth=0.4,
+                label=names.group(result[side]),
             )  # fmt: skip
         axis.axhline(0, color=MUTED, linewidth=0.8)
         axis.set_xlim(0, 1)

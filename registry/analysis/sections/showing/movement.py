@@ -25,11 +25,11 @@ WIDTH = 24  # letters of a line beside a bar
 GAP, BAR = 0.06, 0.07  # of the panel's height, between grades; of its width, of a grade's bar
 
 
-def charts(told, words):
-    if not any(row["n"] for row in told["moved"]):
+def charts(result, words):
+    if not any(row["n"] for row in result["moved"]):
         return []
-    names = Names(told, words)
-    cells = [row for row in told["cells"] if row["count"]]
+    names = Names(result, words)
+    cells = [row for row in result["cells"] if row["count"]]
     rows = tuple(
         (row["group"], names.grade(row["before"]), names.grade(row["after"]), row["count"], hidden(row))
         for row in cells
@@ -37,12 +37,12 @@ def charts(told, words):
     parts = [words(SPOKEN, group=names.group(row[0]), before=row[1], after=row[2], count=row[3]) for row in rows]
     return [
         Chart(
-            code=f"transitions-{told['code']}-diagram",
+            code=f"transitions-{result['code']}-diagram",
             title=words(TITLE, title=names.title),
             alt=sentence(parts, words),
             columns=COLUMNS,
             rows=rows,
-            draw=lambda w: draw(told, Names(told, w)),
+            draw=lambda w: draw(result, Names(result, w)),
         )
     ]
 
@@ -51,20 +51,22 @@ def hidden(row):
     return None if isinstance(row["count"], Few) else row["percent"]
 
 
-def draw(told, names):
-    groups = [row["group"] for row in told["moved"]]
+def draw(result, names):
+    groups = [row["group"] for row in result["moved"]]
     figure, placed, _ = group_panels(groups, [""], (4.3, 3.2))
-    for row in told["moved"]:
+    for row in result["moved"]:
         axis = placed["", row["group"]]
         axis.set_title(names.words(PANEL, group=names.group(row["group"]), n=row["n"]))
         axis.axis("off")
-        panel(axis, [cell for cell in told["cells"] if cell["group"] == row["group"] and cell["count"]], told, names)
+        panel(
+            axis, [cell for cell in result["cells"] if cell["group"] == row["group"] and cell["count"]], result, names
+        )
     note(figure, names.words(NOTE))
     return figure
 
 
-def panel(axis, cells, told, names):
-    grades = [one["code"] for one in told["grades"]]
+def panel(axis, cells, result, names):
+    grades = [entry["code"] for entry in result["grades"]]
     total = sum(int(cell["count"]) for cell in cells) or 1
     used = {side: [g for g in grades if any(cell[side] == g for cell in cells)] for side in ("before", "after")}
     heights = {}
@@ -76,7 +78,7 @@ def panel(axis, cells, told, names):
             heights[side, grade] = [top, height, top]
             top -= height + GAP
     shade = {grade: SHADES[place % len(SHADES)] for place, grade in enumerate(grades)}
-    for cell in sorted(cells, key=lambda one: (grades.index(one["before"]), grades.index(one["after"]))):
+    for cell in sorted(cells, key=lambda entry: (grades.index(entry["before"]), grades.index(entry["after"]))):
         band(axis, cell, heights, total, shade, used)
     for (side, grade), (top, height, _) in heights.items():
         left = 0.0 if side == "before" else 1 - BAR

@@ -54,12 +54,12 @@ def opened(row, names: Names, field, tested):
     text = p_value(row.get(field))
     if text == ABSENT:
         return text
-    words, told = names.words, tested(row, names)
-    answer = {"statistic": told.value, "df": told.df, "p_raw": told.before}
-    about = (*([(words(tested_p.KNOWN), told.n)] if told.n else ()), *told.effects)
-    label = words(tested_p.of_all(told.label, told.groups) if told.groups > 2 else told.label)
-    correction = told.correction if field == "p" else ""
-    return tested_p.made(text, words, label, told.statistic, answer, about, correction, told.call)
+    words, test = names.words, tested(row, names)
+    answer = {"statistic": test.value, "df": test.df, "p_raw": test.before}
+    about = (*([(words(tested_p.KNOWN), test.n)] if test.n else ()), *test.effects)
+    label = words(tested_p.of_all(test.label, test.groups) if test.groups > 2 else test.label)
+    correction = test.correction if field == "p" else ""
+    return tested_p.made(text, words, label, test.statistic, answer, about, correction, test.call)
 
 
 def _limits(row, decimals):
@@ -105,22 +105,22 @@ def _counted(fit, names):
 
 
 def _fit_of(names, model):
-    return next((fit for fit in names.told["fits"] if fit["model"] == model), {})
+    return next((fit for fit in names.result["fits"] if fit["model"] == model), {})
 
 
 def _weights(names):
-    return ", weights = weight, cluster = set, robust = TRUE" if names.told.get("weighted") else ""
+    return ", weights = weight, cluster = set, robust = TRUE" if names.result.get("weighted") else ""
 
 
 def _cox(names, model, terms="", options=""):
-    terms = terms or _stratified(_terms(row for row in names.told["hazards"] if row["model"] == model), names)
+    terms = terms or _stratified(_terms(row for row in names.result["hazards"] if row["model"] == model), names)
     robust = _weights(names) or (", cluster = set" if _fit_of(names, model).get("robust") else "")
     return f"coxph(Surv(months, cause == 1) ~ {terms}{robust}{options})"
 
 
 def _stratified(terms, names):
     """The terms with the strata of the models; results of before strata were kept with them are without."""
-    strata = ", ".join(_name_of(key) for key in names.told["definition"].get("strata", ()))
+    strata = ", ".join(_name_of(key) for key in names.result["definition"].get("strata", ()))
     return f"{terms} + strata({strata})" if strata else terms
 
 
@@ -131,7 +131,7 @@ def _name_of(key):
 
 def _of_pair(row, names):
     """The condition that leaves the two groups of a row; "" where there are no others."""
-    codes = names.words.codes_of_pair(row["group"]) if len(names.told["followed"]) > 2 else ()
+    codes = names.words.codes_of_pair(row["group"]) if len(names.result["followed"]) > 2 else ()
     return f"group %in% c({', '.join(map(_quoted, codes))})" if codes else ""
 
 
@@ -145,7 +145,7 @@ def _subset(*conditions):
 
 
 def of_restricted(row, names):
-    sizes = {one["group"]: one["n"] for one in names.told["followed"]}
+    sizes = {group["group"]: group["n"] for group in names.result["followed"]}
     curves = f"survfit(Surv(months, cause == 1) ~ group{_weights(names)}{_subset(_of_pair(row, names))})"
     means = f'm <- summary({curves}, rmean = {row["horizon"]:g})$table[, c("rmean", "se(rmean)")]'
     about = {"n": _of_groups(names.words.codes_of_pair(row["group"]), sizes, names)}
@@ -174,13 +174,13 @@ def of_group_test(row, names):
         call = call.replace("~ group)", f"~ group{_subset(_of_pair(row, names))})")
         about |= {"before": row.get("p_raw"), "correction": row.get("adjust")}
     elif row["test"] != "log_rank_trend":
-        about["groups"] = len(names.told["followed"])
+        about["groups"] = len(names.result["followed"])
     return Tested(TEST_NAMES[row["test"]], call, "χ²", row.get("statistic"), row.get("df"), **about)
 
 
 def _ratios(pair, names):
     """(label, value) of the hazard ratios of the groups alone, or of one pair."""
-    for row in names.told["hazards"]:
+    for row in names.result["hazards"]:
         text = _limits(row, 2)
         if text and row["model"] == "group" and (not pair or (row["reference"], row["level"]) == tuple(pair)):
             two = {part: names.group(row[part]) for part in ("level", "reference")}
@@ -222,37 +222,37 @@ def of_interaction(row, names):
 
 
 def _model(names):
-    told = names.told
-    terms = _terms(told["coefficients"], ("group",))
-    if told["model"] == "logistic":
+    result = names.result
+    terms = _terms(result["coefficients"], ("group",))
+    if result["model"] == "logistic":
         return f"glm(event ~ {terms}, binomial)"
-    if told["model"] == "ancova":
+    if result["model"] == "ancova":
         return f"lm(value ~ {terms})"
     errors = "correlation = corSymm(form = ~ as.integer(visit) | id), weights = varIdent(form = ~ 1 | visit)"
-    if told["settings"].get("structure") == "compound_symmetry":
+    if result["settings"].get("structure") == "compound_symmetry":
         errors = "correlation = corCompSymm(form = ~ 1 | id)"
-    dropped = {row["variable"] for row in told["coefficients"]}
-    asked = map(_name_of, told["settings"].get("covariates", told.get("names", ())))
-    more = [name for name in dict.fromkeys(asked) if name not in (told["outcome"], *dropped)]
-    terms = " + ".join(["visit * group", *(["visit * baseline"] if told["baseline"] else []), *more])
+    dropped = {row["variable"] for row in result["coefficients"]}
+    asked = map(_name_of, result["settings"].get("covariates", result.get("names", ())))
+    more = [name for name in dict.fromkeys(asked) if name not in (result["outcome"], *dropped)]
+    terms = " + ".join(["visit * group", *(["visit * baseline"] if result["baseline"] else []), *more])
     return f"nlme::gls(value ~ {terms}, {errors}, na.action = na.omit)"
 
 
 def of_coefficient(row, names):
     """Of logistic regression an odds ratio, of analysis of covariance a difference in the outcome's unit."""
-    logistic = names.told["model"] == "logistic"
+    logistic = names.result["model"] == "logistic"
     test, effect, symbol = (WALD, ODDS, "z") if logistic else (T_OF_TERM, DIFFERENCE, "t")
-    about = {"n": _counted(names.told["fits"][0], names), "effects": _effect(row, names, effect, 3)}
+    about = {"n": _counted(names.result["fits"][0], names), "effects": _effect(row, names, effect, 3)}
     return Tested(test, f"summary({_model(names)})", symbol, row.get("statistic"), row.get("df"), **about)
 
 
 def of_contrast(row, names):
-    sizes = {mean["group"]: mean["n"] for mean in names.told["means"] if mean["visit"] == row["visit"]}
+    sizes = {mean["group"]: mean["n"] for mean in names.result["means"] if mean["visit"] == row["visit"]}
     about = {"n": _of_groups(names.words.codes_of_pair(row["group"]), sizes, names)}
     about["effects"] = _between(row, names, 3)
-    adjust = names.told["settings"].get("adjust", "none")
-    asked = "~ group | visit" if names.told["model"] == "repeated" else "~ group"
-    if names.told["settings"].get("degrees") == "residual":  # emmeans takes the parameters of the covariance off too
+    adjust = names.result["settings"].get("adjust", "none")
+    asked = "~ group | visit" if names.result["model"] == "repeated" else "~ group"
+    if names.result["settings"].get("degrees") == "residual":  # emmeans takes the parameters of the covariance off too
         asked += ', mode = "df.error", df = f$dims$N - f$dims$p'
     call = f'f <- {_model(names)}; pairs(emmeans::emmeans(f, {asked}), adjust = "{adjust}", reverse = TRUE)'
     about |= {"before": row.get("p_raw"), "correction": adjust}
@@ -261,18 +261,18 @@ def of_contrast(row, names):
 
 def of_term(row, names):
     """The term of the groups compares all of them at once; of one visit, the contrasts are its effects."""
-    told, about = names.told, {"n": _counted(names.told["fits"][0], names)}
+    result, about = names.result, {"n": _counted(names.result["fits"][0], names)}
     if row["term"] == "group":
-        about["groups"] = len({mean["group"] for mean in told["means"]})
-        rows = told["contrasts"] if told["model"] == "ancova" else ()
-        about["effects"] = tuple(effect for one in rows for effect in _between(one, names, 3))
+        about["groups"] = len({mean["group"] for mean in result["means"]})
+        rows = result["contrasts"] if result["model"] == "ancova" else ()
+        about["effects"] = tuple(effect for line in rows for effect in _between(line, names, 3))
     df = [row[name] for name in ("df", "df_residual") if row.get(name) is not None]
     return Tested(F_OF_TERM, _call_of_term(row, names), "F", row.get("statistic"), df or None, **about)
 
 
 def _call_of_term(row, names):
     model = _model(names)
-    if names.told["model"] == "repeated":
+    if names.result["model"] == "repeated":
         return f'anova({model}, type = "marginal")'
     if row["term"] == "slopes":
         return f"f <- {model}; anova(f, update(f, . ~ . + group:baseline))"
@@ -297,8 +297,8 @@ def _tested(row, call="", **about):
 
 
 def of_score(row, names):
-    call = f"summary(glm(treated ~ {_terms(names.told['scores'])}, binomial))"
-    about = {"n": _counted(names.told["fits"][0], names), "effects": _effect(row, names, ODDS)}
+    call = f"summary(glm(treated ~ {_terms(names.result['scores'])}, binomial))"
+    about = {"n": _counted(names.result["fits"][0], names), "effects": _effect(row, names, ODDS)}
     return Tested(WALD, call, "z", row.get("statistic"), **about)
 
 
@@ -312,8 +312,8 @@ def of_outcome(row, names):
 
 def of_difference(row, names):
     """Of QALYs, of means with the dead, or of shares of responders; of means the n of both is told together."""
-    rows = [one for part in ("years", "responders") for one in names.told.get(part, ())]
-    sizes = {one["group"]: one["n"] for one in rows if one.get("visit", "") == row["visit"]}
+    rows = [entry for part in ("years", "responders") for entry in names.result.get(part, ())]
+    sizes = {line["group"]: line["n"] for line in rows if line.get("visit", "") == row["visit"]}
     n = _of_groups(names.words.codes_of_pair(row["group"]), sizes, names) or str(row["n"])
     later_first = ", ".join(map(_quoted, reversed(names.words.codes_of_pair(row["group"]))))
     call = tested_p.R_CALLS[row["test"]].replace("group", f"factor(group, c({later_first}))")
@@ -321,7 +321,7 @@ def of_difference(row, names):
 
 
 def of_ranks(row, names):
-    groups = len({one["group"] for one in names.told["course"]})
+    groups = len({at_visit["group"] for at_visit in names.result["course"]})
     return _tested(row, tested_p.R_CALLS[row["test"]].replace("value", "rank"), groups=groups, n=str(row["n"]))
 
 
@@ -334,9 +334,9 @@ JONCKHEERE = (
 
 def of_transition(row, names):
     """Within a group, or of all groups: whether they moved by as many grades."""
-    groups = 0 if row["group"] or row["test"] == "jonckheere" else len(names.told["moved"])
+    groups = 0 if row["group"] or row["test"] == "jonckheere" else len(names.result["moved"])
     call = tested_p.R_CALLS[row["test"]]
-    if row["group"] and len(names.told["moved"]) > 1:
+    if row["group"] and len(names.result["moved"]) > 1:
         call = f"i <- group == {_quoted(row['group'])}; {call.replace('before, after', 'before[i], after[i]')}"
     elif row["test"] == "jonckheere":  # of which cor.test has the P, and a z in the place of J
         call = f"value <- {MOVED}; {JONCKHEERE}; {call}"

@@ -37,24 +37,24 @@ class Layout:
     only: Callable = field(default=lambda row: True)
 
 
-def tables(told, words):
+def tables(result, words):
     """The Tables of a section's result, in the order of LAYOUTS; those without a row are left out."""
-    names = Names(told, words)
-    built = [table(told, layout, place, names) for place, layout in enumerate(LAYOUTS[told["kind"]])]
-    return tuple(one for one in built if one.rows)
+    names = Names(result, words)
+    built = [table(result, layout, place, names) for place, layout in enumerate(LAYOUTS[result["kind"]])]
+    return tuple(built_table for built_table in built if built_table.rows)
 
 
-def table(told, layout, place, names):
+def table(result, layout, place, names):
     words = names.words
-    rows = [row for row in told.get(layout.part, ()) if layout.only(row)]
+    rows = [row for row in result.get(layout.part, ()) if layout.only(row)]
     first, *others = layout.fields
     lines = tuple(Row(first.show(row, names), tuple(other.show(row, names) for other in others)) for row in rows)
     title = words(TITLE, section=names.title, part=words(layout.title))
     notes = tuple(names.why(reason) for reason in dict.fromkeys(row.get("reason") for row in rows) if reason)
     if notes:
         notes = (words(NOT_ESTIMABLE, reasons=names.join(notes)),)
-    header = tuple(words(one.label) for one in layout.fields)
-    return Table(f"{told['kind']}-{told['code']}-{layout.part}{place}", title, header, lines, (), notes)
+    header = tuple(words(column.label) for column in layout.fields)
+    return Table(f"{result['kind']}-{result['code']}-{layout.part}{place}", title, header, lines, (), notes)
 
 
 TITLE = Label("{section}: {part}", "{section}：{part}")
@@ -97,8 +97,8 @@ def median(name, label):
         if not row["n"] or row.get("withheld"):
             return ABSENT
         parts = [row[name + end] for end in ("", "_low", "_high")]
-        told = [names.words(NOT_REACHED) if part is None else number(part, 1) for part in parts]
-        return told[0] if parts[0] is None and parts[1] is None else f"{told[0]} ({told[1]}–{told[2]})"
+        shown = [names.words(NOT_REACHED) if part is None else number(part, 1) for part in parts]
+        return shown[0] if parts[0] is None and parts[1] is None else f"{shown[0]} ({shown[1]}–{shown[2]})"
 
     return Field(label, show)
 

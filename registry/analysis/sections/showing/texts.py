@@ -52,9 +52,9 @@ VERSUS = Label("{first} – {second}", "{first} – {second}")
 class Names:
     """What the codes of one section's result are called in a language."""
 
-    def __init__(self, told, words):
-        self.told, self.words = told, words
-        self.title = self._text(told["title"])
+    def __init__(self, result, words):
+        self.result, self.words = result, words
+        self.title = self._text(result["title"])
 
     def _text(self, both):
         return Label(both["en"], both["ja"]).in_language(self.words.language)
@@ -79,22 +79,22 @@ class Names:
             return self.words(GROUP)
         if name == "baseline":
             return self.words(BASELINE)
-        told = self.told.get("names", {}).get(name)
-        return self._text(told["label"]) if told else name
+        label = self.result.get("names", {}).get(name)
+        return self._text(label["label"]) if label else name
 
     def level(self, variable, code):
         if variable == "group":
             return self.group(code)
-        told = self.told.get("names", {}).get(variable, {}).get("levels", {}).get(code)
-        return self._text(told) if told else code
+        label = self.result.get("names", {}).get(variable, {}).get("levels", {}).get(code)
+        return self._text(label) if label else code
 
     def visit(self, code):
         """A visit of the schedule, or one that the plan declares."""
         if not code:
             return ""
-        told = self.told.get("visit_names", {}).get(code)
-        if told:
-            return self._text(told)
+        label = self.result.get("visit_names", {}).get(code)
+        if label:
+            return self._text(label)
         try:
             return self.words(timepoints.timepoint(code).label)
         except KeyError:
@@ -112,8 +112,8 @@ class Names:
         return self.words(AGAINST, **dict(zip(("level", "reference"), levels, strict=True)), variable=name)
 
     def grade(self, code):
-        told = next((one for one in self.told["grades"] if one["code"] == code), None)
-        return self._text(told["label"]) if told else code
+        grade = next((known for known in self.result["grades"] if known["code"] == code), None)
+        return self._text(grade["label"]) if grade else code
 
     def why(self, reason):
         """Why something is not estimable; the columns that it names in brackets as they are called here."""
@@ -130,23 +130,23 @@ class Names:
 # The methods
 
 
-def methods(told, words):
+def methods(result, words):
     """Sentences that say how a section was computed, on whom, and what it assumes."""
-    return tuple(METHODS[told["kind"]](told, Names(told, words)))
+    return tuple(METHODS[result["kind"]](result, Names(result, words)))
 
 
 def say(names, en, ja, **values):
     return names.words(Label(en, ja), **values)
 
 
-def of_matched(told, names):
-    if told["matched"]:
+def of_matched(result, names):
+    if result["matched"]:
         yield say(
             names,
             "{title}: only the patients of the propensity section “{matched}” were analysed.",
             "{title}：傾向スコアのセクション「{matched}」の対象患者のみを解析した。",
             title=names.title,
-            matched=told["matched"],
+            matched=result["matched"],
         )
 
 
@@ -165,7 +165,7 @@ def reached(event, names):
     limit = next(name for name in LIMITS if name in event)
     value = event[limit]
     if limit == "in":
-        value = names.words(Label(", ", "、")).join(names.level(event["variable"], str(one)) for one in value)
+        value = names.words(Label(", ", "、")).join(names.level(event["variable"], str(code)) for code in value)
     visits = names.words(Label(", ", "、")).join(map(names.visit, event["visits"]))
     return names.words(LIMITS[limit], variable=names.variable(event["variable"]), value=value, visits=visits)
 
@@ -192,8 +192,8 @@ EVENTS = {
 }
 
 
-def of_curves(told, names):
-    if told.get("weighted"):
+def of_curves(result, names):
+    if result.get("weighted"):
         yield say(
             names,
             "Those without the event were censored at the end of their follow-up. Patients are weighted as the "
@@ -216,8 +216,8 @@ def of_curves(told, names):
     )
 
 
-def of_endpoints(told, names):
-    start, event = told["landmark_day"], events(told["definition"]["event"], names)
+def of_endpoints(result, names):
+    start, event = result["landmark_day"], events(result["definition"]["event"], names)
     if start:
         yield say(
             names,
@@ -237,18 +237,18 @@ def of_endpoints(told, names):
             title=names.title,
             event=event,
         )
-    yield from of_curves(told, names)
-    if told["competing"]:
+    yield from of_curves(result, names)
+    if result["competing"]:
         yield say(
             names,
             "Competing events ({rivals}) were not censored in the cumulative incidence, which is that of Aalen and "
             "Johansen{test}; curves and hazard ratios are cause-specific.",
             "競合イベント（{rivals}）を打ち切りとせず、累積発生率をAalen-Johansen法で推定{test}した。"
             "生存曲線とハザード比は原因別である。",
-            test=names.words(GRAY_HAS_NO_WEIGHTS if told.get("weighted") else BY_GRAY),
-            rivals=events(told["definition"]["competing"], names),
+            test=names.words(GRAY_HAS_NO_WEIGHTS if result.get("weighted") else BY_GRAY),
+            rivals=events(result["definition"]["competing"], names),
         )
-    undated = sum(row["undated"] for row in told["followed"])
+    undated = sum(row["undated"] for row in result["followed"])
     if undated:
         yield say(
             names,
@@ -263,29 +263,29 @@ def of_endpoints(told, names):
         "ハザード比はCox回帰（同時刻の処理はEfron法）による。比例ハザード性はSchoenfeld残差により検定した。"
         "有意な場合、単一のハザード比では経過全体を表せない。",
     )
-    if any(fit["robust"] for fit in told["fits"]):
+    if any(fit["robust"] for fit in result["fits"]):
         yield say(
             names,
             "Errors of the matched or weighted patients are robust, by matched set; curves and log-rank tests are "
             "not weighted.",
             "マッチまたは重み付けした患者の標準誤差は組ごとの頑健推定である。曲線とログランク検定には重みを用いていない。",
         )
-    if told["subgroups"]:
+    if result["subgroups"]:
         yield say(
             names,
             "Subgroups are exploratory; the P of an interaction is of a likelihood ratio, unadjusted.",
             "サブグループ解析は探索的であり、交互作用のP値は尤度比検定による（多重性の補正なし）。",
         )
-    yield from of_matched(told, names)
+    yield from of_matched(result, names)
 
 
-def of_models(told, names):
-    outcome = names.variable(told["outcome"])
-    visits = names.words(Label(", ", "、")).join(map(names.visit, told["visits"]))
+def of_models(result, names):
+    outcome = names.variable(result["outcome"])
+    visits = names.words(Label(", ", "、")).join(map(names.visit, result["visits"]))
     more = names.variables(
-        row["variable"] for row in told["coefficients"] if row["variable"] not in ("group", "baseline")
+        row["variable"] for row in result["coefficients"] if row["variable"] not in ("group", "baseline")
     )
-    if told["model"] == "ancova":
+    if result["model"] == "ancova":
         yield say(
             names,
             "{title}: {outcome} at {visit} was compared between groups by analysis of covariance, given its value at "
@@ -295,10 +295,10 @@ def of_models(told, names):
             title=names.title,
             outcome=outcome,
             visit=visits,
-            baseline=names.visit(told["baseline"]),
+            baseline=names.visit(result["baseline"]),
             more=also(more, names),
         )
-    elif told["model"] == "logistic":
+    elif result["model"] == "logistic":
         yield say(
             names,
             "{title}: {outcome} was related to the groups{more} by logistic regression; odds ratios with Wald limits, "
@@ -322,17 +322,17 @@ def of_models(told, names):
             outcome=outcome,
             visits=visits,
             more=also(more, names),
-            structure=names.words(STRUCTURES[told["settings"]["structure"]]),
-            degrees=names.words(DEGREES[told["settings"]["degrees"]]),
+            structure=names.words(STRUCTURES[result["settings"]["structure"]]),
+            degrees=names.words(DEGREES[result["settings"]["degrees"]]),
         )
-    if told["settings"]["adjust"] != "none":
+    if result["settings"]["adjust"] != "none":
         yield say(
             names,
             "Contrasts are adjusted over the pairs of groups at each visit ({adjust}), not over visits.",
             "群間差は各時点の群の組について補正した（{adjust}）。時点間の補正はしていない。",
-            adjust=told["settings"]["adjust"],
+            adjust=result["settings"]["adjust"],
         )
-    yield from of_matched(told, names)
+    yield from of_matched(result, names)
 
 
 STRUCTURES = {
@@ -346,9 +346,9 @@ def also(more, names):
     return say(names, " and {more}", "と{more}", more=more) if more else ""
 
 
-def of_propensity(told, names):
-    settings, both = told["settings"], [names.group(told[side]) for side in ("treated", "control")]
-    covariates = names.variables(row["variable"] for row in told["scores"])
+def of_propensity(result, names):
+    settings, both = result["settings"], [names.group(result[side]) for side in ("treated", "control")]
+    covariates = names.variables(row["variable"] for row in result["scores"])
     yield say(
         names,
         "{title}: the propensity score of {treated} against {control} came from logistic regression on {covariates}.",
@@ -358,7 +358,7 @@ def of_propensity(told, names):
         control=both[1],
         covariates=covariates,
     )
-    if told["method"] == "matching":
+    if result["method"] == "matching":
         caliper = settings["caliper"]
         yield say(
             names,
@@ -418,9 +418,9 @@ ORDERS = {
 REPLACED, NOT_REPLACED = Label("with replacement", "復元あり"), Label("without replacement", "復元なし")
 
 
-def of_quality(told, names):
-    variable = names.variable(told["variable"])
-    if told["measure"] == "qaly":
+def of_quality(result, names):
+    variable = names.variable(result["variable"])
+    if result["measure"] == "qaly":
         yield say(
             names,
             "{title}: quality-adjusted life years are the area under {variable} from the first visit to {horizon} "
@@ -428,10 +428,10 @@ def of_quality(told, names):
             "{title}：QALYは最初の時点から{horizon}か月までの{variable}の曲線下面積で、死亡以降は0とした。欠測の扱い：{gaps}。",
             title=names.title,
             variable=variable,
-            horizon=f"{told['horizon']:g}",
-            gaps=names.words(GAPS[told["gaps"]]),
+            horizon=f"{result['horizon']:g}",
+            gaps=names.words(GAPS[result["gaps"]]),
         )
-    elif told["measure"] == "course":
+    elif result["measure"] == "course":
         yield say(
             names,
             "{title}: means of {variable} are told of survivors with a value, and again with the dead at {dead}; those "
@@ -440,7 +440,7 @@ def of_quality(told, names):
             "他の理由の欠測はどちらにも含まれない。死亡例を最下位とした順位は死亡日の順による。",
             title=names.title,
             variable=variable,
-            dead=f"{told['dead_at']:g}",
+            dead=f"{result['dead_at']:g}",
         )
     else:
         yield say(
@@ -450,10 +450,10 @@ def of_quality(told, names):
             "{title}：{first}から{threshold}以上改善した患者をレスポンダーとした。割合はWilson、差はNewcombeの信頼区間で示す。"
             "両時点の値がない患者（死亡を含む）は含まれない。",
             title=names.title,
-            threshold=f"{told['threshold']:g}",
-            first=names.visit(told["visits"][0]),
+            threshold=f"{result['threshold']:g}",
+            first=names.visit(result["visits"][0]),
         )
-    yield from of_matched(told, names)
+    yield from of_matched(result, names)
 
 
 GAPS = {
@@ -463,7 +463,7 @@ GAPS = {
 }
 
 
-def of_transitions(told, names):
+def of_transitions(result, names):
     yield say(
         names,
         "{title}: {variable} at {before} and at {after} of the same patients; the margins were compared by the "
@@ -471,11 +471,11 @@ def of_transitions(told, names):
         "{title}：同じ患者の{before}と{after}の{variable}。周辺分布はStuart-Maxwell検定、対称性はBowker検定で比較した"
         "（両時点の値がある患者）。",
         title=names.title,
-        variable=names.variable(told["variable"]),
-        before=names.visit(told["before"]),
-        after=names.visit(told["after"]),
+        variable=names.variable(result["variable"]),
+        before=names.visit(result["before"]),
+        after=names.visit(result["after"]),
     )
-    yield from of_matched(told, names)
+    yield from of_matched(result, names)
 
 
 METHODS = {

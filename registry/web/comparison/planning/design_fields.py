@@ -123,7 +123,7 @@ VISITS = Kind(
 def _to_of(entry):
     """What was typed as the `of` of a variable."""
     what, of = entry.pop("what"), {}
-    told = {name: entry.pop(name) for name in ("name", "label", "categories", "kind", "unit", "decimals", "higher_is")
+    parts = {name: entry.pop(name) for name in ("name", "label", "categories", "kind", "unit", "decimals", "higher_is")
             if name in entry}  # fmt: skip
     if what == "days":
         span = {end: entry.pop(place, "") for end, place in (("from", "first"), ("to", "last"))}
@@ -136,9 +136,9 @@ def _to_of(entry):
         of = repeated.of_choice(entry.pop("repeat", "") or ":any") | entry
     else:
         of = {"item": entry.pop("item", "")}
-    if lines := told.pop("categories", ""):
-        told["categories"] = recoding.categories(lines, recoding.is_number(of))
-    return told | {"of": of}
+    if lines := parts.pop("categories", ""):
+        parts["categories"] = recoding.categories(lines, recoding.is_number(of))
+    return parts | {"of": of}
 
 
 def _from_of(entry):
@@ -228,7 +228,7 @@ VARIABLES = Kind(
 # Settings of the whole plan, and the tables of the segment study.
 
 MAIN_VALUE_SET = value_sets.DEFAULT
-_VALUE_SETS = tuple((one.code, one.label) for one in value_sets.ALL)
+_VALUE_SETS = tuple((value_set.code, value_set.label) for value_set in value_sets.ALL)
 OF_RULE = "rule of segments: "  # before an option of the rule, one of which has the name of a part of the plan
 NONE = "none"  # in place of a further test
 _DEFAULTS = {part.name: part.default for part in parts_of(plans.Plan)}
@@ -241,7 +241,7 @@ def _tests(place):
 
 
 def _pairs(some):
-    return tuple((one.name, one.label) for one in some)
+    return tuple((variable.name, variable.label) for variable in some)
 
 
 OF_PLAN = (

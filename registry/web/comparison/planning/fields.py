@@ -122,12 +122,12 @@ EMPTY: dict[str, list] = {SEVERAL: []}
 
 def taken(fields, given, kind=""):
     """The JSON of fields without a number, without what is as by default."""
-    told = {}
+    values = {}
     for field in fields:
         stands, value = field.taken(given.get(field.name, EMPTY.get(field.kind, "")), kind)
         if stands:
-            told[field.part] = value
-    return told
+            values[field.part] = value
+    return values
 
 
 def is_filled(fields, given):
@@ -198,8 +198,8 @@ class Kind:
         typed = {field.name: self.name(field.name, number) for field in self.fields}
         typed = {name: given[numbered] for name, numbered in typed.items() if numbered in given}
         values = {self.chosen.part: kind} | taken(self.fields, typed, kind)
-        if self.title_key and (told := self._titled(given, number, values)):
-            entry[self.title_key] = told
+        if self.title_key and (title := self._titled(given, number, values)):
+            entry[self.title_key] = title
         return self.nested(entry | values)
 
     def _titled(self, given, number, values):

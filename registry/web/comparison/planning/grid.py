@@ -35,14 +35,14 @@ class Grid:
 
     def instruments(self, whole=False):
         """[{"code", "title", "open", "rows"}]; rows None for what is fetched when it is opened."""
-        found = []
+        lines = []
         if own := plan_builder.own_variables(self.given).values():
-            found.append({"code": OWN, "title": _("Variables of this plan"), "open": True, "rows": self._rows(own)})
+            lines.append({"code": OWN, "title": _("Variables of this plan"), "open": True, "rows": self._rows(own)})
         for code, some in self._by_title().items():
             is_open = any(self._is_ticked(source) for source in some)
             rows = self._rows(some) if is_open or whole else None
-            found.append({"code": code, "title": text(some[0].title), "open": is_open, "rows": rows})
-        return found
+            lines.append({"code": code, "title": text(some[0].title), "open": is_open, "rows": rows})
+        return lines
 
     def instrument(self, code):
         """{"title", "rows"} of the instrument with a code, its English title; None where there is none."""
@@ -51,13 +51,13 @@ class Grid:
 
     def lost(self):
         """[(value, label)] of the ticks that no table has: of a visit or a variable that the plan has no more."""
-        compared, found = plan_builder.compared(self.given), []
+        compared, lines = plan_builder.compared(self.given), []
         for value in dict.fromkeys(self.given.get("cells", ())):
             name, _at, visit = value.partition("@")
-            one = compared.get(name)
-            if one is None or visit not in (dict(self.visits) if one.at_visit else ("",)):
-                found.append((value, ", ".join(filter(None, (text(one.label) if one else name, visit)))))
-        return found
+            row = compared.get(name)
+            if row is None or visit not in (dict(self.visits) if row.at_visit else ("",)):
+                lines.append((value, ", ".join(filter(None, (text(row.label) if row else name, visit)))))
+        return lines
 
     def _by_title(self):
         by_title = {}
@@ -72,18 +72,18 @@ class Grid:
         )
 
     def _rows(self, some):
-        return [self._row(one) for one in some]
+        return [self._row(row) for row in some]
 
-    def _row(self, one):
+    def _row(self, row):
         """(label, kind, usual test, cell of the patient or None, cells of the visits)."""
-        cells = [self._cell(one, code) for code, _label in self.visits] if one.at_visit else []
-        of_patient = None if one.at_visit else self._cell(one, "")
-        return text(one.label), text(sources.KIND_LABELS[one.kind]), _usual(one.kind), of_patient, cells
+        cells = [self._cell(row, code) for code, _label in self.visits] if row.at_visit else []
+        of_patient = None if row.at_visit else self._cell(row, "")
+        return text(row.label), text(sources.KIND_LABELS[row.kind]), _usual(row.kind), of_patient, cells
 
-    def _cell(self, one, visit):
+    def _cell(self, row, visit):
         """A cell: a variable of the plan is known for whom its item is; a rule is counted by “Check”."""
-        value = f"{one.name}@{visit}" if visit else one.name
-        name = one.origin.get("item") if hasattr(one, "origin") else one.name
+        value = f"{row.name}@{visit}" if visit else row.name
+        name = row.origin.get("item") if hasattr(row, "origin") else row.name
         return {"value": value, "n": self.counts.get((name, visit)), "ticked": value in self.ticked, "visit": visit}
 
 

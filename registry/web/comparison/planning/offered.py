@@ -18,11 +18,11 @@ from registry.web.shared import wording
 CUT = (sources.ORDINAL, sources.NOMINAL, sources.BINARY)
 # What of a list is offered: whether a Source, or a Variable of the plan, is in it.
 FITS = {
-    "items": lambda one: one.kind != sources.DATE,
-    "dates": lambda one: one.kind == sources.DATE,
-    "everything": lambda one: True,
-    "scales": lambda one: one.kind == sources.CONTINUOUS and one.at_visit,
-    "grades_at_visits": lambda one: one.kind in CUT and one.at_visit,
+    "items": lambda variable: variable.kind != sources.DATE,
+    "dates": lambda variable: variable.kind == sources.DATE,
+    "everything": lambda variable: True,
+    "scales": lambda variable: variable.kind == sources.CONTINUOUS and variable.at_visit,
+    "grades_at_visits": lambda variable: variable.kind in CUT and variable.at_visit,
 }
 OF_OUTCOME = ("followup_months", "died")  # which no model of an outcome is adjusted for
 
@@ -33,8 +33,8 @@ def text(label):
 
 def _by_title(some):
     titled = {}
-    for one in some:
-        titled.setdefault(text(one.title), []).append((one.name, text(one.label)))
+    for variable in some:
+        titled.setdefault(text(variable.title), []).append((variable.name, text(variable.label)))
     return list(titled.items())
 
 
@@ -45,9 +45,9 @@ def collected():
         **{name: _by_title(filter(fits, every)) for name, fits in FITS.items()},
         "covariates": list(_covariates(every)),
         "levels": [
-            (text(one.label), [(f"{one.name}={choice.code}", text(choice.label)) for choice in one.categories])
-            for one in every
-            if makes_groups(one)
+            (text(source.label), [(f"{source.name}={choice.code}", text(choice.label)) for choice in source.categories])
+            for source in every
+            if makes_groups(source)
         ],
         "tests": list(_of_rows(comparison_tests.TESTS, lambda code: comparison_tests.ALL_TESTS[code].label)),
         "effects": list(_of_rows(
@@ -70,7 +70,7 @@ def makes_groups(source):
 
 def _covariates(every):
     """Of the patient, then at each visit, that before surgery first."""
-    fits = [one for one in every if one.kind != sources.DATE and one.name not in OF_OUTCOME]
+    fits = [source for source in every if source.kind != sources.DATE and source.name not in OF_OUTCOME]
     yield _("Patient"), [(variable.name, text(variable.label)) for variable in fits if not variable.at_visit]
     for visit in timepoints.planned():
         at = [(f"{variable.name}@{visit.code}", text(variable.label)) for variable in fits if variable.at_visit]
@@ -96,8 +96,13 @@ def declared_lists(given):
     own = plan_builder.own_variables(given).values()
     title = _("Variables of this plan")
     grades = next(item for item in adverse_events.ADVERSE_EVENT.items if item.name == "clavien_dindo").choices
-    at_preop = [(f"{one.name}@preop" if one.at_visit else one.name, text(one.label)) for one in own]
-    lists = {name: [(title, [(one.name, text(one.label)) for one in own if fits(one)])] for name, fits in FITS.items()}
+    at_preop = [
+        (f"{variable.name}@preop" if variable.at_visit else variable.name, text(variable.label)) for variable in own
+    ]
+    lists = {
+        name: [(title, [(variable.name, text(variable.label)) for variable in own if fits(variable)])]
+        for name, fits in FITS.items()
+    }
     return lists | {
         "covariates": [(title, at_preop)],
         "visits": [("", [(code, text(label)) for code, label in plan_builder.visits(given)])],
@@ -145,26 +150,26 @@ def told_of():
     visits = _schedule()
     when = wording.moment(counted_at) if counted_at else ""
     of_known = _("known on {at}: {n}") if when else _("known: {n}")
-    told = {}
+    names = {}
     for source in sources.offered().values():
         at = visits if source.at_visit else [("", "")]
         numbers = ", ".join(f"{label} {counts.get((source.name, code), 0)}".strip() for code, label in at)
         codes = "; ".join(f"{choice.code}: {text(choice.label)}" for choice in source.categories)
         parts = (text(sources.KIND_LABELS[source.kind]), of_known.format(at=when, n=numbers), codes)
-        told[source.name] = " · ".join(filter(None, parts))
-    return told
+        names[source.name] = " · ".join(filter(None, parts))
+    return names
 
 
 def lists_json():
     """The lists of what is collected for the page's script: {"told": {name: text}, "lists": {name: [[title, [[code,
     text]]]]}}; a text that `labels` has is left out."""
-    lists, told = collected(), told_of()
+    lists, names = collected(), told_of()
     labels = {code: label for _title, pairs in lists["everything"] for code, label in pairs}
     short = {
         name: [[title, [_short(code, label, labels) for code, label in pairs]] for title, pairs in groups]
         for name, groups in lists.items()
     }
-    return {"labels": labels, "told": told, "lists": short}
+    return {"labels": labels, "told": names, "lists": short}
 
 
 def _short(code, label, labels):

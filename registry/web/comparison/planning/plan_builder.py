@@ -38,15 +38,20 @@ KINDS = (
     section_fields.PROPENSITY, section_fields.ENDPOINTS, section_fields.EVENTS, *SECTIONED,
 )  # fmt: skip
 SEVERAL = {"cells", "events", "repeats", "sensitivity"} | {
-    one.name
-    for one in (*design_fields.OF_PLAN, *design_fields.TABLES_OF_STUDY, *design_fields.ARMS)
-    if one.kind == fields.SEVERAL
+    declared_field.name
+    for declared_field in (*design_fields.OF_PLAN, *design_fields.TABLES_OF_STUDY, *design_fields.ARMS)
+    if declared_field.kind == fields.SEVERAL
 }
 SEVERAL_NUMBERED = re.compile(
     "|".join(
         (
             "levels",
-            *(f"{kind.prefix}_{one.name}" for kind in KINDS for one in kind.fields if one.kind == fields.SEVERAL),
+            *(
+                f"{kind.prefix}_{declared_field.name}"
+                for kind in KINDS
+                for declared_field in kind.fields
+                if declared_field.kind == fields.SEVERAL
+            ),
         )
     ).join(("(?:", f")_{fields.NUMBERED}"))
 )
@@ -95,10 +100,10 @@ def own_variables(given):
     """{name: Variable} of those that the plan declares, without those that do not fit yet."""
     known = (*own_visits(given), plan_visits.from_json(LAST))
     read = {}
-    for one in _readable(
+    for variable in _readable(
         design_fields.VARIABLES, given, lambda data: declared.from_json(data, declared.Variables(read.values(), known))
     ):
-        read[one.name] = one
+        read[variable.name] = variable
     return read
 
 
@@ -121,7 +126,7 @@ def compared(given):
     for source in sources.offered().values():
         if source.name != sources.DAY_OF_VISIT.name:
             by_title.setdefault(source.title.en, {})[source.name] = source
-    return own_variables(given) | {name: one for some in by_title.values() for name, one in some.items()}
+    return own_variables(given) | {name: variable for some in by_title.values() for name, variable in some.items()}
 
 
 def compiled(given):
@@ -238,17 +243,17 @@ def _steps_of(chosen):
 def _settings(given, is_sectioned):
     """Parts of the plan beside its sections. A plan without any section says of each table of the segment study whether
     it has it: what it leaves out would be as in that study."""
-    told = fields.taken((*design_fields.OF_PLAN, *design_fields.TABLES_OF_STUDY), given)
-    sets = [told.pop("value_set", design_fields.MAIN_VALUE_SET), *told.pop("value_sets", [])]
+    document = fields.taken((*design_fields.OF_PLAN, *design_fields.TABLES_OF_STUDY), given)
+    sets = [document.pop("value_set", design_fields.MAIN_VALUE_SET), *document.pop("value_sets", [])]
     if sets != [design_fields.MAIN_VALUE_SET]:
-        told["value_sets"] = list(dict.fromkeys(sets))
-    rule = {option: told.pop(design_fields.OF_RULE + option, "") for option in levels.OPTIONS}
+        document["value_sets"] = list(dict.fromkeys(sets))
+    rule = {option: document.pop(design_fields.OF_RULE + option, "") for option in levels.OPTIONS}
     if any(rule.values()):
-        told["segment_rule"] = {option: value for option, value in rule.items() if value}
-    for place, value in told.items():
+        document["segment_rule"] = {option: value for option, value in rule.items() if value}
+    for place, value in document.items():
         if value == design_fields.NONE and place.startswith("second"):
-            told[place] = ""
-    return told if is_sectioned else {name: [] for name in (*plans.TABLES, "reports")} | told
+            document[place] = ""
+    return document if is_sectioned else {name: [] for name in (*plans.TABLES, "reports")} | document
 
 
 # Rows and tables
@@ -366,7 +371,7 @@ def _everything(given):
 
 def _kinds(given):
     """{name: kind} of everything that is collected or the plan's own."""
-    return {name: one.kind for name, one in _everything(given).items()}
+    return {name: variable.kind for name, variable in _everything(given).items()}
 
 
 def _at(cell):
@@ -391,8 +396,8 @@ def _paired(cell, offered, rows, kind):
     of_kind = offered.get(cell[0], "")
     fits = (*comparison_tests.offered(kind, of_kind), *comparison_tests.effects_offered(kind, of_kind), "none")
     own = rows.tests.get(cell) or {}
-    told = {name: own[name] for name in ("test", "effect") if own.get(name) in fits}
-    return _at(cell) | told | ({"from": own["from"]} if kind == "within" and "from" in own else {})
+    fitting = {name: own[name] for name in ("test", "effect") if own.get(name) in fits}
+    return _at(cell) | fitting | ({"from": own["from"]} if kind == "within" and "from" in own else {})
 
 
 def _usual(given, kind):

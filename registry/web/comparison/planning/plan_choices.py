@@ -40,24 +40,24 @@ def same(plan, other):
 
 
 def _canonical(plan):
-    told = {name: part for name, part in plan.to_json().items() if name not in ("name", "note", "version")}
-    told["comparisons"] = [
+    document = {name: part for name, part in plan.to_json().items() if name not in ("name", "note", "version")}
+    document["comparisons"] = [
         {part.name: getattr(entry, part.name) for part in dataclasses.fields(entry) if part.name != "source"}
         for entry in plan.entries("comparisons")
     ]
     for kind in USED:
-        if kind.part in told:
-            told[kind.part] = [kind.used(entry) for entry in told[kind.part]]
-    return _plain(told)
+        if kind.part in document:
+            document[kind.part] = [kind.used(entry) for entry in document[kind.part]]
+    return _plain(document)
 
 
 def _plain(value):
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(part) for part in value]
     if isinstance(value, dict):
         if value.keys() <= {"variable", "visit"} and not value.get("visit"):
             return value.get("variable")
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _plain(part) for name, part in value.items()}
     return value
 
 
@@ -65,17 +65,17 @@ def _plain(value):
 
 
 def _by_ticks(plan):
-    given, told = _of_all(plan)
-    entries = {entry["code"]: entry for entry in told.pop("comparisons", [])}
+    given, document = _of_all(plan)
+    entries = {entry["code"]: entry for entry in document.pop("comparisons", [])}
     ticked = {code: entries.pop(code) for code in plan_builder.TICKED if code in entries}
-    variables = _ticked_variables(given, ticked, told.pop("variables", []))
+    variables = _ticked_variables(given, ticked, document.pop("variables", []))
     given |= _entries(design_fields.VARIABLES, variables)
     given |= _of_ticked(ticked, variables, given)
     _shown(given)
     rows = _own_rows(given, ticked)
     given |= _tables(entries.values(), rows)
-    _survival(given, told)
-    return _rest(given, told, rows)
+    _survival(given, document)
+    return _rest(given, document, rows)
 
 
 def _ticked_variables(given, ticked, variables):
@@ -86,7 +86,7 @@ def _ticked_variables(given, ticked, variables):
     given["repeats"] = [repeated.choice_of(made[name]) for name in names["repeats"]]
     days = {made[name]["of"].get("last_day") for name in names["events"]} - {None}
     given["within_days"] = str(days.pop()) if days else ""
-    return [one for one in variables if one["name"] not in {*names["events"], *names["repeats"]}]
+    return [entry for entry in variables if entry["name"] not in {*names["events"], *names["repeats"]}]
 
 
 def _of_ticked(ticked, variables, given):
@@ -94,7 +94,7 @@ def _of_ticked(ticked, variables, given):
         row for code in ("baseline", "outcomes", "changes", "pairs") for row in ticked.get(code, {}).get("rows", ())
     ]
     outcomes = ticked.get("outcomes", {})
-    told = {
+    document = {
         "cells": [*dict.fromkeys(map(written, map(_as_row, rows)))],
         "sensitivity": outcomes.get("sensitivity", []),
         "adjust": outcomes.get("adjust", "none"),
@@ -111,12 +111,12 @@ def _of_ticked(ticked, variables, given):
     for kind, some in of_kind.items():
         for part in ("test", "effect"):
             if all(row.get(part) for row in some):
-                told[f"{part}_{kind}"] = some[-1][part]
-    return told
+                document[f"{part}_{kind}"] = some[-1][part]
+    return document
 
 
 def _kinds(given):
-    return {name: one.kind for name, one in plan_builder.compared(given).items()}
+    return {name: variable.kind for name, variable in plan_builder.compared(given).items()}
 
 
 def _as_row(row):
@@ -148,8 +148,8 @@ def _shown(given):
     columns = [code for code, _label in plan_builder.visits(given)]
     cells = {
         cell
-        for name, one in plan_builder.compared(given).items()
-        for cell in ([f"{name}@{code}" for code in columns] if one.at_visit else [name])
+        for name, variable in plan_builder.compared(given).items()
+        for cell in ([f"{name}@{code}" for code in columns] if variable.at_visit else [name])
     }
     repeats = {choice for _title, choices in repeated.offered(()) for choice, _label, _chosen in choices}
     events = {code for code, _label in plan_builder.kinds_of_events(True)}
@@ -158,9 +158,9 @@ def _shown(given):
             raise KeyError(*lost)
 
 
-def _survival(given, told):
+def _survival(given, document):
     """The tick of survival, where the first endpoint is what that makes."""
-    endpoints = told.get("endpoints", [])
+    endpoints = document.get("endpoints", [])
     if endpoints and endpoints[0] | {"times": 0} == plan_builder.SURVIVAL | {"times": 0}:
         given |= {"survival": "1", "times": ", ".join(map(str, endpoints.pop(0).get("times", section_fields.TIMES)))}
 
@@ -169,12 +169,12 @@ def _survival(given, told):
 
 
 def _by_tables(plan):
-    given, told = _of_all(plan)
+    given, document = _of_all(plan)
     given |= {"cells": [], "events": [], "repeats": []}
-    given |= _entries(design_fields.VARIABLES, told.pop("variables", []))
+    given |= _entries(design_fields.VARIABLES, document.pop("variables", []))
     rows = []
-    given |= _tables(told.pop("comparisons", []), rows)
-    return _rest(given, told, rows)
+    given |= _tables(document.pop("comparisons", []), rows)
+    return _rest(given, document, rows)
 
 
 def _tables(entries, rows):
@@ -196,7 +196,7 @@ def _tables(entries, rows):
 
 def _of_all(plan):
     """(choices of the plan's settings and groups, the JSON of the rest)."""
-    told = plan.to_json()
+    document = plan.to_json()
     given = {"name": plan.name, "note": plan.note, "grouping": plan.grouping}
     for field in (*design_fields.OF_PLAN, *design_fields.TABLES_OF_STUDY):
         if hasattr(plan, field.part):
@@ -210,15 +210,15 @@ def _of_all(plan):
     if plan.grouping == ARMS:
         arms = plan.arms.to_json()
         given |= {f"arm_{letter}": [f"{arms['variable']}:{level}" for level in arms[letter]] for letter in "ab"}
-    given |= _groups(told.pop("named", ()))
-    own = told.pop("visits", [])
+    given |= _groups(document.pop("named", ()))
+    own = document.pop("visits", [])
     if (
         plan_builder.LAST in own
-        and section_fields.asks(told, plan_builder.LAST["code"])
+        and section_fields.asks(document, plan_builder.LAST["code"])
         and own[0] == plan_builder.LAST
     ):
         own = own[1:]
-    return given | _entries(design_fields.VISITS, own), told
+    return given | _entries(design_fields.VISITS, own), document
 
 
 def _groups(named):
@@ -245,10 +245,10 @@ def _entries(kind, entries):
     return kind.choices(entries)
 
 
-def _rest(given, told, rows):
+def _rest(given, document, rows):
     """The choices with those of the other sections and of all rows."""
     events, endpoints = [], []
-    for number, entry in enumerate(told.get("endpoints", []), 1):
+    for number, entry in enumerate(document.get("endpoints", []), 1):
         first, *more = entry.get("event", [{"kind": "death"}])
         events += [event | {"endpoint": number} for event in more]
         competing = entry.get("competing", [])
@@ -257,7 +257,7 @@ def _rest(given, told, rows):
             competing = []
         endpoints.append(entry | {"event": [first], "competing": competing})
     scores = []
-    for number, entry in enumerate(told.get("propensity", []), 1):
+    for number, entry in enumerate(document.get("propensity", []), 1):
         after = [list(cell) for cell in plan_builder.cells_of(given) if cell[1] not in ("", "preop")]
         outcomes = entry.get("outcomes", [])
         is_ticked = bool(after) and [[outcome["variable"], outcome.get("visit", "")] for outcome in outcomes] == after
@@ -270,5 +270,5 @@ def _rest(given, told, rows):
     given |= _entries(section_fields.ENDPOINTS, endpoints) | _entries(section_fields.EVENTS, events)
     given |= _entries(section_fields.PROPENSITY, scores) | _entries(section_fields.ROWS, rows)
     for kind in plan_builder.SECTIONED:
-        given |= _entries(kind, told.get(kind.part, []))
+        given |= _entries(kind, document.get(kind.part, []))
     return given

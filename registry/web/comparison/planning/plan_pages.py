@@ -34,8 +34,7 @@ from registry.instruments.spelling import read_json
 from registry.models import ComparisonRun, Patient, SavedCohort, SavedPlan, Snapshot
 from registry.services.files import snapshots
 from registry.tasks import start_comparison
-from registry.web.comparison.forms import _cohort as cohort_chosen
-from registry.web.comparison.forms import _cohorts as cohorts_offered
+from registry.web.comparison.forms import cohort_chosen, cohorts_offered
 from registry.web.comparison.planning import (
     design_fields,
     fields,
@@ -91,7 +90,7 @@ def plan_new(request):
                 return _run(request, plan, cohort, given)
             context["checked"] = _checked(plan, cohort, request)
         except (ValueError, KeyError, TypeError, snapshots.Lacking) as error:
-            context["error"] = design_errors.told(error, get_language() or "en")
+            context["error"] = design_errors.sentence(error, get_language() or "en")
     status = 422 if context["error"] else 200
     return render(request, "comparison/plan_new.html", context | _offered(given, as_json), status=status)
 
@@ -114,7 +113,7 @@ def _started(request):
     if run := ComparisonRun.objects.filter(pk=uuid_in(request.GET.get("run"))).first():
         about = {"name": run.plan["name"], "note": run.plan.get("note", ""), "snapshot": str(run.frozen_id or "")}
         return _again(run.plan, run.cohort, about)
-    template = next((one for one in plan_builder.TEMPLATES if one.code == request.GET.get("template")), None)
+    template = next((choice for choice in plan_builder.TEMPLATES if choice.code == request.GET.get("template")), None)
     return dict(template.choices) if template else {"grouping": NAMED}, ""
 
 
@@ -178,11 +177,11 @@ def _as_saved(plan):
     """The Plan as it is kept, where a version of its name computes the same: it is the same plan, not another one."""
     for saved in SavedPlan.objects.filter(name=" ".join(plan.name.split())).order_by("-version"):
         try:
-            kept = saved_plans.plan_of(saved)
+            saved_plan = saved_plans.plan_of(saved)
         except ValueError:  # of what is no longer collected
             continue
-        if plan_choices.same(plan, kept):
-            return replace(kept, note=plan.note)
+        if plan_choices.same(plan, saved_plan):
+            return replace(saved_plan, note=plan.note)
     return plan
 
 
@@ -209,8 +208,8 @@ def _run(request, plan, cohort, given):
 def _checked(plan, cohort, request):
     """What the plan computes, how many patients are in each group, and of how many each value that it uses is known."""
     parts = [(text(section.label), len(plan.entries(code))) for code, section in SECTIONS.items() if plan.entries(code)]
-    told = json.dumps(plan.to_json(), ensure_ascii=False, indent=1)
-    return {"parts": parts, "json": told} | _numbers(plan, cohort, request)
+    document = json.dumps(plan.to_json(), ensure_ascii=False, indent=1)
+    return {"parts": parts, "json": document} | _numbers(plan, cohort, request)
 
 
 def _numbers(plan, cohort, request):
@@ -298,7 +297,7 @@ def _with_chosen(pairs, chosen):
 
 def _snapshots(chosen):
     """(id, label, whether it is chosen) of the registry as it is now, then of the snapshots, newest first."""
-    frozen = ((str(one.pk), one.label) for one in Snapshot.objects.order_by("-created_at"))
+    frozen = ((str(snapshot.pk), snapshot.label) for snapshot in Snapshot.objects.order_by("-created_at"))
     return _with_chosen([("", _("The registry as it is now")), *frozen], [chosen or ""])
 
 
@@ -324,7 +323,10 @@ def _group(given, number, forms):
         "ja": given.get(f"ja_{number}", ""),
         "levels": forms.field(LEVELS, f"levels_{number}"),
         "cohorts": _with_chosen(
-            [(str(one.pk), f"{one.name} · {one.version}") for one in SavedCohort.objects.order_by("name", "-version")],
+            [
+                (str(cohort.pk), f"{cohort.name} · {cohort.version}")
+                for cohort in SavedCohort.objects.order_by("name", "-version")
+            ],
             [chosen for chosen in (given.get(f"cohort_{number}"),) if chosen],
         ),
     }
@@ -410,7 +412,7 @@ def plan(request, plan_id):
     try:
         checked, error = _checked(saved_plans.plan_of(saved), saved_plans.cohort_of(saved), request), ""
     except ValueError as refused:  # it names what the registry no longer collects
-        checked, error = None, design_errors.told(refused, get_language() or "en")
+        checked, error = None, design_errors.sentence(refused, get_language() or "en")
     versions = SavedPlan.objects.filter(name=saved.name).order_by("-version")
     context = {"saved": saved, "versions": versions, "checked": checked, "error": error}
     context["cohort"] = text(cohort_label(saved.cohort["name"]))
@@ -425,6 +427,6 @@ def plan_run(request, plan_id):
     try:
         return _run(request, saved_plans.plan_of(saved), saved_plans.cohort_of(saved), request.POST)
     except (ValueError, snapshots.Lacking) as error:
-        messages.error(request, design_errors.told(error, get_language() or "en"))
+        messages.error(request, design_errors.sentence(error, get_language() or "en"))
         chosen = urlencode({"snapshot": request.POST.get("snapshot", "")})
         return redirect(f"{reverse('comparison_plan', args=[saved.pk])}?{chosen}")

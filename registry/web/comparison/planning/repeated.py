@@ -37,7 +37,7 @@ def offered(chosen):
         for form in catalogue.current().repeats
     ]
     lost = set(chosen) - set(codes())
-    return [*shown, *([(_("Chosen"), [(one, one, True) for one in chosen if one in lost])] if lost else [])]
+    return [*shown, *([(_("Chosen"), [(name, name, True) for name in chosen if name in lost])] if lost else [])]
 
 
 def codes():

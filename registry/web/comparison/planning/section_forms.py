@@ -82,7 +82,9 @@ class Forms:
         options, fetched = offered.of_field(field, self.lists, self.whole)
         if field.kind in (CHOICE, SEVERAL):
             options = self._with_chosen(options, chosen if several else [c for c in chosen if c], several)
-        told = [self._told(code) for code in chosen if code] if fetched in offered.FITS and field.kind == CHOICE else []
+        choices = (
+            [self._told(code) for code in chosen if code] if fetched in offered.FITS and field.kind == CHOICE else []
+        )
         return {
             "name": name,
             "label": field.label,
@@ -91,7 +93,7 @@ class Forms:
             "blank": not field.default,
             "typed": bool(typed) if field.kind == TICK else typed or _by_default(field),
             "list": fetched,
-            "told": next(iter(told), ""),
+            "told": next(iter(choices), ""),
             "tells": fetched in offered.FITS and field.kind == CHOICE,
             "options": [
                 (title, [(code, label, str(code) in chosen) for code, label in pairs]) for title, pairs in options

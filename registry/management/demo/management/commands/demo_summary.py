@@ -33,8 +33,8 @@ class Command(BaseCommand):
         if url:
             self.stdout.write(url)
         study = published_study.of_registry()
-        told = beside(study) if study else comparison()
-        self.stdout.write("\n".join([*contents(), "", *logins(), "", *told]))
+        summary = beside(study) if study else comparison()
+        self.stdout.write("\n".join([*contents(), "", *logins(), "", *summary]))
 
 
 def contents():
@@ -75,7 +75,7 @@ def table(lines):
     text.append((" " * width + "".join("  " + title.ljust(cell) for title in PAIR_TITLES)).rstrip())
     for line, name in zip(lines, labels, strict=True):
         cells = zip(line.study, line.ours, line.differing, strict=True)
-        text.append((name.ljust(width) + "".join("  " + shown(*one).ljust(cell) for one in cells)).rstrip())
+        text.append((name.ljust(width) + "".join("  " + shown(*column).ljust(cell) for column in cells)).rstrip())
         if line.reason:
             text.append(f"  {DIFFERS} {line.reason}")
     return [*text, verdict(lines)]
@@ -114,7 +114,7 @@ def beside(study):
         if line.where != where:
             where = line.where
             text += ["", where]
-        text += told(line)
+        text += as_text(line)
     agreeing, compared = published_study.agreement(lines)
     text += [
         "",
@@ -123,7 +123,7 @@ def beside(study):
     return text
 
 
-def told(line):
+def as_text(line):
     """The lines of text of one Line: groups and P on one where they fit."""
     groups = [
         f"{theirs} | {ours}" + (f" {DIFFERS}" if differs else "")

@@ -37,7 +37,7 @@ class Command(BaseCommand):
                     self.stdout.write(f"{'':11}{line}")
 
     def _as_json(self, examined, verbose):
-        told = [
+        lines = [
             {
                 "check": check.name,
                 "state": finding.state,
@@ -47,4 +47,4 @@ class Command(BaseCommand):
             }
             for check, finding, seconds in examined
         ]
-        self.stdout.write(json.dumps({"state": worst(examined), "checks": told}, ensure_ascii=False, indent=1))
+        self.stdout.write(json.dumps({"state": worst(examined), "checks": lines}, ensure_ascii=False, indent=1))

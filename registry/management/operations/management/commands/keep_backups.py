@@ -22,14 +22,14 @@ class Command(BaseCommand):
     help = "Makes backups by the schedule, removes old ones, and restores the newest now and then as a drill."
 
     def add_arguments(self, parser):
-        parser.add_argument("--once", action="store_true", help="do what is due now, then end")
+        parser.add_argument("--once", action="store_true", dest="single", help="do what is due now, then end")
 
-    def handle(self, *, once, **options):
+    def handle(self, *, single, **options):
         try:
             backup_keeping.folder()
         except BackupError as error:
             raise CommandError(str(error)) from error
-        if once:
+        if single:
             self._do_what_is_due()
             return
         threading.Thread(target=_show_life, daemon=True).start()
