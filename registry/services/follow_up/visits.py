@@ -61,11 +61,11 @@ def visits(patient: Patient, plan: Any, assessments: Any, today: Any, end: Any =
 
 def recorded(patient_ids: Any) -> dict[str, dict[str, Any]]:
     """{patient's number: {timepoint's code: what is recorded, with its state}} of some patients. One query."""
-    found: dict[str, dict[str, Any]] = {}
+    by_patient: dict[str, dict[str, Any]] = {}
     columns = rows_of(Assessment).only(("patient_id", "timepoint_id", "state"))
     for row in columns.where("patient_id = ANY (%s)", [list(patient_ids)]):
-        found.setdefault(row.patient_id, {})[row.timepoint_id] = row
-    return found
+        by_patient.setdefault(row.patient_id, {})[row.timepoint_id] = row
+    return by_patient
 
 
 class OnDay:
@@ -88,17 +88,17 @@ class OnDay:
             }
         if id(plan) not in self.bounds:
             self.bounds[id(plan)] = list(self._bounds(plan))
-        found: dict[str, tuple[Any, date | None]] = {}
+        states: dict[str, tuple[Any, date | None]] = {}
         for code, opens, closing, given_up, after in self.bounds[id(plan)]:
             if assessment := recorded.get(code):
-                found[code] = assessment.state, None
+                states[code] = assessment.state, None
             elif operated > opens:
-                found[code] = "empty", None
+                states[code] = "empty", None
             elif operated >= closing:
-                found[code] = "due", operated + after
+                states[code] = "due", operated + after
             else:
-                found[code] = "overdue" if operated > given_up else "missed", None
-        return found
+                states[code] = "overdue" if operated > given_up else "missed", None
+        return states
 
     def _bounds(self, plan: Any) -> Iterable[tuple]:
         """(code, dates of surgery of whom the window opens, closes, and the visit counts as missed, days to the last)

@@ -42,8 +42,8 @@ def _to_verify(row, several, asked):
 def _marks(marks, changed):
     if not changed:
         return marks or NONE
-    told = ngettext("%(n)s verified field changed", "%(n)s verified fields changed", changed) % {"n": changed}
-    return f'<span class="changed-mark">{escape(told)}</span>'
+    text = ngettext("%(n)s verified field changed", "%(n)s verified fields changed", changed) % {"n": changed}
+    return f'<span class="changed-mark">{escape(text)}</span>'
 
 
 def to_sign(lines, identified):
@@ -64,13 +64,13 @@ def _to_sign(line, open_forms, identified, since, never, to_complete, nothing):
     if line.signed_at:
         signed = escape(wording.day(line.signed_at))
         signed += f' <span class="muted">{since}</span>' if line.ready else ""
-    kept = nothing
+    missing = nothing
     if open_forms:
         linked = (f'<a href="{url}">{escape(label)}</a>' for label, url in open_forms)
-        kept = f"{to_complete} {', '.join(linked)}"
+        missing = f"{to_complete} {', '.join(linked)}"
     return (
         f'<tr data-href="{address}"><td>{tick}</td><th scope="row" class="nowrap"><a href="{address}">{number}</a>'
         f'{cells.beside(identified, line.patient_id)}</th><td class="number">{line.ready}</td>'
         f'<td class="number">{line.queries}</td><td class="nowrap">{signed}</td>'
-        f"<td>{kept}</td></tr>"
+        f"<td>{missing}</td></tr>"
     )
