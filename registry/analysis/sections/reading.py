@@ -240,7 +240,9 @@ class Reader:
         return self.since_surgery(value("assessment_date", visit))
 
     def planned_day(self, visit):
-        return next((one.day for one in (*visits.scheduled(), *self.plan.visits) if one.code == visit), None)
+        return next(
+            (planned.day for planned in (*visits.scheduled(), *self.plan.visits) if planned.code == visit), None
+        )
 
     def event(self, event):
         kind, nobody = event["kind"], np.zeros(self.frame.n, bool)
