@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -19,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import value_sets
 from registry.instruments.base import Label
+from sites.database.fast_rows import rows_of
 from sites.email_addresses import ONE_SPELLING, EmailAddressField, canonical
 from sites.languages import LanguageField
 from sites.moments import minute_of
@@ -151,6 +153,11 @@ class Site(models.Model):
     def enrols(self, day: date) -> bool:
         """Whether who consents on a day may be enrolled here; the trigger `site_enrols` holds every path to it."""
         return (self.activated_on or day) <= day <= (self.closed_on or day)
+
+    @classmethod
+    def of(cls, ids: Iterable[int]) -> list["Site"]:
+        """The sites of these ids, by code. Written out: nearly every page asks, and the ORM takes longer."""
+        return rows_of(cls).where("id = ANY (%s) ORDER BY code", [list(ids)])
 
     def __str__(self) -> str:
         """Code and name, in the language of the page."""
@@ -320,6 +327,12 @@ class AuditEvent(models.Model):
                 fields=["action", "id"],
                 name="audit_of_acts",
                 condition=~models.Q(action__in=("insert", "update", "delete")),
+            ),
+            # A registry that was imported has few of these among its millions of new rows.
+            models.Index(
+                fields=["action", "id"],
+                name="audit_of_changes",
+                condition=models.Q(action__in=("update", "delete")),
             ),
         ]
 

@@ -12,6 +12,7 @@ from registry.celery import app
 from registry.instruments import catalogue, value_sets
 from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.models import Assessment, Change, Utility, Watermark
+from registry.services import watermarks
 from registry.services.entry import patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.review import soft_checks_bulk
@@ -86,7 +87,8 @@ def test_queries_that_the_checks_raise_are_no_change(patient, monkeypatch):
         preop.save(update_fields=["frankel", "barthel_mobility", "missing", "state"])
     looked_at, sweep = [], soft_checks_bulk.sweep
     monkeypatch.setattr(soft_checks_bulk, "sweep", lambda some: looked_at.append(some) or sweep(some))
-    every_earlier_transaction_ended()
+    # Other workers' transactions, which write nothing here, are under way at any time: only what comes now is younger.
+    monkeypatch.setattr(watermarks, "_NOW", watermarks._NOW.replace("pg_snapshot_xmin", "pg_snapshot_xmax"))
     raised = tasks.check_all_forms()
     assert raised[0] > 0
     tasks.check_all_forms()

@@ -1,4 +1,5 @@
 """Every page by role, in empty signed-in pages, at several sizes of the registry; and how large each answer is.
+Lists, grid, audit trail and cohort builder also narrowed by their filters.
 
     bin/bench pages [--assessments 10000 100000 1000000] [--starts] [--only /patients/ …] [--write]
 
@@ -13,9 +14,10 @@ import json
 import statistics
 import subprocess
 import sys
+from datetime import timedelta
 
 from bench.shared.run_page import measured
-from bench.shared.scratch import registry_of
+from bench.shared.scratch import put_trail, registry_of
 from bench.shared.server import Visitor, person, serving
 from bench.shared.tables import markdown, put
 from bench.transfer.export import memory
@@ -23,6 +25,17 @@ from bench.transfer.export import memory
 EMPTY = "/bench/empty/"
 ROLES = ("coordinator", "investigator", "monitor", "data_manager", "statistician", "admin")
 OF_SITE = ("coordinator", "investigator", "monitor")
+# Filters that find few rows or none of a large registry, or nearly all; PATIENT, FIRST and LAST stand for a patient of
+# the site, and for a month of a year ago.
+FILTERED = (
+    "/audit/?person=7", "/audit/?action=update", "/audit/?action=delete", "/audit/?action=export",
+    "/audit/?table=registry_patient", "/audit/?table=registry_snapshot", "/audit/?row=PATIENT",
+    "/queries/?state=all", "/grid/?state=query",
+    "/cohorts/new/?sex=male", "/cohorts/new/?sex=male&by=site",
+)  # fmt: skip
+# Days of the trail, which is read from its end backwards to them.
+DATED = ("/audit/?first=FIRST&last=LAST", "/audit/?last=LAST")
+PATIENT = "B01-100"  # of the first site, in a registry of any size
 A_PATIENT = 1.87  # assessments that the scratch registry has for each patient
 GROWTH, LIST, BYTES = 1.5, 4.0, 60_000
 LISTS = ("/patients/", "/audit/", "/queries/", "/people/", "/grid/")
@@ -30,7 +43,7 @@ STARTS = (
     "/", "/to-sign/", "/verification/", "/verification/share/", "/safety/", "/quality/", "/scorecard/", "/enrolment/",
     "/one-patient/", "/comparison/", "/cohorts/", "/sites/", "/system/",
 )  # fmt: skip
-REQUESTS, WARM_UP = 7, 2  # each page of each role at three sizes: ten minutes
+REQUESTS, WARM_UP = 5, 2  # each page of each role at three sizes: ten minutes
 PASSED_OVER = (
     "admin/",
     "api/",
@@ -72,23 +85,32 @@ def of_patient(patterns, patient, prefix=""):
             yield "/" + re.sub(r"<[^>]*>", patient, route)
 
 
+def filtered(patient, *, dated=False):
+    """Addresses of FILTERED for a registry of today."""
+    from django.utils import timezone
+
+    last = timezone.localdate() - timedelta(days=365)
+    named = {"PATIENT": patient, "FIRST": last - timedelta(days=30), "LAST": last}
+    for path in (*FILTERED, *DATED) if dated else FILTERED:
+        for name, value in named.items():
+            path = path.replace(name, str(value))
+        yield path
+
+
 def measure(assessments, only):
     """{role: {address: [empty pages, ms, bytes]}} of the pages that the role may open."""
     with registry_of(int(assessments / A_PATIENT)):
-        from django.db import connections, transaction
+        from django.db import connections
         from django.urls import get_resolver
 
-        from registry.models import Patient
         from sites.models import Site
-        from sites.tenancy.scope import everything
 
+        put_trail()
         with connections["owner"].cursor() as cursor:
             cursor.execute("ANALYZE")
         site = Site.objects.order_by("code").first()
-        with everything(), transaction.atomic():
-            patient = list(Patient.objects.filter(site=site).order_by("pk").values_list("pk", flat=True)[:11])[-1]
         resolver = get_resolver().url_patterns
-        paths = [*addresses(resolver), *of_patient(resolver, patient)]
+        paths = [*addresses(resolver), *of_patient(resolver, PATIENT), *filtered(PATIENT, dated=True)]
         paths = [path for path in dict.fromkeys(paths) if not only or path in only]
         catch_up()
         with serving() as (port, process):
@@ -113,8 +135,21 @@ def catch_up():
     everybody = Cohort("new", "0", ALL.label, ())
     with everything():
         every_site = tuple(Site.objects.order_by("pk").values_list("pk", flat=True))
-        for question in (cohort_flows.FlowOf(everybody), Behind(everybody), PreviewOf(Choices(), every_site)):
+        men = cohort_flows.FlowOf(Cohort("new", "0", ALL.label, _steps("sex=male")))
+        for question in (cohort_flows.FlowOf(everybody), men, Behind(everybody), PreviewOf(Choices(), every_site)):
             cohort_flows.keep(question, 0)
+
+
+def _steps(query):
+    """The steps of a cohort in the address of the builder."""
+    from django.http import QueryDict
+
+    from registry.web.cohorts.forms import CohortForm
+
+    form = CohortForm(QueryDict(query))
+    if not form.is_valid():
+        raise ValueError(form.errors)
+    return form.steps
 
 
 def of_role(port, role, site, paths):
@@ -125,6 +160,8 @@ def of_role(port, role, site, paths):
     page_seconds = {}
     for path in paths:
         status, body = visitor.get(path)
+        if status >= 500:
+            print(f"{role} {path}: {status}", file=sys.stderr, flush=True)
         if status != 200 or b"<html" not in body[:200]:
             continue
         times = {EMPTY: [], path: []}
@@ -159,9 +196,11 @@ def main():
         return 0
     asked = options.assessments or ([18_700, 187_000] if options.starts else [10_000, 100_000, 1_000_000])
     only = [*options.only, *(STARTS if options.starts else ())]
-    sizes = {size: in_its_own_process(size, only) for size in sorted(asked)}
-    if options.write:
-        put("pages", table(sizes))
+    sizes = {}
+    for size in sorted(asked):
+        sizes[size] = in_its_own_process(size, only)
+        if options.write:  # whatever becomes of the next size
+            put("pages", table(sizes))
     return printed(sizes)
 
 

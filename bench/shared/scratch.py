@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
-from django.db import connections
+from django.db import connections, transaction
 
 SITES = 50
 LEVELS = 25
@@ -27,6 +27,19 @@ def number(low, high, share_missing=0.05):
 
 STATE = "CASE WHEN random() < 0.02 THEN 'draft' ELSE 'complete' END"
 STORED_AT = "now() - random() * interval '700 days' - interval '1 day'"
+
+
+# An event for each record as it was stored, by a hundred people; in one of a thousand a value was corrected since.
+TRAIL_SQL = """
+    INSERT INTO study_sites_auditevent
+        (at, site_id, table_name, row_id, action, user_id, request_id, reason, transaction_id, new)
+    SELECT at, site_id, table_name, row_id, CASE WHEN n % 1000 = 0 THEN 'update' ELSE 'insert' END,
+           n % 100, '', '', n, '{"sex": "male"}'
+    FROM (SELECT *, row_number() OVER (ORDER BY at) AS n FROM (
+        SELECT updated_at AS at, site_id, 'registry_patient' AS table_name, patient_id AS row_id FROM registry_patient
+        UNION ALL SELECT updated_at, site_id, 'registry_assessment', id::text FROM registry_assessment
+    ) AS stored) AS event ORDER BY n
+"""
 
 
 def patients_sql(count):
@@ -188,3 +201,13 @@ def put_patients(count, visits=VISITS):
         for table in TABLES:
             cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
             cursor.execute(f"VACUUM ANALYZE {table}")
+
+
+def put_trail():
+    """The audit trail that the patients and assessments of `put_patients` would have left, by the owner; committed."""
+    from sites.tenancy.scope import everything
+
+    with everything(using="owner"), transaction.atomic("owner"), connections["owner"].cursor() as cursor:
+        cursor.execute(TRAIL_SQL)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE study_sites_auditevent")

@@ -55,12 +55,13 @@ def ages():
 
 
 def all_of_them():
-    """{name: (seconds since it showed life, seconds that its last run took, why it failed)}"""
+    """({name: (seconds since it showed life, seconds that its last run took, why it failed)},
+    {name: what was noted under it})"""
+    ages = "abs(extract(epoch FROM statement_timestamp() - at))::float8"
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT name, abs(extract(epoch FROM statement_timestamp() - at))::float8, seconds, error FROM {TABLE}"
-        )
-        return {name: tuple(rest) for name, *rest in cursor.fetchall()}
+        cursor.execute(f"SELECT name, holder, {ages}, seconds, error FROM {TABLE}")
+        rows = cursor.fetchall()
+    return {name: tuple(rest) for name, _holder, *rest in rows}, {name: holder for name, holder, *_rest in rows}
 
 
 def hold(name, text):

@@ -6,7 +6,7 @@ at what is new (`due`); nothing is asked of the request that was refused. 21 CFR
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -71,13 +71,25 @@ def sealing_stopped(why: str = "") -> None:
 def is_sealing_behind() -> bool:
     """Whether events have waited for their seal for longer than they may."""
     with everything(user_id=current().user_id), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT max(made_at) FROM study_sites_auditseal")
-            (sealed_at,) = cursor.fetchone()
-        if sealed_at and sealed_at > timezone.now() - UNSEALED:
-            return False
-        old = AuditEvent.objects.exclude(table_name="study_sites_auditseal").filter(at__lt=timezone.now() - UNSEALED)
-        return (old.filter(at__gt=sealed_at) if sealed_at else old).exists()
+        return waits_for_a_seal()
+
+
+def waits_for_a_seal() -> bool:
+    """The same of the events in scope."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(made_at) FROM study_sites_auditseal")
+        (sealed_at,) = cursor.fetchone()
+    if sealed_at and sealed_at > timezone.now() - UNSEALED:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(_OLD, [timezone.now() - UNSEALED, sealed_at or datetime.min.replace(tzinfo=UTC)])
+        return cursor.fetchone()[0]
+
+
+_OLD = """
+    SELECT EXISTS (SELECT FROM study_sites_auditevent
+                   WHERE table_name <> 'study_sites_auditseal' AND at < %s AND at > %s)
+"""
 
 
 def due(settled: Any = SETTLED) -> list[Due]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import JSONField, Model
@@ -41,6 +41,12 @@ class Rows:
         fields = (field for field in self.fields if field.attname not in names or field.attname in set_there)
         return Rows(self.model, tuple(fields))
 
+    @lru_cache(maxsize=64)  # noqa: B019 as above
+    def only(self, names: tuple[str, ...]) -> "Columns":
+        """Some of the fields, for what only shows them."""
+        fields = {field.attname: field for field in self.fields}
+        return Columns(Rows(self.model, tuple(fields[name] for name in dict.fromkeys(names))))
+
     @cached_property
     def names(self) -> list:
         return [field.attname for field in self.fields]
@@ -70,6 +76,26 @@ class Rows:
     def where(self, condition: str, parameters: Any) -> list[Any]:
         """Instances of the rows that `condition` (SQL, with their order and limit) finds."""
         return self.read(f"SELECT {self.sql} FROM {self.model._meta.db_table} WHERE {condition}", parameters)
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Some columns of a table as named tuples: an instance of a model takes longer to make than its row to read."""
+
+    rows: Rows
+
+    @cached_property
+    def line(self) -> Any:
+        columns = [(name, Any) for name in self.rows.names]
+        return NamedTuple(self.rows.model.__name__, columns)
+
+    def where(self, condition: str, parameters: Any) -> list[Any]:
+        """The rows that `condition` (SQL, with their order and limit) finds."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {self.rows.sql} FROM {self.rows.model._meta.db_table} WHERE {condition}", parameters
+            )
+            return [self.line._make(self.rows.converted(row)) for row in cursor.fetchall()]
 
 
 _known: dict[Any, tuple[Any, Rows]] = {}

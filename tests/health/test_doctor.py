@@ -36,7 +36,7 @@ def look(db, settings, tmp_path):
 
     def see(check, request=None, beats=None):
         looking = Looking(request)
-        looking.beats = heartbeats.all_of_them() if beats is None else beats
+        looking.beats = heartbeats.all_of_them()[0] if beats is None else beats
         with everything():
             finding = check(looking)
         return finding.state, " ".join((finding.text, *finding.more))
@@ -81,6 +81,9 @@ def test_what_a_check_raises_is_a_finding_without_its_secrets(db):
 
 
 def test_nobody_waits_for_a_server_that_does_not_answer(db, monkeypatch):
+    def elsewhere():
+        return True
+
     def hangs(looking):
         hung.wait()
 
@@ -88,7 +91,10 @@ def test_nobody_waits_for_a_server_that_does_not_answer(db, monkeypatch):
     monkeypatch.setattr(findings, "PATIENCE", 0.01)
     with override("ja"):
         late, well = examine(
-            [Check("a", "A", hangs, elsewhere=True), Check("b", "B", deployment.mail, database=False, elsewhere=True)]
+            [
+                Check("a", "A", hangs, elsewhere=elsewhere),
+                Check("b", "B", deployment.mail, database=False, elsewhere=elsewhere),
+            ]
         )
     hung.set()
     assert (late[1].state, late[1].text) == ("warning", "0.01秒以内に応答がありません。")
@@ -151,9 +157,8 @@ def test_a_pooler_that_nobody_set_is_wrong(look, settings, monkeypatch):
     assert look(database.pooler) == ("off", "None.")
     settings.DATABASE_POOLER = True
     assert look(database.pooler)[0] == "note"
-    monkeypatch.setattr(
-        Looking, "ask", lambda *_: (-1,)
-    )  # the server's process has another number than the client is told
+    # The server's process has another number than the client is told.
+    monkeypatch.setattr(Looking, "server", SimpleNamespace(pid=-1))
     assert look(database.pooler)[0] == "ok"
     settings.DATABASE_POOLER = False
     assert look(database.pooler)[0] == "failed"
@@ -253,7 +258,7 @@ def test_workers_queues_and_messages_that_are_kept(look, settings, broker, monke
     assert look(work.queues) == ("ok", names + "Figures drawn ahead (figures): 0")
     Postponed.objects.create(task="x", arguments=b"")
     assert look(work.queues)[0] == "warning"
-    monkeypatch.setattr(work.cache, "lengths", lambda names: None)
+    monkeypatch.setattr(findings.cache, "lengths", lambda names: None)
     assert look(work.queues) == ("failed", "Redis does not answer; 1 messages wait in the database.")
 
 

@@ -91,7 +91,10 @@ def converted(folder, rows, mapping):
     return tables, made.rows, made.beside, errors, warnings
 
 
-@pytest.mark.parametrize("rows", [ROWS, ROWS[:3], [row for row in ROWS for _ in range(150)]], ids=len)
+PLAIN = [ROWS[0], ROWS[1], ROWS[-1]] * 400  # after the first block, which tells of "M", nothing is odd
+
+
+@pytest.mark.parametrize("rows", [ROWS, ROWS[:3], [row for row in ROWS for _ in range(150)], PLAIN], ids=len)
 @pytest.mark.parametrize("fixed", [{"site_code": "N01"}, {"site_code": "N01", "timepoint": "3m"}, {"sex": "male"}])
 def test_a_wide_table_is_turned_round_as_its_rows_are(as_system, monkeypatch, tmp_path, rows, fixed):
     codes = {"sex": {"M": "male", "F": "female"}, "eq_vas": {"dunno": "!unknown"}, "lesion_levels:C7": {"x": "1"}}

@@ -29,7 +29,7 @@ def sent(**changes):
 
 
 def numbers(response):
-    return [row.pk for row in response.context["rows"]]
+    return [row.patient_id for row in response.context["rows"]]
 
 
 def test_the_list_holds_the_own_sites_patients(enrolled, alice, charlie, bob, browse):

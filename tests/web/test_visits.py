@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from registry.instruments.timepoints import SCHEDULE, closes
-from registry.services.follow_up.visits import visits
+from registry.instruments.timepoints import SCHEDULE, Plans, Version, closes
+from registry.services.follow_up.visits import OnDay, visits
 
 SURGERY = dt.date(2026, 1, 1)
 
@@ -16,8 +16,17 @@ def patient(**changes):
     return SimpleNamespace(**(fields | changes))
 
 
+PLANS = Plans((Version(dt.date.min, SCHEDULE),))
+
+
 def states(someone, day, recorded=None):
-    return [visit.state for visit in visits(someone, SCHEDULE, recorded or {}, SURGERY + dt.timedelta(days=day))]
+    """Of each visit in order; what is said of many patients on one day is the same."""
+    today = SURGERY + dt.timedelta(days=day)
+    planned = visits(someone, SCHEDULE, recorded or {}, today)
+    assert list(OnDay(PLANS, today).states(someone, recorded or {}, None).items()) == [
+        (visit.code, (visit.state, visit.last if visit.state == "due" else None)) for visit in planned
+    ]
+    return [visit.state for visit in planned]
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,15 @@ $$;
 -- object's text; `sites.models.ValuesField` reads both.
 CREATE FUNCTION audit_many() RETURNS integer LANGUAGE sql IMMUTABLE AS $$ SELECT 1000 $$;
 
--- SQL of a row `c` of a table as text of a JSON object, without nulls and without the columns that are left out.
+-- SQL of a row `c` of a table as text of a JSON object, without nulls and without the columns that are left out; without
+-- blanks, which are an eighth of it: the trail of an import is most of what it writes.
 CREATE FUNCTION audit_text(of_table oid, left_out text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('''{'' || concat_ws('', '', %s) || ''}''', string_agg(part, ', ' ORDER BY number))
+    SELECT format('''{'' || concat_ws('','', %s) || ''}''', string_agg(part, ', ' ORDER BY number))
     FROM (
         -- A function takes at most a hundred arguments.
-        SELECT number, format('nullif(concat_ws('', '', %s), '''')', string_agg(
-            format('%L || ', to_json(attname) || ': ') || CASE
+        SELECT number, format('nullif(concat_ws('','', %s), '''')', string_agg(
+            format('%L || ', to_json(attname) || ':') || CASE
                 WHEN '*' || attname = ANY (left_out) THEN format('CASE WHEN c.%I IS NOT NULL THEN ''"***"'' END', attname)
                 WHEN atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN format('c.%I', attname)
                 WHEN atttypid = 'jsonb'::regtype THEN format('nullif(jsonb_strip_nulls(c.%I), ''null'')::text', attname)

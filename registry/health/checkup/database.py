@@ -10,34 +10,29 @@ from django.utils.translation import gettext as _
 
 from registry import __version__
 from registry.guards import checking
-from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, Finding
+from registry.health.checkup.findings import FAILED, LIMITS, NOTE, OFF, OK, WARNING, Finding
 from registry.health.waiting import known
 from sites.database import replica
 from sites.moments import minute_of
 from sites.tenancy import checks
 
 SUPPORTED = range(checks.OLDEST, 19)  # major versions of PostgreSQL
-LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "log_min_duration_statement")
 CROWDED = 0.8  # of the connections that the server allows
 
 
 def answers(looking):
     if looking.away:
         return Finding(FAILED, looking.away)
-    size, read_only = looking.ask(
-        "SELECT pg_database_size(current_database()), current_setting('transaction_read_only')::bool"
-    )
-    if read_only:
+    if looking.server.read_only:
         return Finding(
             FAILED,
             _("It takes no changes: it is a standby, or was made one. DATABASE_URL is to name the primary."),
         )
-    return Finding(OK, _("It answers, and holds %(size)s GB.") % {"size": f"{size / 1e9:.1f}"})
+    return Finding(OK, _("It answers, and holds %(size)s GB.") % {"size": f"{looking.server.size / 1e9:.1f}"})
 
 
 def versions(looking):
-    (number,) = looking.ask("SELECT current_setting('server_version_num')::int")
-    major, minor = divmod(number, 10_000)
+    major, minor = divmod(looking.server.version, 10_000)
     lines = (
         f"Metaspine {__version__}",
         f"Python {platform.python_version()}, Django {django.get_version()}",
@@ -74,20 +69,17 @@ def roles(looking):
     errors = checks.faults()
     if errors:
         return Finding(FAILED, errors[0].msg, tuple(f"{error.id}: {error.hint}" for error in errors))
-    (role,) = looking.ask("SELECT current_user")
-    return Finding(OK, _("%(role)s owns nothing and bypasses nothing.") % {"role": role})
+    return Finding(OK, _("%(role)s owns nothing and bypasses nothing.") % {"role": looking.server.role})
 
 
 def connections(looking):
-    used, allowed = looking.ask(
-        "SELECT (SELECT sum(numbackends) FROM pg_stat_database)::int, current_setting('max_connections')::int"
-    )
+    used, allowed = looking.server.used, looking.server.allowed
     words = _("%(used)s of %(allowed)s connections are in use.") % {"used": used, "allowed": allowed}
     return Finding(WARNING if used > CROWDED * allowed else OK, words)
 
 
 def time_limits(looking):
-    values = looking.ask("SELECT " + ", ".join(f"current_setting('{limit}')" for limit in LIMITS))
+    values = looking.server.limits
     lines = tuple(f"{name} = {value}" for name, value in zip(LIMITS, values, strict=True))
     without = [name for name, value in zip(LIMITS, values, strict=True) if value in ("0", "-1")]
     if without:
@@ -97,8 +89,7 @@ def time_limits(looking):
 
 def pooler(looking):
     """A pooler gives its clients numbers of its own, so that the one which cancels is another than the server's."""
-    (number,) = looking.ask("SELECT pg_backend_pid()")
-    between = number != connection.connection.info.backend_pid
+    between = looking.server.pid != connection.connection.info.backend_pid
     if between and not settings.DATABASE_POOLER:
         return Finding(FAILED, _("A pooler stands before the database: set METASPINE_DATABASE_POOLER=1."))
     if between:

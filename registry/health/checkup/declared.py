@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.health.checkup import database, deployment, work
 from registry.health.checkup.findings import Check
+from sites.database import replica
 
 CHECKS = (
     Check("database", _("Database"), database.answers, database=False),
@@ -17,10 +18,10 @@ CHECKS = (
     Check("connections", _("Connections to the database"), database.connections),
     Check("time_limits", _("Time limits of the database"), database.time_limits),
     Check("pooler", _("Pooler of connections"), database.pooler),
-    Check("replica", _("Read replica"), database.read_replica, elsewhere=True),
+    Check("replica", _("Read replica"), database.read_replica, elsewhere=replica.exists),
     Check("proxies", _("Proxies"), deployment.proxies, database=False),
-    Check("mail", _("Mail server"), deployment.mail, database=False, elsewhere=True),
-    Check("shared_files", _("Files that hosts share"), deployment.shared_files, elsewhere=True),
+    Check("mail", _("Mail server"), deployment.mail, database=False, elsewhere=deployment.has_mail),
+    Check("shared_files", _("Files that hosts share"), deployment.shared_files, elsewhere=lambda: True),
     Check("wording", _("Licensed wording"), deployment.licensed_wording),
     Check("disk", _("Room on disks"), deployment.disk, database=False),
     Check("workers", _("Workers and beat"), work.workers),

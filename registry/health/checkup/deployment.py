@@ -59,13 +59,18 @@ def proxies(looking):
 def keys(looking):
     for key in settings.FIELD_KEYS:
         Fernet(key)
-    rows = Identity.objects.order_by("-pk").values_list("pk", "key")[:5]
-    for pk, key in [*rows, *Identity.objects.order_by("pk").values_list("pk", "key")[:5]]:
+    for pk, key in looking.rows(ENDS):
         identity.unwrapped_key(key, str(pk))
     n = len(settings.FIELD_KEYS)
     if n > 1:
         return Finding(NOTE, _("%(n)s keys: once rotate_keys is done, older ones are for backups alone.") % {"n": n})
     return Finding(OK, _("The key opens the oldest and the newest identifiers."))
+
+
+ENDS = " UNION ALL ".join(  # the oldest and the newest numbers
+    f"(SELECT patient_id, key FROM {Identity._meta.db_table} ORDER BY patient_id {order} LIMIT 5)"
+    for order in ("DESC", "ASC")
+)
 
 
 def clock(looking):
@@ -74,6 +79,10 @@ def clock(looking):
     skew = max(before - there, there - time.time(), 0.0)  # an answer that takes long is no clock that is wrong
     words = _("This machine and the database differ by %(seconds)s s.") % {"seconds": f"{skew:.1f}"}
     return Finding(OK if skew < SKEW else FAILED, words)
+
+
+def has_mail():
+    return bool(settings.MAIL)
 
 
 def mail(looking):

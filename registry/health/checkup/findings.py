@@ -8,7 +8,11 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import SimpleNamespace
 
+from django.conf import settings
+from django.core.cache import cache
 from django.db import Error, connection, transaction
 from django.http import HttpRequest
 from django.utils import translation
@@ -16,7 +20,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from psycopg.pq import TransactionStatus
 
-from registry.health import heartbeats, shared_folder
+from registry.health import background_jobs, heartbeats, shared_folder
 from sites.logs.redaction import redacted
 from sites.tenancy.scope import current, everything
 
@@ -42,6 +46,22 @@ class Finding:
     more: tuple[str, ...] = ()
 
 
+def _nowhere():
+    return False
+
+
+# What the server says of itself, asked at once for the checks that tell of it.
+SERVER = """
+    SELECT pg_database_size(current_database()) AS size, current_setting('transaction_read_only')::bool AS read_only,
+           current_setting('server_version_num')::int AS version, current_user::text AS role,
+           (SELECT sum(numbackends) FROM pg_stat_database)::int AS used,
+           current_setting('max_connections')::int AS allowed, pg_backend_pid() AS pid,
+           ARRAY(SELECT current_setting(name) FROM unnest(%s::text[]) WITH ORDINALITY AS asked (name, place)
+                 ORDER BY place) AS limits
+"""
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "log_min_duration_statement")
+
+
 @dataclass(frozen=True)
 class Check:
     """A part of the installation: `name` is a word for programs, `title` for people (lazy), `look` finds how it is.
@@ -54,7 +74,7 @@ class Check:
     title: str | Promise
     look: Callable[["Looking"], Finding]
     database: bool = True
-    elsewhere: bool = False
+    elsewhere: Callable[[], bool] = _nowhere
 
 
 @dataclass
@@ -71,6 +91,24 @@ class Looking:
         """Whether a check may tell what a worker found some minutes ago: on a page that was not asked to look anew."""
         return self.request is not None and ANEW not in self.request.GET
 
+    @cached_property
+    def server(self):
+        """The row of SERVER."""
+        with connection.cursor() as cursor:
+            cursor.execute(SERVER, [list(LIMITS)])
+            row = dict(zip((column.name for column in cursor.description), cursor.fetchone(), strict=True))
+        return SimpleNamespace(**row)
+
+    @cached_property
+    def jobs(self):
+        """What `background_jobs.lately` gives."""
+        return background_jobs.lately()
+
+    @cached_property
+    def queues(self):
+        """{name of a queue: messages that wait in it}; None with Redis away."""
+        return cache.lengths(settings.QUEUES)
+
     def ask(self, sql, *values):
         """The first row of a query."""
         with connection.cursor() as cursor:
@@ -83,16 +121,17 @@ class Looking:
             return cursor.fetchall()
 
 
-def examine(checks, request=None):
-    """[(Check, Finding, seconds)], in the order of the checks."""
-    looking = Looking(request)
+def examine(checks, looking=None):
+    """[(Check, Finding, seconds)], in the order of the checks; `looking` keeps what they shared."""
+    looking = looking or Looking()
     _ask_the_database(looking)
-    answers = {check.name: _begun(check, looking) for check in checks if check.elsewhere}
+    elsewhere = {check.name for check in checks if check.elsewhere()}
+    answers = {check.name: _begun(check, looking) for check in checks if check.name in elsewhere}
     until = time.monotonic() + PATIENCE
-    examined = _one_by_one([check for check in checks if not check.elsewhere], looking)
+    examined = _one_by_one([check for check in checks if check.name not in elsewhere], looking)
     late = Finding(WARNING, _("No answer within %(seconds)s s.") % {"seconds": PATIENCE})
     for check in checks:
-        if check.elsewhere:
+        if check.name in elsewhere:
             examined[check.name] = _in_time(answers[check.name], until) or (check, late, PATIENCE)
     return [examined[check.name] for check in checks]
 
@@ -140,8 +179,8 @@ def _ask_the_database(looking):
     """Signs of life; where the database does not answer, that is found out, and waited for, once."""
     try:
         with transaction.atomic():
-            looking.beats = heartbeats.all_of_them()
-            looking.mark = heartbeats.holder(shared_folder.NAME)
+            looking.beats, noted = heartbeats.all_of_them()
+            looking.mark = noted.get(shared_folder.NAME)
     except Error as error:  # the check of the migrations tells of a table that is not there
         log.warning("signs of life cannot be read: %s", _words(error))
         if connection.connection is None or connection.connection.closed:
@@ -181,7 +220,7 @@ def _finding(check, looking):
         return _look(check, looking)
     if looking.away:
         return Finding(NOTE, _("Not looked at: the database does not answer."))
-    if check.elsewhere:  # in a thread each connection to the database is a new one: it makes one where it needs it
+    if check.elsewhere():  # in a thread each connection to the database is a new one: it makes one where it needs it
         return _look(check, looking)
     try:
         with scope():

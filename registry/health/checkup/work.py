@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from celery.schedules import crontab
 from django.conf import settings
-from django.core.cache import cache
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -33,8 +32,8 @@ def workers(looking):
 
 
 def queues(looking):
-    lengths = cache.lengths(settings.QUEUES)
-    postponed = Postponed.objects.count()
+    lengths = looking.queues
+    (postponed,) = looking.ask(f"SELECT count(*) FROM {Postponed._meta.db_table}")
     if lengths is None:
         words = _("Redis does not answer; %(n)s messages wait in the database.") % {"n": postponed}
         return Finding(FAILED, words)
@@ -52,11 +51,11 @@ def period_of(schedule):
 
 def recurring():
     """{name of a task: the shortest period of its entries in the schedule}"""
-    waiting_by_queue = {}
+    periods = {}
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         name = entry["task"].rpartition(".")[2]
-        waiting_by_queue[name] = min(waiting_by_queue.get(name, float("inf")), period_of(entry["schedule"]))
-    return waiting_by_queue
+        periods[name] = min(periods.get(name, float("inf")), period_of(entry["schedule"]))
+    return periods
 
 
 def tasks(looking):
@@ -81,19 +80,19 @@ def tasks(looking):
 
 
 def jobs(looking):
-    _waiting, waiting_by_queue = background_jobs.lately()
-    if not waiting_by_queue:
+    _waiting, failed = looking.jobs
+    if not failed:
         return Finding(OK, _("None failed in the last %(n)s days.") % {"n": background_jobs.DAYS})
-    lines = tuple(f"{job.kind} {job.key} · {minute_of(job.at)} · {job.error}" for job in waiting_by_queue[:20])
+    lines = tuple(f"{job.kind} {job.key} · {minute_of(job.at)} · {job.error}" for job in failed[:20])
     return Finding(
         NOTE,
-        _("%(n)s failed in the last %(days)s days.") % {"n": len(waiting_by_queue), "days": background_jobs.DAYS},
+        _("%(n)s failed in the last %(days)s days.") % {"n": len(failed), "days": background_jobs.DAYS},
         lines,
     )
 
 
 def backups(looking):
-    newest, drill = backup_keeping.last("backup"), backup_keeping.latest("drill")
+    newest, drill = backup_keeping.newest()
     if late := backup_keeping.overdue(timezone.now()):
         return Finding(FAILED, late)
     if newest is None:
@@ -117,7 +116,7 @@ def _drilled(drill):
 
 
 def seals(looking):
-    if alerts.is_sealing_behind():
+    if alerts.waits_for_a_seal():
         return Finding(FAILED, _("Events have waited for their seal for more than half an hour."))
     contents = journal.read()
     if contents.damage:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
+from itertools import chain, compress, groupby, pairwise, repeat
 
 from registry.imports.checking.staging import HIDDEN
 from registry.imports.checking.unpivoting import NAMING, Unpivot, groups
@@ -43,6 +43,7 @@ LEFT_OUT_ROWS = Label(
     "is left out, since its timepoint was said to be no assessment; so are {n} rows in all: {rows}",
     "評価ではないとした時期の行は取り込みません（{n}行：{rows}）",
 )
+_PLAIN_NUMBER = re.compile(r"[A-Za-z0-9-]+")  # of a patient: half width, and nothing that a program rewrote
 NAMED_ROWS = 20  # of those that say nothing
 DAYS_TO_1904 = 1462
 NOT_MATCHED = Label(
@@ -73,6 +74,19 @@ class Converted:
         self.rows[name][len(rows) + 1] = row
         if beside:
             self.beside[name][len(rows) + 1] = beside
+
+    def extend(self, name, rows, tables, besides):
+        """Add rows of several visits, as `add` does one after the other.
+
+        rows     of the source, a number for each
+        tables   their cells
+        besides  what tells each from others of its row
+        """
+        first = len(self.tables[name].rows) + 2
+        self.tables[name].rows.extend(tables)
+        lines = range(first, len(self.tables[name].rows) + 2)
+        self.rows[name].update(zip(lines, rows, strict=True))
+        self.beside[name].update((line, said) for line, said in zip(lines, besides, strict=True) if said)
 
     def places(self):
         """By name of a repeating form's file, the line → which of its patient's records it is, where that is said."""
@@ -182,6 +196,9 @@ class _Conversion:
 
     def _convert_block(self, block, plan, unpivot, converted):
         odd, made = unpivot.block([cells for _, cells in block]) if unpivot else (range(len(block)), ())
+        if made and not odd and len(self.collected) <= 1:
+            self._extend(block, made, converted)
+            return
         made = [(speaks, rows, self._putter(group, converted)) for group, speaks, rows in made]
         row_of = self.table.row_of
         for number, (line, cells) in enumerate(block):
@@ -196,6 +213,24 @@ class _Conversion:
                     put(row, rows[number])
             if is_silent:
                 self.silent.append(row)
+
+    def _extend(self, block, made, converted):
+        """Add a block without an odd row: of each row of the source what it says of every file and visit, in order."""
+        numbers = [self.table.row_of(line) for line, _ in block]
+        for name, of_file in groupby(made, lambda group_made: group_made[0].file.name):
+            groups, speaks, cells = zip(*of_file, strict=True)
+            chosen = [*chain.from_iterable(zip(*speaks, strict=True))]
+            rows = compress(chain.from_iterable(repeat(number, len(groups)) for number in numbers), chosen)
+            cells = compress(chain.from_iterable(zip(*cells, strict=True)), chosen)
+            if name in self.collected:
+                given = self.given[name]
+                for row, texts in zip(rows, cells, strict=True):
+                    self._collect(groups[0].file, row, dict(zip(given, texts, strict=True)))
+            else:
+                besides = compress(chain.from_iterable(repeat([group.beside for group in groups], len(block))), chosen)
+                converted.extend(name, rows, cells, besides)
+        spoke = map(any, zip(*(speaks for _, speaks, _ in made), strict=True))
+        self.silent += [number for number, of_row in zip(numbers, spoke, strict=True) if not of_row]
 
     def _putter(self, group, converted):
         """A function of a row of the source and its texts that adds them to the rows of `group`."""
@@ -366,6 +401,8 @@ class _Conversion:
                 text = typed.text_for(item, cell)
             if options := self.options[target]:
                 return self._code(options, item, text)
+            if not kind and target == mapped.PATIENT and _PLAIN_NUMBER.fullmatch(text):
+                return _Understood(text)
             text = typed.text_for(item, cell, numbers=self.mapping.numbers).strip()
             if self.from_1904 and kind == "n" and item.kind == "date" and text.isdigit():
                 text = str(int(text) + DAYS_TO_1904)

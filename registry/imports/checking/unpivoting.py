@@ -20,6 +20,7 @@ class _Texts(dict):
     def __init__(self, target, understand, noted):
         self.target, self.understand, self.noted = target, understand, noted
         self.met_odd = False
+        self.themselves = set()  # cells that say what they are
 
     def __missing__(self, cell):
         text = self._text(cell)
@@ -27,11 +28,13 @@ class _Texts(dict):
             self.met_odd = True
         elif len(self) < REMEMBERED:
             self[cell] = text
+            if text == cell:
+                self.themselves.add(cell)
         return text
 
     def of(self, column, odd):
         """The texts of a column; the numbers of odd ones are added to `odd`."""
-        if not any(column):
+        if self.themselves.issuperset({*column}):
             return column
         self.met_odd = False
         texts = [*map(self.__getitem__, column)]

@@ -8,6 +8,7 @@ Label that says more. Raises InvalidValue, whose reason says why it is not clear
 
 import re
 import unicodedata
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 from django.utils import timezone
@@ -374,7 +375,10 @@ def read_date(text, formats, *, today=None, adult=0):
 
     adult  years that lie between a birth and today at least, for years of two digits
     """
-    plain, clock, weekday = (text, False, None) if _ISO_DAY.fullmatch(text) else _day_alone(text)
+    if is_iso := bool(_ISO_DAY.fullmatch(text)):  # which no other format reads as another day
+        with suppress(ValueError):
+            return date.fromisoformat(text).isoformat(), None
+    plain, clock, weekday = (text, False, None) if is_iso else _day_alone(text)
     readings, fault = _readings(plain, ("iso", *formats), weekday, today, adult)
     if len(readings) > 1:
         a, b = readings[:2]

@@ -57,7 +57,9 @@ def _insert(cursor, file, chosen, missing, condition=""):
         complete = completing_sql(file, state, "s", missing)
         columns += [state, asked_by(state)]
         values += [_state(complete), _asked(complete)]
-    stamps = Patient.STAMPS | ({"missing": missing} if file.keeps_reasons else {})
+    # Asked once a statement, not for each of its rows.
+    stamps = {column: f"(SELECT {sql})" for column, sql in Patient.STAMPS.items()}
+    stamps |= {"missing": missing} if file.keeps_reasons else {}
     stamps |= {"form": f"'{file.form}'"} if file.form else {}
     for column, value in stamps.items():
         columns.append(column)

@@ -182,7 +182,8 @@ class Patient(Record):
         verbose_name_plural = _("patients")
         ordering = ["patient_id"]
         indexes = [
-            models.Index(fields=["site", "surgery_date"], name="patient_by_surgery"),  # what is due, and where
+            # What is due, and where; lists are counted by this index alone, with what says that a row counts.
+            models.Index(fields=["site", "surgery_date"], include=["in_error"], name="patient_by_surgery"),
             # Drafts are few among many: a start page asks for them, and their rows alone are in the index.
             models.Index(
                 fields=["site"],
@@ -347,7 +348,8 @@ class AdverseEvent(Record):
         verbose_name_plural = _("adverse events")
         ordering = ["patient", "onset_date", "kind"]
         indexes = [
-            models.Index(fields=["site", "patient"], name="adverse_event_by_site"),
+            # Lists are counted by this index alone, with what says that a row counts.
+            models.Index(fields=["site", "patient"], include=["in_error"], name="adverse_event_by_site"),
             models.Index(fields=["-onset_date", "-id"], name="adverse_event_newest"),  # the listing's order
         ]
         constraints = [

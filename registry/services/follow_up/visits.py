@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 from registry.instruments.base import Choice
 from registry.instruments.timepoints import Timepoint, closes, unscheduled_number
 from registry.models import Assessment, Patient
+from sites.database.fast_rows import rows_of
 
 CLOSING_SOON = 7  # days left
 # States of a visit without a form that nobody waits for any more.
@@ -56,6 +57,58 @@ def visits(patient: Patient, plan: Any, assessments: Any, today: Any, end: Any =
         _visit(patient, timepoint, missed[timepoint.code], assessments.get(timepoint.code), today, end)
         for timepoint in plan
     ]
+
+
+def recorded(patient_ids: Any) -> dict[str, dict[str, Any]]:
+    """{patient's number: {timepoint's code: what is recorded, with its state}} of some patients. One query."""
+    by_patient: dict[str, dict[str, Any]] = {}
+    columns = rows_of(Assessment).only(("patient_id", "timepoint_id", "state"))
+    for row in columns.where("patient_id = ANY (%s)", [list(patient_ids)]):
+        by_patient.setdefault(row.patient_id, {})[row.timepoint_id] = row
+    return by_patient
+
+
+class OnDay:
+    """What `visits` says of many patients on one day: the bounds of each plan are worked out once."""
+
+    def __init__(self, plans: Any, today: date) -> None:
+        self.plans, self.today = plans, today
+        self.bounds: dict[int, list[tuple]] = {}  # by the plan's identity: the plans hold it
+
+    def states(self, patient: Any, recorded: Any, end: Any) -> dict[str, tuple[Any, date | None]]:
+        """Code of each visit of the patient's plan to (state, last day of the window where it is due).
+
+        recorded  timepoint codes to what was recorded; end: the patient's FollowUpEnd, if there is one
+        """
+        plan, operated = self.plans.of(patient, self.today), patient.surgery_date
+        if operated is None or end is not None or patient.vital_status == DEAD:
+            return {
+                str(visit.code): (visit.state, visit.last if visit.state == "due" else None)
+                for visit in visits(patient, plan, recorded, self.today, end)
+            }
+        if id(plan) not in self.bounds:
+            self.bounds[id(plan)] = list(self._bounds(plan))
+        states: dict[str, tuple[Any, date | None]] = {}
+        for code, opens, closing, given_up, after in self.bounds[id(plan)]:
+            if assessment := recorded.get(code):
+                states[code] = assessment.state, None
+            elif operated > opens:
+                states[code] = "empty", None
+            elif operated >= closing:
+                states[code] = "due", operated + after
+            else:
+                states[code] = "overdue" if operated > given_up else "missed", None
+        return states
+
+    def _bounds(self, plan: Any) -> Iterable[tuple]:
+        """(code, dates of surgery of whom the window opens, closes, and the visit counts as missed, days to the last)
+        of each visit, as `visits_sql` has them."""
+        missed = closes(plan)
+        for visit in plan:
+            first, last, given_up = (
+                self.today - timedelta(days=days) for days in (visit.first_day, visit.last_day, missed[visit.code])
+            )
+            yield visit.code, first, last, given_up, timedelta(days=visit.last_day)
 
 
 def _visit(patient: Patient, timepoint: Any, missed: Any, assessment: Any, today: Any, end: Any) -> Visit:

@@ -21,6 +21,7 @@ from registry.models import BackupRecord, Identity
 from registry.services.operations import backups
 from registry.services.records import identity
 from sites.audit import journal
+from sites.database.fast_rows import rows_of
 from sites.moments import minute_of
 from sites.tenancy.scope import everything
 
@@ -46,6 +47,19 @@ def last(kind: Any) -> BackupRecord | None:
 def latest(kind: Any) -> BackupRecord | None:
     """The newest BackupRecord of a kind, well or not, or None."""
     return BackupRecord.objects.filter(kind=kind).order_by("-began_at").first()
+
+
+def newest() -> tuple[BackupRecord | None, BackupRecord | None]:
+    """(the newest backup that went well, the newest drill, well or not), each None where there is none."""
+    by_kind = {record.kind: record for record in rows_of(BackupRecord).where(_NEWEST, [Kind.BACKUP, Kind.DRILL])}
+    return by_kind.get(Kind.BACKUP), by_kind.get(Kind.DRILL)
+
+
+_TABLE = BackupRecord._meta.db_table
+_NEWEST = f"""
+    id IN ((SELECT id FROM {_TABLE} WHERE kind = %s AND error = '' ORDER BY began_at DESC LIMIT 1),
+           (SELECT id FROM {_TABLE} WHERE kind = %s ORDER BY began_at DESC LIMIT 1))
+"""
 
 
 # When

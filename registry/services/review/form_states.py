@@ -7,20 +7,24 @@ with the patient and belong to none of these.
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, F
-from django.db.models.functions import Coalesce
+from django.db import connection
+from django.db.models import Count
 
 from registry.models import Query, QueryState
 from sites.database.fast_rows import rows_of
 
 UNSCHEDULED = "u"
-OF_FORM = Coalesce(F("timepoint_id"), F("form"))
+_OPEN = f"""
+    SELECT patient_id, coalesce(timepoint_id, form) FROM registry_query
+    WHERE patient_id = ANY (%s) AND state = '{QueryState.OPEN}'
+"""
 
 
 def open_queries(patient_ids: Any) -> frozenset[Any]:
     """(patient id, form) of every form with an open query, for some patients. One query."""
-    queries = Query.objects.filter(patient_id__in=patient_ids, state=QueryState.OPEN).order_by()
-    return frozenset(queries.values_list("patient_id", OF_FORM))
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN, [list(patient_ids)])
+        return frozenset(cursor.fetchall())
 
 
 def open_query_sql(form: str = "") -> str:

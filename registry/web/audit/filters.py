@@ -112,7 +112,7 @@ def _action_choices(_language):
 
 
 def sites_of(access):
-    return list(Site.objects.filter(pk__in=access.sites_for(Can.READ)))
+    return Site.of(access.sites_for(Can.READ))
 
 
 def people_of(access):

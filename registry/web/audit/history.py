@@ -275,12 +275,12 @@ def fields_of(event, identifies):
             for name in (*new, *(field for field in old if field not in new))
             if name not in KEYS
         ]
-    fields, unnamed = [], 0
+    fields, unnamed, of_page = [], 0, (get_language(), catalogue.current())
     for name in sorted({*old, *new} - KEYS - unseen_columns(event), key=_places()):
         if name == "missing":
             fields += _reason_fields(old.get(name) or {}, new.get(name) or {})
         elif (before := old.get(name)) != (after := new.get(name)):
-            if label := _label(event.table_name, name):
+            if label := _label_in(*of_page, event.table_name, name):
                 fields.append((label, partial(_values, event.table_name, name, before, after, identifies)))
             else:
                 unnamed += 1

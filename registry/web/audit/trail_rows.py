@@ -3,13 +3,12 @@
 Whatever is not a number is escaped here.
 """
 
-from django.utils.html import escape
-from django.utils.http import urlencode
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from registry.web.shared import cells, wording
+from registry.web.shared.cells import escape
 
 
 def of(rows, *, several, here):
@@ -42,9 +41,8 @@ def _subject(subject, row_id):
     """What an event is about: the patient, or the row's name; and the row's key where that says more."""
     about = ""
     if subject.patient_id:
-        about = (
-            f'<a class="code" href="?{escape(urlencode({"row": subject.patient_id}))}">{escape(subject.patient_id)}</a>'
-        )
+        address = cells.address("", row=subject.patient_id)
+        about = f'<a class="code" href="{address}">{escape(subject.patient_id)}</a>'
         about += f" · {escape(subject.label)}" if subject.label else ""
     elif subject.name:
         about = escape(subject.name)

@@ -85,7 +85,7 @@ def audit_page(request):
             "written": trail_rows.of(lines, several=len(sites) > 1, here=here),
             "filters": filters,
             "any_filter": bool(parameters),
-            "sites": sites if len(sites) > 1 else [],
+            "sites": [(site.pk, site) for site in sites] if len(sites) > 1 else [],
             "several": len(sites) > 1,
             "people": people_of(request.access),
             "tables": table_choices(),

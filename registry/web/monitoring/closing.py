@@ -27,7 +27,7 @@ def close_queries(request):
         errors = _close(request)
         if not errors:
             return redirect(request.get_full_path())
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.QUERY)).order_by("code"))
+    sites = Site.of(request.access.sites_for(Can.QUERY))
     chosen = request.GET.get("site", "")
     of_sites = [site.pk for site in sites if chosen in ("", site.code)]
     waiting = Query.objects.visible_to(request.access).filter(site_id__in=of_sites, state=QueryState.ANSWERED)

@@ -11,7 +11,6 @@ from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -23,6 +22,7 @@ from registry.services.monitoring import safety
 from registry.services.monitoring.safety import Wanted
 from registry.services.protocol import publishing
 from registry.web.shared import cells, identified, wording
+from registry.web.shared.cells import escape
 from registry.web.shared.lookup import COUNTED, counted, last_page, page_in
 from registry.web.shared.transfers import csv_answer
 from sites import audit
@@ -51,7 +51,7 @@ def safety_listing(request):
     count = counted(rows)
     last = last_page(count, PAGE)
     number = page_in(request.GET.get("page"), last)
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)).order_by("code"))
+    sites = Site.of(request.access.sites_for(Can.READ))
     lines = _lines(safety.with_notices(rows[(number - 1) * PAGE : number * PAGE]))
     waiting = [(notice, _lines([notice.event])[0]) for notice in safety.to_acknowledge(request.access)]
     numbers = [line["event"].patient_id for line in lines] + [notice.patient_id for notice, _line in waiting]

@@ -35,7 +35,7 @@ class Cell:
 @require_safe
 def verified_share(request):
     """Items by rows, sites by columns; of many sites the one that is chosen. For who verifies or manages the data."""
-    every = list(Site.objects.filter(pk__in=_sites(request.access)).order_by("code"))
+    every = Site.of(_sites(request.access))
     if not every:
         raise Http404
     plan, plans, today = sampling.plan(), schedule.plans(), timezone.localdate()

@@ -30,7 +30,7 @@ LONGEST = 4000  # characters of remarks
 @require_http_methods(["GET", "POST"])
 def visit_report(request):
     """What is to be reported, for one site and some days; POST is the PDF, with the remarks that were typed."""
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.VERIFY)).order_by("code"))
+    sites = Site.of(request.access.sites_for(Can.VERIFY))
     if not sites:
         raise Http404
     sent = request.POST if request.method == "POST" else request.GET

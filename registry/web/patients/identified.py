@@ -34,7 +34,7 @@ def show_identifiers(request):
 @require_safe
 def identification_log(request):
     """The subject identification log of a site, to be printed and filed there: who is behind each number."""
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.IDENTIFY)).order_by("code"))
+    sites = Site.of(request.access.sites_for(Can.IDENTIFY))
     if not sites:
         raise Http404
     site = next((site for site in sites if site.code == request.GET.get("site")), sites[0])

@@ -1,14 +1,17 @@
 """Lines of the list of patients as HTML, put together in Python: a template takes several times longer."""
 
 from django.urls import reverse
-from django.utils.html import escape
 
 from registry.instruments import catalogue
+from registry.models import Patient
 from registry.web.shared import cells, wording
+from registry.web.shared.cells import escape
 from registry.web.shared.lookup import TELLING_OF_FORMS
+from sites.database.fast_rows import rows_of
 
 # Of a patient's hundred columns those that a line shows, or that tell the states of their forms.
 COLUMNS = (
+    "patient_id",
     "site_id",
     "sex",
     "age_at_surgery",
@@ -21,6 +24,14 @@ COLUMNS = (
     "death_date",
     *TELLING_OF_FORMS,
 )
+
+
+def patients(numbers):
+    """What a line shows of each of some patients, in the order of their numbers given. One query."""
+    by_number = {
+        row.patient_id: row for row in rows_of(Patient).only(COLUMNS).where("patient_id = ANY (%s)", [numbers])
+    }
+    return [by_number[number] for number in numbers if number in by_number]
 
 
 class Lines:
@@ -38,12 +49,12 @@ class Lines:
 
     def line(self, patient, states):
         """`states`: the cells of the forms."""
-        number = escape(patient.pk)
+        number = escape(patient.patient_id)
         site = self.sites.get(patient.site_id)
         age = wording.NOTHING if patient.age_at_surgery is None else patient.age_at_surgery
         return (
             f'<tr data-href><th scope="row" class="pinned"><a href="{self.address}{number}/">{number}</a>'
-            f"{cells.beside(self.identified, patient.pk)}</th>"
+            f"{cells.beside(self.identified, patient.patient_id)}</th>"
             + (f'<td title="{site[0]}">{site[1]}</td>' if site else "")
             + f'<td class="wide-only">{self._answer(patient, "sex")}</td><td class="number wide-only">{age}</td>'
             f"<td>{self._answer(patient, 'primary_tumour')}</td>"

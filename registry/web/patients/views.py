@@ -105,7 +105,7 @@ def patient_list(request):
     A search that finds one alone opens it: by the whole number or an identifier, or by any part where it says `find`.
     """
     request.access.require(Can.READ)
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)))
+    sites = Site.of(request.access.sites_for(Can.READ))
     query = spelling.as_code(request.GET.get("q", "")).strip().upper()
     filters = _filters(request, sites)
     chosen = codes(filters)
@@ -120,22 +120,17 @@ def patient_list(request):
     last = last_page(count, PAGE)
     number = page_in(request.GET.get("page"), last)
     ordering = [order] if order.lstrip("-") == "patient_id" else [order, "patient_id"]
-    rows = list(matching.only(*list_rows.COLUMNS).order_by(*ordering)[(number - 1) * PAGE : number * PAGE])
+    shown = list(matching.order_by(*ordering).values_list("pk", flat=True)[(number - 1) * PAGE : number * PAGE])
+    rows = list_rows.patients(shown)
 
-    plans, today = schedule.plans(), timezone.localdate()
-    ends = follow_up.ends_of([row.pk for row in rows])
-    recorded = {}
-    of_rows = {"site_id__in": {row.site_id for row in rows}, "patient_id__in": [row.pk for row in rows]}
-    of_visits = Assessment.objects.filter(**of_rows).order_by()
-    for assessment in of_visits.values_list("patient_id", "timepoint_id", "state", named=True):
-        recorded.setdefault(assessment.patient_id, {})[assessment.timepoint_id] = assessment
-    texts = identified.beside(request, [row.pk for row in rows])
-    lines = list_rows.Lines(sites if len(sites) > 1 else (), texts)
-    written = []
+    plans = schedule.plans()
+    ends, recorded = follow_up.ends_of(shown), visits.recorded(shown)
+    lines = list_rows.Lines(sites if len(sites) > 1 else (), identified.beside(request, shown))
+    on_day, columns, written = visits.OnDay(plans, timezone.localdate()), plans.timepoints, []
     for row in rows:
-        planned = visits.visits(row, plans.of(row, today), recorded.get(row.pk, {}), today, ends.get(row.pk))
+        planned = on_day.states(row, recorded.get(row.patient_id, {}), ends.get(row.patient_id))
         own = [form_state(row, form) for form in FINISHED_FORMS]
-        states = tags.state_cells(own + [visit and visit.state for visit in _in_columns(plans, planned)])
+        states = tags.state_cells(own + [planned.get(timepoint.code, (None,))[0] for timepoint in columns])
         written.append(lines.line(row, states))
 
     parameters = chosen | ({"q": query} if query else {})
@@ -145,7 +140,7 @@ def patient_list(request):
         {
             "rows": rows,
             "written": cells.joined(written),
-            "plan": plans.timepoints,
+            "plan": columns,
             "several_sites": len(sites) > 1,
             "query": query,
             "filters": filters,
@@ -165,12 +160,6 @@ def patient_list(request):
             "page_query": urlencode(parameters | ({"sort": order} if order != "patient_id" else {})),
         },
     )
-
-
-def _in_columns(plans, planned):
-    """The visits of one patient under the timepoints of every version; None where the own plan has none."""
-    by_code = {visit.code: visit for visit in planned}
-    return [by_code.get(timepoint.code) for timepoint in plans.timepoints]
 
 
 def _heading(name, order, parameters):
@@ -200,7 +189,7 @@ def enrol(request):
     """Check eligibility, take the identifiers, give the patient a number."""
     request.access.require(Can.ENTER)
     line = _screened(request)
-    sites = [line.site] if line else list(Site.objects.filter(pk__in=request.access.sites_for(Can.ENTER)))
+    sites = [line.site] if line else Site.of(request.access.sites_for(Can.ENTER))
     post = request.POST
     errors = {}
     if request.method == "POST":

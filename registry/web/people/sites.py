@@ -10,7 +10,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -20,6 +19,7 @@ from registry.web.account.forms import Days, Styled
 from registry.web.people.counts import enrolment
 from registry.web.people.trail import newest
 from registry.web.shared import cells, wording
+from registry.web.shared.cells import escape
 from registry.web.shared.filters import Filter, chips, codes
 from sites.confirming import confirmed
 from sites.models import Invitation, Membership, Site

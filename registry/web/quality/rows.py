@@ -23,7 +23,7 @@ MOST = 500
 def quality_rows(request):
     """At most five hundred rows: `what` (visits, missing, numbers, delay), and what the number was of."""
     request.access.require(Can.READ)
-    sites = Site.objects.filter(pk__in=request.access.sites_for(Can.READ))
+    sites = Site.of(request.access.sites_for(Can.READ))
     code = request.GET.get("site", "")
     ids = [site.pk for site in sites if code in ("", site.code)]
     kind = _KINDS.get(request.GET.get("what", ""))

@@ -7,7 +7,6 @@ from django.shortcuts import render
 from django.template.defaultfilters import floatformat
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -20,6 +19,7 @@ from registry.stats.centres import proportion_test, variance_test
 from registry.web.quality import enrolment
 from registry.web.quality.words import state_words
 from registry.web.shared import cells, wording
+from registry.web.shared.cells import escape
 from registry.web.shared.record_words import item_label
 from sites.models import Site
 from sites.tenancy.access import Can
@@ -46,7 +46,7 @@ def quality(request):
     """Everything for the sites that one reads, or for one of them; visits for one timepoint or for all."""
     access = request.access
     access.require(Can.READ)
-    every = list(Site.objects.filter(pk__in=access.sites_for(Can.READ)).order_by("code"))
+    every = Site.of(access.sites_for(Can.READ))
     chosen, visit = request.GET.get("site", ""), request.GET.get("visit", "")
     sites = [site for site in every if chosen in ("", site.code)]
     plans, today = schedule.plans(), timezone.localdate()

@@ -78,7 +78,7 @@ def matching(access, filters):
 
 
 def sites_of(access):
-    return list(Site.objects.filter(pk__in=discussed(access)))
+    return Site.of(discussed(access))
 
 
 def _rules(filters):

@@ -18,6 +18,7 @@ from registry.services.review.soft_checks import Form
 from registry.services.seen import Unseen
 from registry.web.account.forms import SignInForm
 from registry.web.reading import sheet
+from registry.web.review import list_rows
 from registry.web.review.query_words import lines
 from registry.web.shared import identified, seen_words, wording
 from registry.web.shared.lookup import number_in, patient_of
@@ -53,22 +54,21 @@ def ready_to_sign(request):
     number = number_in(request.GET.get("page"), 5) or 1
     whole = "all" in request.GET
     unsigned, counted_at = _unsigned(sites, (number - 1) * PAGE, whole)
-    labels = visit_labels()
+    labels = visit_labels() if any(line.open_forms for line in unsigned.lines) else {}
+    shown = [(line, [_open_form(line.patient_id, code, labels) for code in line.open_forms]) for line in unsigned.lines]
+    beside = identified.beside(request, [line.patient_id for line in unsigned.lines])
     return render(
         request,
         "review/to_sign.html",
         {
             "found": unsigned,
             "counted_at": counted_at,
-            "lines": [
-                (line, [_open_form(line.patient_id, code, labels) for code in line.open_forms])
-                for line in unsigned.lines
-            ],
+            "lines": shown,
+            "written": list_rows.to_sign(shown, beside),
             "whole": whole,
             "at_most": AT_ONCE,
             "number": number,
             "more": unsigned.total > number * PAGE,
-            "identified": identified.beside(request, [line.patient_id for line in unsigned.lines]),
         },
     )
 

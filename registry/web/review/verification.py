@@ -26,6 +26,7 @@ from registry.services.review import verification
 from registry.services.review.forms import form_row
 from registry.services.review.soft_checks import Form
 from registry.services.seen import Unseen
+from registry.web.review import list_rows
 from registry.web.review.signing import known_form
 from registry.web.shared import seen_words, wording
 from registry.web.shared.lookup import COUNTED, last_page, names_of, page_in, patient_of
@@ -43,30 +44,32 @@ def to_verify(request):
     """Completed forms that are not verified yet, fifty a page, by site, form and patient."""
     request.access.require(Can.VERIFY)
     labels = visit_labels()
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.VERIFY)))
+    sites = Site.of(request.access.sites_for(Can.VERIFY))
     chosen = {name: request.GET.get(name, "").strip() for name in ("site", "form", "patient", "changed", "plan")}
     plan = sampling.plan()
     wanted = _Wanted(sites, chosen, labels, plan)
     shown = _page(wanted, request.GET.get("page"))
     codes = {site.pk: site.code for site in sites}
     in_address = {name: value for name, value in chosen.items() if value}
+    rows = [
+        {
+            "site": codes[site],
+            "patient_id": patient,
+            "code": code,
+            "form": form_label(Form.of(code, labels), labels),
+            "at": at,
+            "changed": changed,
+            "marks": marks,
+            "whole": plan.draws(codes[site], patient, code),
+        }
+        for site, patient, code, at, marks, changed in shown.rows[:PAGE]
+    ]
     return render(
         request,
         "review/to_verify.html",
         {
-            "rows": [
-                {
-                    "site": codes[site],
-                    "patient_id": patient,
-                    "code": code,
-                    "form": form_label(Form.of(code, labels), labels),
-                    "at": at,
-                    "changed": changed,
-                    "marks": marks,
-                    "whole": plan.draws(codes[site], patient, code),
-                }
-                for site, patient, code, at, marks, changed in shown.rows[:PAGE]
-            ],
+            "rows": rows,
+            "written": list_rows.to_verify(rows, several=len(sites) > 1, by_plan=plan.is_declared),
             "sites": sites if len(sites) > 1 else [],
             "forms": [
                 *((form, QueryForm(form).label) for form in LEFT if form != QueryForm.ASSESSMENT),
@@ -187,7 +190,7 @@ class _Wanted:
 def verify_next(request):
     """On to the next form that the sampling plan asks about, after the one that is named; to the list where none is."""
     request.access.require(Can.VERIFY)
-    sites = Site.objects.filter(pk__in=request.access.sites_for(Can.VERIFY))
+    sites = Site.of(request.access.sites_for(Can.VERIFY))
     after = request.GET.get("patient", "")[:40], request.GET.get("form", "")[:40]
     next_form = sampling.next_form(sampling.plan(), sites, after)
     if next_form:

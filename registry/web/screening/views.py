@@ -33,7 +33,7 @@ ITEMS = {item.name: item for item in screening.ITEMS}
 
 
 def _sites(request, ability):
-    return list(Site.objects.filter(pk__in=request.access.sites_for(ability)).order_by("code"))
+    return Site.of(request.access.sites_for(ability))
 
 
 def _filters(request, sites):

@@ -1,12 +1,34 @@
 """What forms and their items are called, and where a form is: in the reader's language, for every page."""
 
-from django.urls import reverse
+from functools import cache
+from urllib.parse import quote
+
+from django.urls import get_script_prefix, reverse
 
 from registry.instruments import catalogue
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import QueryForm
 from registry.services.follow_up import schedule
 from registry.web.shared import wording
+
+
+def address_of(name, *keys):
+    """As `reverse`, for the addresses of rows: where the keys stand in one is looked up once."""
+    parts = _around_keys(name, len(keys), get_script_prefix())
+    return "".join([parts[0], *(quote(str(key)) + part for key, part in zip(keys, parts[1:], strict=True))])
+
+
+@cache
+def _around_keys(name, keys, _prefix):
+    """The parts of an address before, between and after its keys, below a prefix."""
+    return reverse(name, args=[KEY] * keys).split(str(KEY))
+
+
+KEY = 9_070_605_040  # of no record: text and number alike
+
+
+def assessment_url(patient_id, timepoint):
+    return address_of("assessment", patient_id, timepoint)
 
 
 def form_label(form, visit_labels):
@@ -26,14 +48,14 @@ def own_label(form):
 
 def form_url(patient_id, form):
     if form.kind in PATIENT_FORMS:
-        return reverse(f"patient_{form.kind}", args=[patient_id])
+        return address_of(f"patient_{form.kind}", patient_id)
     if form.kind == QueryForm.ASSESSMENT:
-        return reverse("assessment", args=[patient_id, form.timepoint])
+        return assessment_url(patient_id, form.timepoint)
     if form.own is not None and form.record is None:
-        return reverse("own_record_new", args=[patient_id, form.own])
+        return address_of("own_record_new", patient_id, form.own)
     if form.kind == QueryForm.OWN_RECORD:
-        return reverse("own_record", args=[patient_id, form.own, form.record])
-    return reverse("adverse_event", args=[patient_id, form.event])
+        return address_of("own_record", patient_id, form.own, form.record)
+    return address_of("adverse_event", patient_id, form.event)
 
 
 def item_label(name):

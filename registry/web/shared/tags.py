@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.health import heartbeats
 from registry.health.readiness import SILENCE
 from registry.instruments import catalogue
-from registry.web.shared import identified, wording
+from registry.web.shared import cells, identified, wording
 
 register = template.Library()
 
@@ -42,6 +42,16 @@ register.filter("day", wording.day)
 register.filter("moment", wording.moment)
 register.filter("segment", wording.segment_of)
 register.filter("site_name", wording.site_name)
+
+
+register.simple_tag(cells.options, name="options")
+
+
+@register.simple_tag
+def site_options(sites, chosen):
+    """Sites to choose from, by their codes; `chosen` is one of these, or a site."""
+    chosen = getattr(chosen, "code", chosen)
+    return cells.options(((site.code, f"{site.code} {wording.site_name(site)}") for site in sites), chosen)
 
 
 LATE = timedelta(minutes=15)  # what is counted every five minutes is so old only where no worker counts

@@ -1,6 +1,7 @@
 """Stored values and declared labels as the reader's language says them."""
 
 from datetime import date
+from functools import lru_cache
 
 from django.utils.formats import date_format
 from django.utils.text import capfirst
@@ -32,12 +33,18 @@ def day(value):
     """A date, or the day of a moment where the registry is, as the clinic writes it: 3 Mar 2026, 2026年3月3日; a dash
     for none.
     """
-    return date_format(day_of(value), "Y年n月j日" if in_japanese() else "j M Y") if value else NOTHING
+    return _day_in(get_language(), day_of(value)) if value else NOTHING
+
+
+@lru_cache(maxsize=8192)
+def _day_in(_language, value):
+    """`day` of a date in the language of the page: a list says the same days again and again."""
+    return date_format(value, "Y年n月j日" if in_japanese() else "j M Y")
 
 
 def moment(value):
     """A moment in the time zone of the registry: the day with hours and minutes."""
-    return f"{day(value)} {date_format(localtime(value), 'H:i')}" if value else NOTHING
+    return f"{day(value)} {localtime(value):%H:%M}" if value else NOTHING
 
 
 def said(item, reason, may_lack=True):

@@ -6,9 +6,9 @@ Whatever is not a number is escaped here.
 from urllib.parse import quote
 
 from django.urls import reverse
-from django.utils.html import escape
 
 from registry.web.shared import cells, tags, wording
+from registry.web.shared.cells import escape
 
 
 def work(lines, identified):

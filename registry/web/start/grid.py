@@ -11,21 +11,22 @@ from django.db import connection
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
-from registry.models import Assessment, Patient, QueryForm, State
+from registry.models import Patient, QueryForm, State
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.review import form_states
 from registry.web.shared import cells as shown_cells
 from registry.web.shared import identified, tags, wording
+from registry.web.shared.cells import escape
 from registry.web.shared.filters import Filter, codes
 from registry.web.shared.lookup import COUNTED, TELLING_OF_FORMS, form_state
+from sites.database.fast_rows import rows_of
 from sites.models import Site
 from sites.tenancy.access import Can
 
@@ -48,7 +49,7 @@ class Column:
 def grid(request):
     """The first rows, or those after a patient; with `part=rows` only the rows, for the button below them."""
     request.access.require(Can.READ)
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)))
+    sites = Site.of(request.access.sites_for(Can.READ))
     plans, today = schedule.plans(), timezone.localdate()
     columns = _columns(plans)
     query = request.GET.get("q", "").strip()[:40]
@@ -200,33 +201,29 @@ def _own_in_state(form):
 # -- What is in the cells ------------------------------------------------------------------------------------------
 
 
+# Of a patient's hundred columns those that say which visits there are, or that tell the states of the own forms.
+COLUMNS = ("patient_id", "site_id", "surgery_date", "vital_status", "death_date", *TELLING_OF_FORMS)
+
+
 def _rows(ids, plans, columns, today, codes, beside):
     """The rows of the table as HTML, in the order of `ids`. Four queries.
 
     codes   site's id to its code, where rows say of which site they are
     beside  patient's number to hospital number and initials, where they are shown
     """
-    own_columns = Patient.objects.only("site_id", "surgery_date", "vital_status", "death_date", *TELLING_OF_FORMS)
-    patients = {patient.pk: patient for patient in own_columns.filter(pk__in=ids).order_by()}
-    ends, queries = follow_up.ends_of(ids), form_states.open_queries(ids)
-    recorded, rows, pages = {}, [], reverse("patients")
-    of_visits = Assessment.objects.filter(patient_id__in=ids).order_by()
-    for assessment in of_visits.values_list("patient_id", "timepoint_id", "state", named=True):
-        recorded.setdefault(assessment.patient_id, {})[assessment.timepoint_id] = assessment
+    patients = {row.patient_id: row for row in rows_of(Patient).only(COLUMNS).where("patient_id = ANY (%s)", [ids])}
+    ends, recorded, queried = follow_up.ends_of(ids), visits.recorded(ids), {}
+    for number, form in form_states.open_queries(ids):
+        queried.setdefault(number, set()).add(_column_of(form))
+    rows, pages, on_day, language = [], reverse("patients"), visits.OnDay(plans, today), get_language()
     for pk in ids:
-        patient = patients[pk]
-        own, assessments = plans.of(patient, today), recorded.get(pk, {})
-        planned = {visit.code: visit for visit in visits.visits(patient, own, assessments, today, ends.get(pk))}
-        address = f"{pages}{escape(pk)}/"
-        queried = {_column_of(form) for number, form in queries if number == pk} if queries else ()
-        cells = [
-            _cell(_Form(patient, column, planned, assessments, address, today), column.code in queried)
-            for column in columns
-        ]
+        patient, assessments = patients[pk], recorded.get(pk, {})
+        forms = _Forms(patient, on_day.states(patient, assessments, ends.get(pk)), assessments, today)
+        address, of_queries = f"{pages}{escape(pk)}/", queried.get(pk, ())
+        cells = [_cell(forms.place(column.code), address, column.code in of_queries, language) for column in columns]
         site = f'<td class="cell-site" tabindex="-1">{escape(codes[patient.site_id])}' if codes else ""
         number = f'<a href="{address}">{escape(pk)}</a>{shown_cells.beside(beside, pk)}'
-        head = f'<th scope="row" class="pinned">{number}{site}'
-        rows.append(f"<tr>{head}{''.join(cells)}</tr>")
+        rows.append(f'<tr><th scope="row" class="pinned">{number}{site}{"".join(cells)}</tr>')
     return mark_safe("\n".join(rows))  # noqa: S308 - what is no cell is escaped
 
 
@@ -235,70 +232,59 @@ def _column_of(form):
 
 
 @dataclass(frozen=True)
-class _Form:
-    """One form of one patient: where it is and how it stands."""
+class _Forms:
+    """The forms of one patient: what the plan says of them, and what is recorded."""
 
-    patient: Patient
-    column: Column
+    patient: object
     planned: dict
     recorded: dict
-    address: str
     today: object
 
-    @property
-    def place(self):
-        """(address, state, text that says more) of the form; None where the patient's plan has none."""
-        code = self.column.code
+    def place(self, code):
+        """(the end of its address, state, text that says more) of a form; None where the patient's plan has none."""
         if code in FINISHED_FORMS:
-            return f"{self.address}{code}/", form_state(self.patient, code), ""
+            return f"{code}/", form_state(self.patient, code), ""
         if code == UNSCHEDULED:
             return self._unscheduled()
-        if visit := self.planned.get(code):
-            return f"{self.address}assessments/{code}/", visit.state, _left(visit, self.today)
+        if planned := self.planned.get(code):
+            state, last = planned
+            return f"assessments/{code}/", state, last and _left(last, self.today)
         if assessment := self.recorded.get(code):
-            return f"{self.address}assessments/{code}/", assessment.state, ""
+            return f"assessments/{code}/", assessment.state, ""
         return None
 
     def _unscheduled(self):
-        numbered = {schedule.unscheduled_number(code): assessment for code, assessment in self.recorded.items()}
-        unscheduled = [numbered[number] for number in sorted(filter(None, numbered))]
+        numbered = {schedule.unscheduled_number(code): code for code in self.recorded if code not in self.planned}
+        unscheduled = [self.recorded[numbered[number]] for number in sorted(filter(None, numbered))]
         if not unscheduled:
             return None
         drafts = [assessment for assessment in unscheduled if assessment.state == State.DRAFT]
         latest = (drafts or unscheduled)[-1]
-        return (
-            f"{self.address}assessments/{latest.timepoint_id}/",
-            latest.state,
-            f"×{len(unscheduled)}" if len(unscheduled) > 1 else "",
-        )
+        more = f"×{len(unscheduled)}" if len(unscheduled) > 1 else ""
+        return f"assessments/{latest.timepoint_id}/", latest.state, more
 
 
-def _left(visit, today):
-    """How long a visit that is due is still open for, once that is a week or less."""
-    days = (visit.last - today).days if visit.state == "due" else None
-    if days is None or days > visits.CLOSING_SOON:
-        return ""
-    return ngettext("%(n)s day left", "%(n)s days left", days) % {"n": days}
+def _left(last, today):
+    """How long a visit that is due until the day `last` is still open for, once that is a week or less."""
+    days = (last - today).days
+    return ngettext("%(n)s day left", "%(n)s days left", days) % {"n": days} if days <= visits.CLOSING_SOON else ""
 
 
 # HTML lets a cell end where the next begins: five bytes of each of five hundred.
-NOTHING = mark_safe('<td class="cell-none" tabindex="-1"><span aria-hidden="true">·</span>')
+NOTHING = '<td class="cell-none" tabindex="-1"><span aria-hidden="true">·</span>'
 
 
-def _cell(form, queried):
-    place = form.place
+def _cell(place, address, queried, language):
+    """The cell of a form, at its place below the address of its patient."""
     if place is None:
         return NOTHING
-    address, state, more = place
-    content = format_html('<span class="cell-more">{}</span>', more) if more else ""
+    end, state, more = place
+    content = f'<span class="cell-more">{escape(more)}</span>' if more else ""
     if queried:
-        content += format_html('<span class="cell-query state-query">{}</span>', tags.STATES["query"])
-    # A page has 500 of these, and format_html would be half of its time: the address is one of ours.
-    return mark_safe(  # noqa: S308
-        f'<td><a class="cell state-{state}" href="{address}">{_word(state, get_language())}{content}</a>'
-    )
+        content += f'<span class="cell-query state-query">{_word("query", language)}</span>'
+    return f'<td><a class="cell state-{state}" href="{address}{end}">{_word(state, language)}{content}</a>'
 
 
 @cache
 def _word(state, _language):
-    return conditional_escape(tags.STATES[state])
+    return escape(tags.STATES[state])

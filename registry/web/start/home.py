@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
-from django.db.models import Q
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -26,9 +25,10 @@ from registry.web.entry import drafts as typed_drafts
 from registry.web.review import query_words
 from registry.web.shared import identified, wording
 from registry.web.shared.lookup import TELLING_OF_FORMS, form_state
-from registry.web.shared.record_words import form_url
+from registry.web.shared.record_words import address_of, assessment_url, form_url
 from registry.web.start import central, day_rows
 from sites.audit import alerts
+from sites.database.fast_rows import rows_of
 from sites.models import Membership, Site, User
 from sites.tenancy.access import Can
 
@@ -50,7 +50,7 @@ def home(request):
     if enters:
         context |= {
             "work": _work(enters, plans, today),
-            "drafts": _drafts(enters, schedule.labels()),
+            "drafts": _drafts(enters),
             "queries": _queries(enters),
             "arrived": _arrived(enters),
             "consents": _consents(enters, today),
@@ -88,7 +88,7 @@ class Line:
 
     @cached_property
     def address(self):
-        return reverse("assessment", args=[self.visit.patient_id, self.visit.code])
+        return assessment_url(self.visit.patient_id, self.visit.code)
 
     @property
     def closing_soon(self):
@@ -120,7 +120,7 @@ class Line:
         missed = ngettext("counts as missed in %(n)s day", "counts as missed in %(n)s days", days + 1) % {"n": days + 1}
         return _("%(closed)s; %(missed)s") % {"closed": closed, "missed": missed}
 
-    @property
+    @cached_property
     def why(self):
         """“EQ VAS at 1 month is unknown for 16 of 90”; nothing where every value is known."""
         if self.unknown is None or not self.unknown.unknown:
@@ -198,34 +198,38 @@ def next_visit(request):
 # -- Forms to finish, queries to answer --------------------------------------------------------------------------------
 
 
-def _drafts(sites, labels):
+def _drafts(sites):
     """Forms that were begun and not completed, the last touched first."""
-    of_visits = Assessment.objects.filter(site_id__in=sites, state=State.DRAFT).order_by("-updated_at")
-    lines = [
-        {
-            "patient_id": patient_id,
-            "label": labels[timepoint],
-            "address": reverse("assessment", args=[patient_id, timepoint]),
-            "state": "draft",
-            "at": at,
-        }
-        for patient_id, timepoint, at in of_visits.values_list("patient_id", "timepoint_id", "updated_at")[: SHOWN + 1]
+    wanted = [list(sites), SHOWN + 1]
+    of_visits = rows_of(Assessment).only(("patient_id", "timepoint_id", "updated_at")).where(_DRAFT_VISITS, wanted)
+    own = rows_of(Patient).only(("patient_id", "updated_at", *TELLING_OF_FORMS)).where(_DRAFTS_OF_PATIENTS, wanted)
+    begun = [(visit.updated_at, visit.patient_id, visit.timepoint_id, "draft") for visit in of_visits]
+    begun += [
+        (patient.updated_at, patient.patient_id, form, state)
+        for patient in own
+        for form in FINISHED_FORMS
+        if (state := form_state(patient, form)) in ("draft", "empty")
     ]
-    own = Patient.objects.filter(site_id__in=sites).filter(Q(baseline_state=State.DRAFT) | Q(surgery_state=State.DRAFT))
-    for patient in own.only("updated_at", *TELLING_OF_FORMS).order_by("-updated_at")[: SHOWN + 1]:
-        for form in FINISHED_FORMS:
-            if (state := form_state(patient, form)) in ("draft", "empty"):
-                lines.append(
-                    {
-                        "patient_id": patient.pk,
-                        "label": QueryForm(form).label,
-                        "address": reverse(f"patient_{form}", args=[patient.pk]),
-                        "state": state,
-                        "at": patient.updated_at,
-                    }
-                )
-    lines.sort(key=lambda line: line["at"], reverse=True)
-    return {"lines": lines[:SHOWN], "more": len(lines) > SHOWN}
+    begun.sort(key=lambda form: form[0], reverse=True)
+    labels = schedule.labels() if of_visits else {}
+    return {"lines": [_draft(*form, labels) for form in begun[:SHOWN]], "more": len(begun) > SHOWN}
+
+
+_DRAFT_VISITS = f"site_id = ANY (%s) AND state = '{State.DRAFT}' ORDER BY updated_at DESC LIMIT %s"
+_DRAFTS_OF_PATIENTS = f"""site_id = ANY (%s) AND (baseline_state = '{State.DRAFT}' OR surgery_state = '{State.DRAFT}')
+    ORDER BY updated_at DESC LIMIT %s"""
+
+
+def _draft(at, patient_id, form, state, labels):
+    """The line of a form: one of the patient's own, or the assessment of a timepoint."""
+    of_patient = form in FINISHED_FORMS
+    return {
+        "patient_id": patient_id,
+        "label": QueryForm(form).label if of_patient else labels[form],
+        "address": address_of(f"patient_{form}", patient_id) if of_patient else assessment_url(patient_id, form),
+        "state": state,
+        "at": at,
+    }
 
 
 def _arrived(sites):
@@ -271,7 +275,7 @@ def _by_site(access, plans, today, *, whole):
     kinds = ("enrolled", "waiting", "drafts", "queries") if whole else ("enrolled",)
     counted = site_counts.several(kinds, ids, plans, today)
     lines = []
-    for site in Site.objects.filter(pk__in=ids):
+    for site in Site.of(ids):
         of_site = {kind: counted[kind].by_site.get(site.pk) for kind in kinds}
         line = {"site": site, "target": site.enrolment_target}
         line |= dict(zip(("enrolled", "operated", "died"), of_site["enrolled"] or (0, 0, 0), strict=True))
