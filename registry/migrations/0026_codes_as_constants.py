@@ -204,7 +204,7 @@ def in_state(model):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0024_freezings"), ("study_sites", "0007_entry_in_steps")]
+    dependencies = [("registry", "0025_counting_indexes"), ("study_sites", "0007_entry_in_steps")]
 
     operations = [
         migrations.RunSQL(
