@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 MISSING_REASONS = ("not_applicable", "not_done", "unknown", "refused", "too_ill", "dead")
+LONGEST_SCALE = 1000  # of `Item.plain`
 TAGS = dict(zip(MISSING_REASONS, "abcdef", strict=True))  # of missing values in SAS and Stata: .a to .f
 
 
@@ -129,6 +130,21 @@ class Item:
     def codes(self) -> tuple[int | str, ...]:
         return tuple(choice.code for choice in self.choices)
 
+    @cached_property
+    def plain(self) -> dict[Any, Any]:
+        """What most answers are, text or number, and the value that `clean` makes of each: codes, and the whole numbers
+        of a scale. Whatever else is sent is looked at."""
+        if self.kind == "code":
+            return {code: code for code in self.codes if isinstance(code, str)}
+        if self.kind != "integer":
+            return {}
+        numbers = [code for code in self.codes if isinstance(code, int)]
+        if not self.choices and self.minimum is not None and self.maximum is not None:
+            lowest, highest = int(self.minimum), int(self.maximum)
+            scale = range(lowest, highest + 1) if highest - lowest <= LONGEST_SCALE else ()
+            numbers = [number for number in scale if within(self, number)]
+        return {sent: number for number in numbers for sent in (number, str(number))}
+
     @property
     def takes_several(self) -> bool:
         """Whether an answer is several codes: a tick box for each choice."""
@@ -151,6 +167,8 @@ class Item:
 
         Raises InvalidValue with what would be right.
         """
+        if type(raw) in (str, int) and (value := self.plain.get(raw)) is not None:
+            return value
         if isinstance(raw, str):
             raw = raw.strip()
         if raw is None or raw in ("", (), []):

@@ -151,6 +151,14 @@ class Catalogue:
         return ASSESSMENT + self.assessment_extras
 
     @cached_property
+    def items_of_patient(self) -> tuple[Item, ...]:
+        return items(self.of_patient)
+
+    @cached_property
+    def items_of_assessment(self) -> tuple[Item, ...]:
+        return items(self.of_assessment)
+
+    @cached_property
     def instruments(self) -> Any:
         return (*self.of_patient, *self.of_assessment, *ADVERSE_EVENTS, *self.repeats)
 

@@ -106,13 +106,25 @@ def columns(instruments):
     return fields
 
 
+def among(name, codes):
+    """SQL condition that a column, where it has a value, has one of some codes.
+
+    PostgreSQL reads the constraints of a table anew for each statement that writes it: a list it makes an array of each
+    time, and casts text by text; one constant it takes as it is.
+    """
+    listed = ",".join(map(str, codes))
+    kind = "smallint" if all(isinstance(code, int) for code in codes) else "text"
+    template = f"%(expressions)s = ANY ('{{{listed}}}'::{kind}[])"
+    return models.Func(F(name), template=template, output_field=models.BooleanField())
+
+
 def value_constraint(prefix, item):
     """What one item accepts, as a check constraint; None where its type says it all."""
     name = item.name
     if item.kind == "levels":
         accepted = Q(**{f"{name}__gte": 1, f"{name}__lt": 1 << len(levels.LEVELS)})
     elif item.choices:
-        accepted = Q(**{f"{name}__in": list(item.codes)})
+        accepted = among(name, item.codes)
     elif item.kind == "date":
         accepted = Q(**{f"{name}__gte": EARLIEST})
     elif item.minimum is not None or item.maximum is not None:

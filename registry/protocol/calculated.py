@@ -28,5 +28,5 @@ def _answer(row: Any, name: str) -> Any:
 def read_with(instruments: Iterable[Instrument]) -> tuple[str, ...]:
     """What rows of these instruments are to be read with (`select_related`), so that no row asks for its patient."""
     names = {name for instrument in instruments for derived in instrument.derived for name in derived.items}
-    of_patient = {item.name for item in catalogue.items(catalogue.current().of_patient)}
+    of_patient = {item.name for item in catalogue.current().items_of_patient}
     return ("patient",) if names & of_patient else ()

@@ -126,11 +126,11 @@ class RedisCache(redis.RedisCache):
     def count(self, keys: Any, seconds: Any) -> list[int]:
         """Count one more under each of `keys`, which is forgotten after so many seconds; how many by now, of each."""
         if not circuit.is_open:
-            asked = self.client.connections.pipeline(transaction=False)
-            for stored in map(self.make_and_validate_key, keys):
-                asked.incr(stored).expire(stored, seconds)
+            stored = [self.make_and_validate_key(key) for key in keys]
             try:
-                counted = asked.execute()[::2]
+                counted = self._in_one_round("incr", stored)
+                if begun := [key for key, count in zip(stored, counted, strict=True) if count == 1]:
+                    self._in_one_round("expire", begun, seconds)  # once for each key, not with every count
             except RedisError as error:
                 circuit.failed(error)
             else:
@@ -139,6 +139,13 @@ class RedisCache(redis.RedisCache):
         for key in keys:
             self.alone.add(key, 0, seconds)
         return [self.alone.incr(key) for key in keys]
+
+    def _in_one_round(self, command: str, keys: Any, *values: Any) -> list[Any]:
+        """What Redis answers to the same command for each key."""
+        with self.client.connections.pipeline(transaction=False) as asked:
+            for key in keys:
+                getattr(asked, command)(key, *values)
+            return asked.execute()
 
     def take(self, key: Any, most: Any) -> list[Any]:
         """Take up to `most` texts from the beginning of the list `key`; none with Redis away."""

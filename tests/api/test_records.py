@@ -4,6 +4,7 @@ import secrets
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -191,6 +192,9 @@ def test_each_answer_says_how_often_one_may_still_ask(alices, settings):
     assert [answer.status_code for answer in told] == [200, 200, 200, 429]
     assert {answer["RateLimit-Limit"] for answer in told} == {"3"}
     assert all(1 <= int(answer["RateLimit-Reset"]) <= 60 for answer in told)
+    counted = f"counted:{secrets.token_hex(8)}"
+    assert [cache.count([counted], 900) for _ in range(2)] == [[1], [2]]
+    assert 0 < cache.client.connections.ttl(cache.make_key(counted)) <= 900  # the first count says when it is forgotten
 
 
 def test_whole_numbers_come_as_floats_too(alices, patient):

@@ -83,6 +83,9 @@ def test_an_item_takes_each_of_its_values_typed_or_native_and_keeps_it(item):
             assert clean == value
             assert type(clean) is type(value)
             assert item.clean(clean, today=TODAY) == clean
+    for raw, value in item.plain.items():  # what is looked up; with blanks it is looked at
+        assert item.clean(raw) is value
+        assert item.clean(f" {raw} ") == value
 
 
 @every_item

@@ -502,7 +502,7 @@ def condition_sql(tree, alias, file, patients=None):
 
     patients  the file of the patients, where these are staged and not stored yet
     """
-    of_patient = {item.name for item in catalogue.items(catalogue.current().of_patient)}
+    of_patient = {item.name for item in catalogue.current().items_of_patient}
 
     def column(name):
         if name in file.columns:

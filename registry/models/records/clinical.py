@@ -33,7 +33,7 @@ def state_field(verbose_name, first=State.DRAFT):
 
 
 def state_constraint(name, field):
-    return models.CheckConstraint(condition=Q(**{f"{field}__in": State.values}), name=name)
+    return models.CheckConstraint(condition=build.among(field, State.values), name=name)
 
 
 def in_error_field():

@@ -1,9 +1,10 @@
 """Recording and correcting assessments."""
 
+from functools import lru_cache
 from typing import Any
 
 from registry.instruments import catalogue
-from registry.instruments.base import Label
+from registry.instruments.base import Item, Label
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.models import Assessment, Patient, State
 from registry.services.follow_up.schedule import ensure_timepoint
@@ -133,11 +134,21 @@ def _record(
 
 
 def known_items() -> Any:
-    return catalogue.items(catalogue.current().of_patient)
+    return catalogue.current().items_of_patient
 
 
 def _names() -> Any:
-    return (ASSESSMENT_DATE.name, *(item.name for item in catalogue.items(catalogue.current().of_assessment)))
+    return _names_in(catalogue.current())
+
+
+@lru_cache(maxsize=8)
+def _names_in(protocol: catalogue.Catalogue) -> tuple[str, ...]:
+    return (ASSESSMENT_DATE.name, *(item.name for item in protocol.items_of_assessment))
+
+
+@lru_cache(maxsize=8)
+def _with_hidden_codes(protocol: catalogue.Catalogue) -> tuple[Item, ...]:
+    return tuple(item for item in protocol.items_of_assessment if item.hidden_codes)
 
 
 def _clean(row: Any, patient: Patient, timepoint: Any, raw: Any, missing: Any, complete: bool, today: Any) -> Any:
@@ -171,10 +182,8 @@ def _codes_of_death(patient: Patient, answers: Any, row: Any = None) -> dict | d
         return {}
     return {
         item.name: [_not_offered(item.choice(value).label)]
-        for item in catalogue.items(catalogue.current().of_assessment)
-        if item.hidden_codes
-        and (value := answers.values.get(item.name)) in item.hidden_codes
-        and value != getattr(row, item.name, None)
+        for item in _with_hidden_codes(catalogue.current())
+        if (value := answers.values.get(item.name)) in item.hidden_codes and value != getattr(row, item.name, None)
     }
 
 

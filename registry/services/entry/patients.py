@@ -51,7 +51,7 @@ ALREADY_RECORDED = Label("is already recorded on that day", "同じ日に同じ�
 
 def answers_of(patient: Patient, identifiers: Any = None) -> dict[str, Any | None]:
     """Every answer of a patient by item name; the birth date only where `identifiers` has it."""
-    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.current().of_patient)}
+    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.current().items_of_patient}
     answers["birth_date"] = (identifiers or {}).get("birth_date")
     return answers
 

@@ -134,8 +134,26 @@ def _unlikely(check: Any) -> Callable[..., bool]:
 
 
 def checks_asked(plan: Any) -> Any:
-    """Those of `every_check` that speak now."""
-    return (*soft_checks(), *checks.of_visits(plan))
+    """Those of `every_check` that speak now: the same object for as long as the same do."""
+    return _checks_asked(_Same(plan), switched_on(), catalogue.current())
+
+
+class _Same:
+    """Something that is compared by being the same object: what it holds takes longer to compare than to use."""
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    def __hash__(self) -> int:
+        return id(self.held)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.held is other.held
+
+
+@lru_cache(maxsize=8)
+def _checks_asked(plan: _Same, on: frozenset[str], protocol: catalogue.Catalogue) -> Any:
+    return (*_of_what_is_on(on), *own_checks(protocol), *checks.of_visits(plan.held))
 
 
 @cache
@@ -183,9 +201,7 @@ def items_of(form_kind: Any, own: str | None = None) -> frozenset[str]:
             item.name for repeat in catalogue.current().repeats if own in (None, repeat.code) for item in repeat.items
         )
     if form_kind == QueryForm.ASSESSMENT:
-        return frozenset(
-            ["assessment_date", *(item.name for item in catalogue.items(catalogue.current().of_assessment))]
-        )
+        return frozenset(["assessment_date", *(item.name for item in catalogue.current().items_of_assessment)])
     if form_kind == QueryForm.ADVERSE_EVENT:
         return frozenset(item.name for item in catalogue.items(catalogue.ADVERSE_EVENTS))
     instruments = PATIENT_FORMS[form_kind].instruments + catalogue.current().extras.get(form_kind, ())
@@ -225,7 +241,7 @@ def stand_in_birth_date(surgery: Any, age: Any) -> date | None:
 
 
 def patient_answers(patient: Patient) -> dict[str, Any | None]:
-    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.current().of_patient)}
+    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.current().items_of_patient}
     answers["birth_date"] = stand_in_birth_date(patient.surgery_date, patient.age_at_surgery)
     return answers
 
@@ -270,11 +286,16 @@ def findings_if(patient: Patient, form: Any, answers: Any) -> list[Finding]:
     return _met(form, _checks_of(checks_asked(schedule.plans()), form), known, False)
 
 
-def _checks_of(every: Any, form: Form) -> list:
+def _checks_of(every: Any, form: Form) -> Any:
     """Those of some checks that are about this form."""
-    current = catalogue.current()  # asked once: there are some fifty checks
-    of_kind = [check for check in every if _kind(frozenset(check.items), current) == form.kind]
-    return [check for check in of_kind if form.own is None or form_of_repeat(expanded(check.items)) == form.own]
+    return _checks_of_kind(_Same(every), form.kind, form.own, catalogue.current())
+
+
+@lru_cache(maxsize=64)
+def _checks_of_kind(same: _Same, kind: str, own: str | None, current: catalogue.Catalogue) -> list:
+    every = same.held
+    of_kind = [check for check in every if _kind(frozenset(check.items), current) == kind]
+    return [check for check in of_kind if own is None or form_of_repeat(expanded(check.items)) == own]
 
 
 def _names_of(form: Form) -> Any:

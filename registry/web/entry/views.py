@@ -57,7 +57,7 @@ def assessment(request, patient_id, timepoint):
         seen["history_url"] = reverse("history", args=[patient.pk]) + f"?record={timepoint}"
         before = own[: own.index(visit)] if visit in own else own
         if before := next((visit for visit in reversed(before) if visit.assessment), None):
-            items = catalogue.items(catalogue.current().of_assessment)
+            items = catalogue.current().items_of_assessment
             seen["previous"] = {item.name: forms.typed(getattr(before.assessment, item.name)) for item in items}
             seen["previous_label"] = before.label
         return seen
