@@ -39,7 +39,7 @@ def main():
         full_rows(path, sample)
         empty()
         library = SAMPLE / by_import_export(sample)
-        told([in_turn(path, folder) for _ in range(ROUNDS)], rows, library)
+        report([in_turn(path, folder) for _ in range(ROUNDS)], rows, library)
 
 
 def in_turn(path, folder):
@@ -51,7 +51,7 @@ def in_turn(path, folder):
     return copied, moved, measured("default", by_import, folder)
 
 
-def told(rounds, rows, library):
+def report(rounds, rows, library):
     copied, moved, imported = zip(*rounds, strict=True)
     raw, guarded, ours = (
         rows / statistics.median(wall for wall, _ in of_each) for of_each in (copied, moved, imported)
