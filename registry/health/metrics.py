@@ -100,7 +100,7 @@ def _named(label, values):
 
 
 def _work():
-    beats = heartbeats.all_of_them()
+    beats, _noted = heartbeats.all_of_them()
     yield _gauge(
         "metaspine_heartbeat_age_seconds", "Since a sign of life", _named("name", {n: b[0] for n, b in beats.items()})
     )

@@ -294,7 +294,7 @@ def mapping_of(job):
 def request(job, act, **fields):
     """Queue an act of an import: check, store or undo. Returns whether it is: nothing happens to one that another
     request, of a second click or another window, has queued or decided meanwhile."""
-    return jobs.requeue(_undecided(job), act=act, error="", **fields)
+    return jobs.requeue(_undecided(job), act=act, error="", progress=0, stage="", **fields)
 
 
 def _undecided(job):
@@ -436,7 +436,7 @@ def _carried_out(job, claim, tell):
         _ACTS[job.act](job, lambda share, stage: tell(progress=share, stage=stage))
         claim.hold()
         waits = {"finished_at": None} if job.status in (Status.OPEN, Status.CHECKED) else {}
-        claim.end(job.status, **waits, **{name: getattr(job, name) for name in OUTCOME})
+        claim.end(job.status, progress=0, stage="", **waits, **{name: getattr(job, name) for name in OUTCOME})
 
 
 def recover():

@@ -39,6 +39,15 @@ class Label:
         )  # beside the fields: equality and JSON know the texts alone
         return made
 
+    @property
+    def values(self) -> dict:
+        """What `format` put into the text, by name; none in a text as it was written."""
+        return getattr(self, "_made_of", (self, {}))[1]
+
+    def again(self, **values: Any) -> "Label":
+        """The text that `format` made, with some of its values replaced."""
+        return getattr(self, "_made_of", (self, {}))[0].format(**self.values | values)
+
     def in_language(self, code: Any) -> str:
         """The text for a language code such as `en`, `ja` or `de-at`; English where a catalogue lacks it."""
         language = (code or "en")[:2]

@@ -99,7 +99,10 @@ class SegmentRule:
     def in_words(self) -> Label:
         """What the rule goes by, for pages; results name its `version`."""
         if self.segment_rule == "majority":
-            return Label("the segment of most of the vertebrae", "最も多くの椎体が属する部位")
+            return Label(
+                "the segment of most of the vertebrae (TL/L/S from {first}; where two have as many, {drawn})",
+                "最も多くの椎体が属する部位（胸腰椎移行部・腰椎・仙椎は{first}以下、同数の場合は{drawn}）",
+            ).format(first=self.tl_starts_at, drawn=DRAWN[self.majority_tie])
         return Label(
             f"cervical before TL/L/S (from {self.tl_starts_at}) before thoracic",
             f"頚椎、胸腰椎移行部・腰椎・仙椎（{self.tl_starts_at}以下）、胸椎の順に優先",
@@ -166,5 +169,10 @@ OPTIONS = {
     "segment_rule": ("any_involvement", "majority"),
     "tl_starts_at": ("T11", "T10"),
     "majority_tie": ("away_from_thoracic", "rostral", "caudal"),
+}
+DRAWN = {
+    "away_from_thoracic": Label("the one that is not thoracic", "胸椎でない部位"),
+    "rostral": Label("the upper one", "頭側の部位"),
+    "caudal": Label("the lower one", "尾側の部位"),
 }
 DEFAULT_RULE = SegmentRule()

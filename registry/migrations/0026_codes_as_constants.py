@@ -204,6 +204,9 @@ def in_state(model):
 
 
 class Migration(migrations.Migration):
+    atomic = (
+        False  # each statement is whole and may be run again; in one transaction every table stayed locked to the end
+    )
     dependencies = [("registry", "0025_counting_indexes"), ("study_sites", "0007_entry_in_steps")]
 
     operations = [

@@ -21,6 +21,7 @@ KINDS = {
     "open-choice": "code",
 }  # fmt: skip
 # What is read of each part (or is the resource's own keeping); all else that a file says is noted by its name.
+NOTHING: tuple[Any, ...] = (None, False, "", [], {})  # is said of what is not so
 READ = {
     part: frozenset(keys.split())
     for part, keys in {
@@ -136,7 +137,7 @@ class _Reader:
         for key, value in of.items() if isinstance(of, dict) else ():
             if key.startswith("_"):
                 self._pass_texts(value, f"{part}.{key[1:]}", place)
-            elif key not in READ[part] and not key.startswith(("value", "answer")) and value not in (None, "", [], {}):
+            elif key not in READ[part] and not key.startswith(("value", "answer")) and value not in NOTHING:
                 self.unread.add(self.row, key, f"{part}.{key}", place, _said(value))
 
     def _pass_texts(self, beside: Any, part: str, place: str) -> None:

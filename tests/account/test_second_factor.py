@@ -130,7 +130,7 @@ def test_an_administrator_takes_a_lost_factor_away(client, browser, ada, alice, 
 def test_a_sensitive_act_asks_again_who_one_is(client, ada, alice, north, act, monkeypatch):
     client.force_login(ada)
     url = reverse(act, args=[alice.pk])
-    sent = {"role": "monitor", "site": north.pk, "starts_on": "2026-01-01"}
+    sent = {"role": "monitor", "site": north.pk, "starts_on": "2026-01-01", "active": "0"}
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 400)
     asked = client.post(url, sent)

@@ -236,6 +236,10 @@ TWICE = {"code": "x", "title": {"en": "x", "ja": "x"}, "measure": "qaly", "varia
         ({"name": "x", "alpha": float("nan")}, "alpha: nan is no finite number"),
         ({"name": "x", "qol": [TWICE | {"horizon": float("inf")}]}, "qol 1 horizon: inf is no finite number"),
         ({"name": "x", "qol": [TWICE | {"horizon": 6}, TWICE | {"horizon": 12}]}, "qol: x is there twice"),
+        (
+            {"name": "x", "qol": [TWICE | {"horizon": 6}, TWICE | {"code": "y", "horizon": 6, "visits": ["preop"]}]},
+            "Quality of life over time 2, visits: a list of at least 2",
+        ),
     ],
 )
 def test_what_is_no_plan_is_refused(data, says):

@@ -93,7 +93,8 @@ def test_a_workbook_waits_for_a_worker(dana_program):
     shown = send(dana_program, workbook, "patients.xlsx").json()
     stopped = dana_program.post(f"imports/{shown['id']}/decision", {"decision": "cancel"}).json()
     assert (shown["status"], stopped["status"], jobs.perform(shown["id"])) == ("queued", "cancelled", None)
-    shown = send(dana_program, workbook, "patients.xlsx").json()
+    again = dana_program.post(f"imports/{shown['id']}/decision", {"decision": "again"}).json()
+    assert (again["status"], again["progress"]) == ("queued", 0)
     jobs.perform(shown["id"])
     assert dana_program.get(f"imports/{shown['id']}").json()["rows"]["patients"]["new"] == 1
 

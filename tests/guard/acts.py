@@ -567,7 +567,7 @@ ACTS = {
     "person_change": Act({"name": "Alicia"}),
     "person_sessions": Act(on=""),
     "person_factors": Act(on=""),
-    "person_active": Act(on=""),
+    "person_active": Act({"active": "0"}, on=""),
     "person_password": Act(on=""),
     "membership": Act({"ends_on": "2030-12-31"}),
     "enrolment": Act(on="", done=200, stores=False),

@@ -254,7 +254,7 @@ def test_workers_queues_and_messages_that_are_kept(look, settings, broker, monke
         heartbeats.alive(name)
     assert look(work.workers)[0] == "ok"
     assert look(work.workers, beats=dict.fromkeys(names, (121, None, "")))[0] == "failed"
-    names = "What follows from saves, and mail (urgent): 0; Comparisons, exports, imports (jobs): 0; "
+    names = "What follows from saves, and mail (urgent): 0; Comparisons, exports, imports, snapshots (jobs): 0; "
     assert look(work.queues) == ("ok", names + "Figures drawn ahead (figures): 0")
     Postponed.objects.create(task="x", arguments=b"")
     assert look(work.queues)[0] == "warning"

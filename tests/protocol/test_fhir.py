@@ -43,7 +43,7 @@ def test_answers_go_out_and_come_in_again(asking, patient, as_system):
     assert read.status_code == 200, read.content
     answers = {item["linkId"]: item["answer"] for item in read.json()["item"]}
     assert answers["srs_first"] == [{"valueDate": "2026-01"}] and answers["srs_at"] == [{"valueTime": "08:30:00"}]
-    assert [answer["valueCoding"]["code"] for answer in answers["answers"]] == ["rib", "other"]
+    assert [answer["valueCoding"]["code"] for answer in answers["srs_sites"]] == ["rib", "other"]
     assert answers["srs_per"] == [{"valueDecimal": 8.0}]
     resource = read.json()
     (first,) = [item for item in resource["item"] if item["linkId"] == "srs_first"]

@@ -217,4 +217,4 @@ def test_the_resource_takes_a_dataset_too(dana, alice, bob):
 def test_no_command_goes_around_the_checks(command, instead):
     with pytest.raises(CommandError, match=f"Nothing was done.*{instead}"):
         call_command(*command)
-    assert get_commands()[command[0]] == "registry"
+    assert get_commands()[command[0]] == "registry.management.transfer"

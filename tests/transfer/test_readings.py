@@ -214,10 +214,25 @@ def test_a_second_table_below_is_a_fault(tmp_path):
 
 def test_totals_and_notes_below_the_table_are_told(tmp_path):
     below = [["合計", "3"], ["", "平均", "1.5"], ["※1 by the patient"], ["以上"], ["計A7", "3"], ["*S01-0007", "5"]]
-    below += [["集計", "3"], ["n=4"], ["出力日時：2024/03/09 10:00"], ["（以下余白）"], ["-----"], ["End"]]
+    below += [
+        ["集計", "3"],
+        ["n=4"],
+        ["出力日時：2024/03/09 10:00"],
+        ["（以下余白）"],
+        ["-----"],
+        ["End"],
+        ["SD", "1.5", "2 ± 1"],
+    ]
+    below += [["--", "40", "x"], ["SD", "", "F"]]  # of patients whose number nobody knows
     *_, lines, told = shaped(tmp_path, [["患者ID", "EQ VAS", "疼痛VAS"], ["A1", "3", "4"], *below])
-    assert [number for number, why in told if why == shaping.FOOTER.en] == [3, 4, 5, 6, *range(9, 15)]
-    assert lines == ["A1,3,4", "計A7,3,", "*S01-0007,5,"]  # an odd number of a patient is looked at by the check
+    assert [number for number, why in told if why == shaping.FOOTER.en] == [3, 4, 5, 6, *range(9, 16)]
+    assert lines == [
+        "A1,3,4",
+        "計A7,3,",
+        "*S01-0007,5,",
+        "--,40,x",
+        "SD,,F",
+    ]  # an odd number of a patient is looked at by the check
 
 
 def test_answers_that_look_like_visits_are_no_names(tmp_path):

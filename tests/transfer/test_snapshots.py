@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 
+import psycopg
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
@@ -257,7 +258,7 @@ def test_a_large_registry_is_frozen_by_a_worker(
     asked.refresh_from_db()
     assert (asked.status, made.label, made.note, made.created_by) == ("done", "Board", "For the board", bob)
     assert made.hash in client.get(address).content.decode()
-    assert address not in [one.pk for one in freezing.without_snapshot()]
+    assert asked.pk not in [one.pk for one in freezing.without_snapshot()]
     client.post(f"{address}cancel/")
     asked.refresh_from_db()
     assert asked.status == "done"
@@ -269,3 +270,19 @@ def test_a_large_registry_is_frozen_by_a_worker(
         other = Freezing.objects.create(label=label, requested_by=bob if label == "Board" else mona)
         assert freezing.perform(other.pk, reporting=False)
         assert words in client.get(f"/snapshots/{other.pk}/").content.decode()
+
+
+def test_writers_are_held_off_only_where_none_is_writing(db):
+    """A request is in a transaction that sees what others commit meanwhile: what it freezes must stand still."""
+    with (
+        everything(reason="test"),
+        transaction.atomic(),
+        psycopg.connect(**connection.get_connection_params()) as other,
+    ):
+        other.execute("LOCK TABLE registry_assessment IN ROW EXCLUSIVE MODE")  # as every INSERT takes it
+        assert not snapshots.hold_writers_off(tries=1)
+        other.rollback()
+        assert snapshots.hold_writers_off(tries=1)
+        other.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            other.execute("LOCK TABLE registry_patient IN ROW EXCLUSIVE MODE")

@@ -61,7 +61,7 @@ def test_comments_of_cells_are_told_with_their_places(read):
     out = io.BytesIO()
     written.save(out)
     assert [told[0] for told in read(out.getvalue())[0].told] == [
-        "7 cells have a comment, which is not imported: A1, A2, A3, A4, A5, …"
+        "cells with a comment (7), which is not imported: A1, A2, A3, A4, A5, …"
     ]
 
 

@@ -123,6 +123,10 @@ def _pack(snapshot, tell):
     ids = _ids_by_site()
     for number, (site, rows) in enumerate(zip(sites.tolist(), np.split(order, starts[1:]), strict=True)):
         tell(number / len(sites))
+        if ids[site].count("\n") + 1 != len(rows):
+            raise RuntimeError(
+                "patients came while the registry was frozen: their values would stand beside others' IDs"
+            )
         parts = {PATIENTS: _content(frame, BASE, rows), IDS: ids[site].encode()}
         for timepoint in TIMEPOINTS:
             declared = frames.at_timepoint(timepoint)

@@ -108,8 +108,7 @@ class Plan:
             )
         self._check_two_groups()
         for code, entries in self.sections:
-            for entry in entries:
-                sections.SECTIONS[code].check(entry, self)
+            sections.check(code, entries, self)
 
     def _check_two_groups(self):
         test, groups = methods.OVERALL["continuous"][self.overall_continuous], self.grouped_by.groups

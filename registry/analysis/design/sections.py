@@ -5,10 +5,11 @@ the same code. docs/plans.md describes each.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-from registry.analysis.design.errors import refusal
+from registry.analysis.design.errors import Refused, refusal
 from registry.instruments.base import Label
 
 
@@ -91,19 +92,33 @@ def read(code, entries, names):
 
 
 def _placed(section, place, entry, names):
-    try:
+    with _at(section, place):
         return section.read(entry, names)
+
+
+def check(code, entries, plan):
+    """Raise Refused where an entry of a plan's list does not go with its groups or its other sections."""
+    for place, entry in enumerate(entries, 1):
+        with _at(SECTIONS[code], place):
+            SECTIONS[code].check(entry, plan)
+
+
+@contextmanager
+def _at(section, place):
+    """What is refused within says which entry it is."""
+    where = Label("{section} {place}", "{section}の{place}番目").format(section=section.label, place=place)
+    try:
+        yield
     except ValueError as error:
         reason = getattr(error, "reason", None) or Label(str(error), str(error))
-        raise refusal(
-            "{code} {place}: {why}", "{code} {place}番目：{why}", code=section.code, place=place, why=reason
-        ) from error
+        if reason.values.get("kind") == section.code:  # its own words begin with it
+            raise Refused(reason.again(kind=where)) from error
+        raise refusal("{where}: {why}", "{where}：{why}", where=where, why=reason) from error
     except (KeyError, TypeError, AttributeError) as error:
         raise refusal(
-            "{code} {place}: incomplete or of another shape ({why})",
-            "{code} {place}番目：内容が不完全か、形が違います（{why}）",
-            code=section.code,
-            place=place,
+            "{where}: incomplete or of another shape ({why})",
+            "{where}：内容が不完全か、形が違います（{why}）",
+            where=where,
             why=repr(error),
         ) from error
 

@@ -231,7 +231,7 @@ cox_of <- function(formula, d, weights, cluster, eps = 1e-13) {
   if (is.null(fit) || away || ended || anyNA(coef(fit))) NULL else fit
 }
 endpoint_models <- function(s, d) {
-  strata <- list_of(s, "strata"); more <- setdiff(list_of(s, "covariates"), strata); shared <- intersect(list_of(s, "covariates"), strata)
+  strata <- if ("stratified" %in% list_of(s, "tests")) list_of(s, "strata") else character(0); more <- setdiff(list_of(s, "covariates"), strata); shared <- intersect(list_of(s, "covariates"), strata)
   models <- c(list("group"), if (length(list_of(s, "covariates"))) list(c("group", paste0("x.", more)[seq_along(more)])))
   hazards <- list(); fits <- list()
   for (i in seq_along(models)) {

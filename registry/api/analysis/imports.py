@@ -28,7 +28,15 @@ from registry.tasks import carry_out_import
 from sites.tenancy.access import Can
 
 Status, Act = Import.Status, Import.Act
-STORE, WITHOUT_STORING = "store", {"discard": jobs.discard, "cancel": jobs.cancel}
+
+
+def _again(job):
+    """Have a worker go on with an import that failed or was cancelled."""
+    if job.status in (Status.FAILED, Status.CANCELLED):
+        carry_out_import(job, jobs.act_again(job))
+
+
+STORE, WITHOUT_STORING = "store", {"discard": jobs.discard, "cancel": jobs.cancel, "again": _again}
 DECISIONS = (STORE, *WITHOUT_STORING)
 
 ImportNew = serializer(
@@ -75,7 +83,7 @@ ImportDecision = serializer(
             {"type": "boolean", "default": False, "description": "Patients who may be the same person are not."}
         ),
     },
-    "What becomes of a checked import, or that one under way is to stop.",
+    "What becomes of a checked import; that one under way is to stop, or one that stopped to go on.",
 )
 FINDING = {
     "type": "object",
@@ -259,8 +267,8 @@ class DecisionOnImport(_Imports):
     @extend_schema(request=ImportDecision, responses={202: ImportShown})
     @repeatable
     def post(self, request, import_id):
-        """Store a checked import, for a reason and as it was seen; discard it; or cancel it while it is under way. 409
-        where it cannot be stored.
+        """Store a checked import, for a reason and as it was seen; discard it; cancel it while it is under way; or have
+        one that failed or was cancelled go on (`again`). 409 where it cannot be stored.
         """
         job, asked = self.of(import_id), _decision(dict(request.data))
         if asked["decision"] in WITHOUT_STORING:

@@ -166,7 +166,7 @@ class Snapshots(_Snapshots):
         except snapshots.InvalidLabel as error:
             raise request_body.refused({"label": [error.reason]}) from error
         headers = {"Location": request.build_absolute_uri(reverse("api:snapshot", args=[job.pk]))}
-        if not freezing.is_small():
+        if not (freezing.is_small() and snapshots.hold_writers_off()):
             return Response(_asked(self.job(send(job).pk)), status=202, headers=headers)
         freezing.perform(job.pk, reporting=False)
         if self.made(job.pk) is None:

@@ -7,7 +7,7 @@ from registry.health import heartbeats
 
 QUEUES = {
     "urgent": gettext_lazy("What follows from saves, and mail"),
-    "jobs": gettext_lazy("Comparisons, exports, imports"),
+    "jobs": gettext_lazy("Comparisons, exports, imports, snapshots"),
     "figures": gettext_lazy("Figures drawn ahead"),
 }
 TASKS = {

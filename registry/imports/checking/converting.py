@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, compress, groupby, pairwise, repeat
 
-from registry.imports.checking.staging import HIDDEN
+from registry.imports.checking.staging import HIDDEN, without_value
 from registry.imports.checking.unpivoting import NAMING, Unpivot, groups
 from registry.imports.files import mapping as mapped
 from registry.imports.files import notations, reading, redcap, repeats
@@ -375,7 +375,7 @@ class _Conversion:
         hidden = ":" not in target and mapped.catalogue_item(target).identifying
         shown = HIDDEN if hidden else typed.shown(cell).strip()[:80]
         if understood.fault is not None:
-            self._fault(row, column, shown, understood.fault)
+            self._fault(row, column, shown, without_value(understood.fault) if hidden else understood.fault)
         elif (target, cell) not in self.noted:  # a value is told once, with its first row
             self.noted.add((target, cell))
             note = (

@@ -547,7 +547,9 @@ def _sites():
 
 def suggested_code(target, value):
     """The code whose name or label a value is; "" where none is for certain."""
-    return "" if notations.RAISED_DIGIT.search(str(value)) else _suggested_code(target, value)
+    if notations.RAISED_DIGIT.search(str(value)):  # a footnote, unless the label itself has it
+        return next((code for code, label in choices_of(target) if str(value).strip() in (label.en, label.ja)), "")
+    return _suggested_code(target, value)
 
 
 def _suggested_code(target, value):

@@ -46,6 +46,8 @@ _FOOTER = re.compile(
     r"|[※*].*|(注|備考|note|notes)\s*\d*\s*[:)）].*",
     re.IGNORECASE | re.DOTALL,
 )
+_ALONE = re.compile(r"[-_=*]{2,}|end|eof|n|sd|count", re.IGNORECASE)  # may be what a patient's row begins with
+_OF_NUMBERS = re.compile(r"[\d.,%±+()/~\s-]*\d[\d.,%±+()/~\s-]*")
 _NOTE_SIGNS = "※＊*注"
 _NO_NUMBER = re.compile("[=＝:：]")  # no patient's number has one
 HEADER_AGAIN = Label("repeats the header and was passed over", "見出しの繰り返しのため読み飛ばしました")
@@ -341,7 +343,11 @@ class _Writer:
         named = cells[self.patient] if self.patient < len(cells) else ""
         if named.strip() and named != first:
             return False
-        if not _FOOTER.fullmatch(notations.tidy(typed.plain(first))):
+        text = notations.tidy(typed.plain(first))
+        if not _FOOTER.fullmatch(text):
+            return False
+        others = [notations.tidy(typed.plain(cell)) for cell in cells if cell.strip() and cell != first]
+        if _ALONE.fullmatch(text) and not all(map(_OF_NUMBERS.fullmatch, others)):
             return False
         self.layout.notes.append([number, "", typed.shown(first).strip()[:80], FOOTER])
         return True

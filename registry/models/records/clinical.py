@@ -183,7 +183,7 @@ class Patient(Record):
         ordering = ["patient_id"]
         indexes = [
             # What is due, and where; lists are counted by this index alone, with what says that a row counts.
-            models.Index(fields=["site", "surgery_date"], include=["in_error"], name="patient_by_surgery"),
+            models.Index(fields=["site", "surgery_date"], include=["in_error"], name="patient_by_surgery_counted"),
             # Drafts are few among many: a start page asks for them, and their rows alone are in the index.
             models.Index(
                 fields=["site"],
@@ -349,7 +349,7 @@ class AdverseEvent(Record):
         ordering = ["patient", "onset_date", "kind"]
         indexes = [
             # Lists are counted by this index alone, with what says that a row counts.
-            models.Index(fields=["site", "patient"], include=["in_error"], name="adverse_event_by_site"),
+            models.Index(fields=["site", "patient"], include=["in_error"], name="adverse_event_by_site_counted"),
             models.Index(fields=["-onset_date", "-id"], name="adverse_event_newest"),  # the listing's order
         ]
         constraints = [

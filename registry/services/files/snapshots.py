@@ -6,6 +6,7 @@ of the transaction, whose columns are called as the registry's own: every query 
 """
 
 import hashlib
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Model
 
 from registry.instruments import catalogue, levels
@@ -161,6 +162,29 @@ def freeze(
 def _to_freeze() -> list[Table]:
     """Every table, without those that not every registry has where this one has nothing in them."""
     return [table for table in TABLES if table.name not in LATER or _is_kept(table)]
+
+
+def hold_writers_off(tries: int = 40) -> bool:
+    """Let nobody write what is frozen until the transaction ends: for one that began too early to be of one moment.
+
+    False where somebody was writing all the while. It never waits for a lock while it holds others, so that nobody who
+    saves meets a deadlock.
+    """
+    tables = [table.live for table in TABLES]
+    with connection.cursor() as cursor:
+        # Of the others, such as consents, nobody changes a row; SHARE needs the right to.
+        may = "SELECT name FROM unnest(%s::text[]) AS name WHERE has_table_privilege(name, 'UPDATE, DELETE')"
+        cursor.execute(may, [tables])
+        lock = f"LOCK TABLE {', '.join(name for (name,) in cursor.fetchall())} IN SHARE MODE NOWAIT"
+        for _try in range(tries):
+            try:
+                with transaction.atomic():
+                    cursor.execute(lock)
+            except OperationalError:
+                time.sleep(0.05)
+            else:
+                return True
+    return False
 
 
 def _is_kept(table: Table) -> bool:

@@ -120,6 +120,9 @@ def import_report(request, import_id):
     Confirmed with a reason, the import is checked all over again and stored.
     """
     job = one_of(request, import_id)
+    if request.method == "POST" and request.POST.get("stop"):  # nothing happens to one that has just ended
+        jobs.cancel(job)
+        return redirect("import_report", job.pk)
     if job.status == Status.OPEN:
         step = jobs.step_of(job)
         if step in STEPS:
@@ -131,9 +134,6 @@ def import_report(request, import_id):
         if request.method == "POST":
             return redirect("import_report", job.pk)
     if job.status in UNDER_WAY:
-        if request.method == "POST" and request.POST.get("stop"):
-            jobs.cancel(job)
-            return redirect("import_report", job.pk)
         return render(request, "imports/import_progress_page.html", _progress(job))
     if request.method == "POST" and request.POST.get("again") and job.status in uploads.UNDECIDED:
         carry_out_import(job, jobs.act_again(job))
@@ -144,7 +144,7 @@ def import_report(request, import_id):
         messages.warning(request, _("These files are not kept any more. Choose them again."))
         return redirect("import")
     context = {"one": job, "state": _state(job), "report": jobs.report_of(job), "may_undo": jobs.may_be_undone(job)}
-    context |= {"undone": Import.objects.filter(undoes=job).first(), "files": _file_counts(job)}
+    context |= {"undone": Import.objects.filter(undoes=job, status=Status.DONE).first(), "files": _file_counts(job)}
     return render(request, "imports/import_result.html", context)
 
 
@@ -233,7 +233,7 @@ def _progress(job):
     return {
         "one": job,
         "reads": job.act == Act.READ,
-        "stage": STAGES.get(job.stage, _("Waiting for a worker")),
+        "stage": _("Waiting for a worker") if job.status == Status.QUEUED else STAGES.get(job.stage, ""),
     }
 
 

@@ -179,7 +179,9 @@ def person_factors(request, user_id):
 def person_active(request, user_id):
     """Make a person inactive, at once and everywhere, or active again: as is sent, so that two presses are one."""
     user = _person(request, user_id)
-    active = request.POST.get("active") == "1"
+    if request.POST.get("active") not in ("0", "1"):
+        return redirect("person", user.pk)
+    active = request.POST["active"] == "1"
     if not active and none_would_last(timezone.localdate(), without=Q(user=user)):
         messages.error(request, str(LAST_ADMINISTRATOR))
         return redirect("person", user.pk)

@@ -109,7 +109,7 @@ def _counted(kind, sites, number=int):
 
 
 def _waiting(line):
-    return line.code in ("open", "checked", "failed")
+    return line.code in ("open", "checked", "failed", "cancelled")
 
 
 def _runs():

@@ -1,6 +1,7 @@
 """HTTP with a token: one request, its refusals, and waiting where the registry asks for patience."""
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,7 +41,7 @@ class Connection:
             raise ValueError("the token is empty: issue one on the page “API tokens”")
         if not token.isascii() or not token.isprintable() or " " in token:
             raise ValueError("this is no token: one is of letters, digits, - and _")
-        prefix = parts.path.partition("/api/")[0].rstrip("/")  # of a registry beside others on its host
+        prefix = re.split("/api(?:/|$)", parts.path)[0].rstrip("/")  # of a registry beside others on its host
         self.base = f"{parts.scheme}://{parts.netloc}{prefix}/api/v1/"
         self.timeout = timeout
         self._token = token

@@ -10,7 +10,7 @@ registry <- function(url, token = Sys.getenv("METASPINE_TOKEN")) {
   if (is.na(token) || !nzchar(token)) stop("`token` is empty: issue one on the page \"API tokens\"", call. = FALSE)
   if (!grepl("^[!-~]+$", token, perl = TRUE)) stop("this is no token: one is of letters, digits, - and _", call. = FALSE)
   # What stands before /api/ is of a registry beside others on its host.
-  base <- paste0(sub("/+$", "", sub("/api/.*$", "", sub("[?#].*$", "", url))), "/api/v1")
+  base <- paste0(sub("/+$", "", sub("/api(/.*)?$", "", sub("[?#].*$", "", url))), "/api/v1")
   # The token is kept in a function: neither print() nor str() of the registry shows it.
   structure(list(base = base, token = function() token), class = "metaspine_registry")
 }
@@ -32,9 +32,8 @@ ask <- function(registry, path, query, accept, to = NULL) {
   request <- httr2::req_user_agent(request, "metaspine (R)")
   request <- httr2::req_retry(request, max_tries = 4)
   request <- httr2::req_error(request, is_error = function(response) FALSE)
-  response <- tryCatch(httr2::req_perform(request, path = to), httr2_failed = function(error) {
-    stop(paste0("no registry answers at ", registry$base, ": ", conditionMessage(error)), call. = FALSE)
-  })
+  away <- function(error) stop(paste0("no registry answers at ", registry$base, ": ", conditionMessage(error)), call. = FALSE)
+  response <- tryCatch(httr2::req_perform(request, path = to), httr2_failure = away, httr2_failed = away) # httr2 0.2: failed
   if (httr2::resp_status(response) >= 400) refuse(response)
   kind <- httr2::resp_content_type(response)
   if (!identical(kind, accept)) refuse(response, paste0(registry$base, " answers with ", kind, ". ", no_registry))

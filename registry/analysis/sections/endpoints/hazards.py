@@ -19,7 +19,7 @@ def cox_models(endpoint, patients, survival):
     group = group_column(patients)
     hazards, fits = fitted("group", endpoint, patients, survival, [group])
     if endpoint.covariates:
-        strata = {declared.key(stratum) for stratum in endpoint.strata}
+        strata = set(map(declared.key, endpoint.strata)) if "stratified" in endpoint.tests else set()
         asked = [declared.reference(covariate) for covariate in endpoint.covariates]
         more = [patients.column(*at) for at in asked if "@".join(filter(None, at)) not in strata]
         also = fitted("adjusted", endpoint, patients, survival, [group, *more])

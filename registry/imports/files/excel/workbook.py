@@ -750,7 +750,11 @@ def _commented(archive, part):
 
     for kind, name in _relations(archive, part).values():
         if kind in ("comments", "threadedComment") and archive.has(name):
-            _parse(archive, name, start, lambda tag: None)
+            try:
+                _parse(archive, name, start, lambda tag: None)
+            except Refused as refusal:  # the sheet itself can be read
+                if refusal.code == "unpacked":
+                    raise
     return list(places)
 
 
@@ -759,7 +763,7 @@ def _tell_of_comments(sheet, places):
         named = ", ".join(places[:5]) + (", …" if len(places) > 5 else "")
         sheet.told.append(
             [
-                f"{len(places)} cells have a comment, which is not imported: {named}",
+                f"cells with a comment ({len(places)}), which is not imported: {named}",
                 f"コメントのあるセル（{len(places)}件：{named}）のコメントは取り込みません",
             ]
         )

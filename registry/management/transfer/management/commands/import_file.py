@@ -67,6 +67,8 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=REFUSED) from None
         try:
             unattended.carry_through(job)
+            if job.status == Status.CANCELLED:
+                raise CommandError("The import was cancelled; nothing was stored.", returncode=REFUSED)
             self._decide(job, options)
         finally:
             job.refresh_from_db()
