@@ -138,7 +138,11 @@ class _HandedOn:
             self.put(None)
 
     def some(self):
-        """The records of LEAST blocks, and up to MOST of those that were read while the ones before were stored."""
-        blocks = iter(self.queue.get, None)
-        while some := [*islice(blocks, LEAST)]:
+        """The records of LEAST blocks, and up to MOST of those that were read while the ones before were stored.
+
+        The first block goes alone: until then nothing is stored.
+        """
+        blocks, least = iter(self.queue.get, None), 1
+        while some := [*islice(blocks, least)]:
+            least = LEAST
             yield "".join([*some, *islice(blocks, min(self.queue.qsize(), MOST - LEAST))])
