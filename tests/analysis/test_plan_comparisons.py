@@ -168,7 +168,7 @@ def test_trend_over_ordered_groups(random_patients):
     [
         (
             {"code": "x", "rows": [{"variable": "sex", "test": "welch_t"}]},
-            "comparisons 1: sex: test: “welch_t” does not",
+            "Comparisons 1: sex: test: “welch_t” does not",
         ),
         ({"code": "x", "rows": [{"variable": "frankel"}]}, "“frankel” is assessed at visits: name one"),
         (
