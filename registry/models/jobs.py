@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class Job(models.Model):
@@ -20,6 +21,13 @@ class Job(models.Model):
 
 class StagedJob(Job):
     """A job that says how far it is, and at what."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
 
     progress = models.FloatField(default=0)  # 0 to 1
     stage = models.CharField(max_length=80, blank=True)

@@ -16,7 +16,7 @@ from django.db import Error, connection, connections, models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from registry.models import ComparisonRun
+from registry.models.jobs import StagedJob
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ HEARTBEAT = 1.0  # seconds between two signs of life
 UNSENT = timedelta(minutes=5)  # a queued job that nobody claimed for so long is sent again
 MOST_ATTEMPTS = 3
 
-Status = ComparisonRun.Status  # every such row has these codes
+Status = StagedJob.Status  # every such row has these codes
 WITHOUT_RESULT = (Status.FAILED, Status.CANCELLED)
 
 

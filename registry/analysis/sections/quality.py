@@ -287,7 +287,7 @@ def filled(days, planned, over):
     for place, day in enumerate(planned):
         gap = ~np.isfinite(days[:, place])
         in_order = (latest < day) & (day < following[:, place]) if day is not None else np.zeros(len(days), bool)
-        lacking = np.where(in_order, day or 0, latest + 1e-6)  # never used: it only has to be in order
+        lacking = np.where(in_order, day or 0, latest + 1e-6)  # or, if that is not in order, right after the one before
         days[:, place] = np.where(gap, np.where(over[:, place], np.nan, lacking), days[:, place])
         latest = np.fmax(latest, days[:, place])
     return days

@@ -17,15 +17,8 @@ class WithoutPatients(models.Manager):
 
 
 class ComparisonRun(StagedJob):
-    class Status(models.TextChoices):
-        QUEUED = "queued", _("Queued")
-        RUNNING = "running", _("Running")
-        DONE = "done", _("Done")
-        FAILED = "failed", _("Failed")
-        CANCELLED = "cancelled", _("Cancelled")
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
+    status = models.CharField(max_length=9, choices=StagedJob.Status, default=StagedJob.Status.QUEUED)
     plan = models.JSONField()  # registry.analysis: variables, kinds, tests, adjustments, value set, timepoints
     cohort = models.JSONField()  # registry.analysis: the filters, in order
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")

@@ -35,15 +35,8 @@ class Snapshot(models.Model):
 class Freezing(StagedJob):
     """A snapshot that somebody asked for. The row is the job; the Snapshot that comes of it has the same key."""
 
-    class Status(models.TextChoices):
-        QUEUED = "queued", _("Queued")
-        RUNNING = "running", _("Running")
-        DONE = "done", _("Done")
-        FAILED = "failed", _("Failed")
-        CANCELLED = "cancelled", _("Cancelled")
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
+    status = models.CharField(max_length=9, choices=StagedJob.Status, default=StagedJob.Status.QUEUED)
     label = models.CharField(_("label"), max_length=80)
     note = models.TextField(_("note"), blank=True)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
