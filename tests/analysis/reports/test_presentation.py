@@ -16,6 +16,7 @@ from registry.analysis.presentation import narrative
 from registry.analysis.presentation import tables as presentation
 from registry.analysis.presentation import words as presentation_words
 from registry.analysis.presentation.numbers import count_percent, mean_sd, number, p_phrase, p_value
+from registry.analysis.results.tables import BeforeAfter
 from registry.analysis.running import runner
 from registry.stats import arrays
 from registry.stats.exact import fisher, fisher_network
@@ -91,6 +92,16 @@ def test_the_answer_names_differences_with_their_p_and_nothing_else(result):
     assert "Pain (VAS), before surgery: lower in TL/L/S (45.5) than in Thoracic (75.5, P < 0.001)." in sentences
     assert "Δ Pain (VAS), at 1 month: lower in Thoracic (−64.5) than in TL/L/S (−34.5, P < 0.001)." in sentences
     assert not any(sentence.startswith("Pain (VAS), at 1 month") for sentence in sentences)
+
+
+def test_the_answer_does_not_say_which_of_two_hidden_means_is_larger(result):
+    told = typed(result)
+    for row in (*told.recovery, *told.between_groups):
+        cells = [row.followup] if isinstance(row, BeforeAfter) else row.groups.values()
+        for cell in cells if row.variable == "pain_vas_mm" else ():
+            cell.mean = None  # as `disclosure` leaves those of few patients
+    assert any("Pain" in sentence for sentence in narrative.answer(typed(result)))
+    assert not any("Pain" in sentence for sentence in narrative.answer(told) if "P <" in sentence)
 
 
 def test_words_follow_the_language(result):

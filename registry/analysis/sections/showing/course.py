@@ -117,12 +117,3 @@ def draw(result, names, lines, small_print):
     axis.legend(loc="best")
     note(figure, names.words(small_print))
     return figure
-
-
-def cells(row, columns, names):
-    return tuple(names.visit(row.visit) if column.name == "visit" else getattr(row, column.name) for column in columns)
-
-
-def away(row, mean, end):
-    """How far a limit is from the mean; 0 where there is none."""
-    return 0.0 if getattr(row, end) is None else abs(getattr(row, mean) - getattr(row, end))

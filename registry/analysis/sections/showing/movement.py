@@ -102,7 +102,3 @@ def band(axis, cell, heights, total, shade, used):
     course = tops[0] + (tops[1] - tops[0]) * t * t * (3 - 2 * t)
     x = BAR + t * (1 - 2 * BAR)
     axis.fill_between(x, course - width, course, color=shade[cell.before], alpha=0.55, linewidth=0)
-
-
-def ends(row):
-    return row.before, row.after
