@@ -1,13 +1,15 @@
 """Rows of a model's result: the fit, coefficients, least-squares means, contrasts, tests of terms, covariance."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
-from registry.analysis.sections.typed import Estimate
-from registry.instruments.base import Label
+from registry.analysis.results.sections import SectionResult
+from registry.analysis.results.statistics import Estimate, WithError
+from registry.analysis.results.written import Row, optional
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass
+class Fit(Row):
     """A model as a whole. values: observations at all visits; spread: residual standard deviation of ANCOVA."""
 
     n: int = 0
@@ -21,39 +23,36 @@ class Fit:
     df: int | None = None
     p: float | None = None
     iterations: int | None = None
-    reason: str = ""
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Coefficient:
+@dataclass
+class Coefficient(Estimate):
     """A term: of ANCOVA in the outcome's unit, of logistic regression an odds ratio."""
 
     variable: str
     level: str
     reference: str
     visit: str = ""
-    effect: Estimate = Estimate()
+    _: KW_ONLY
     statistic: float | None = None
     df: float | None = None
-    reason: str = ""
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Mean:
+@dataclass
+class Mean(WithError):
     """Least-squares mean of a group at a visit, and how many values stand behind it."""
 
     group: str
     visit: str
     n: int
-    estimate: float | None = None
-    standard_error: float | None = None
-    low: float | None = None
-    high: float | None = None
-    reason: str = ""
+    _: KW_ONLY
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Contrast:
+@dataclass
+class Contrast(Row):
     """The later group's mean minus the earlier one's at a visit; P and limits adjusted over the pairs there."""
 
     group: str
@@ -66,11 +65,11 @@ class Contrast:
     p_raw: float | None = None
     p: float | None = None
     statistic: float | None = None
-    reason: str = ""
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class TermTest:
+@dataclass
+class TermTest(Row):
     """F test of a term: the groups, the visits, their interaction, or whether slopes on the baseline differ."""
 
     term: str
@@ -78,11 +77,11 @@ class TermTest:
     df: float | None = None
     df_residual: float | None = None
     p: float | None = None
-    reason: str = ""
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Covariance:
+@dataclass
+class Covariance(Row):
     """Covariance of a patient's values at two visits."""
 
     first: str
@@ -91,20 +90,17 @@ class Covariance:
     correlation: float
 
 
-@dataclass(frozen=True)
-class ModelResult:
-    kind: str
-    code: str
-    title: Label
+@dataclass
+class ModelResult(SectionResult):
     model: str
     outcome: str
-    visits: list
+    visits: list[str]
     baseline: str
     matched: str
-    settings: dict
-    fits: list
-    coefficients: list
-    means: list
-    contrasts: list
-    terms: list
-    covariance: list
+    settings: dict[str, Any]
+    fits: list[Fit]
+    coefficients: list[Coefficient]
+    means: list[Mean]
+    contrasts: list[Contrast]
+    terms: list[TermTest]
+    covariance: list[Covariance]

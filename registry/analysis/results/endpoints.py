@@ -1,13 +1,15 @@
 """Rows of an endpoint's result: who was followed, rates, restricted means, tests, hazard ratios, curves."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
-from registry.analysis.sections.typed import Estimate
-from registry.instruments.base import Label
+from registry.analysis.results.sections import SectionResult
+from registry.analysis.results.statistics import Estimate, Interval, WithError
+from registry.analysis.results.written import Row, optional
 
 
-@dataclass(frozen=True)
-class Followed:
+@dataclass
+class Followed(Row):
     """Who of a group is in the curve. undated: had the event on a day not known, and count at their last contact."""
 
     group: str
@@ -25,40 +27,36 @@ class Followed:
     follow_up: float | None = None
     follow_up_low: float | None = None
     follow_up_high: float | None = None
-    reason: str = ""
+    withheld: bool = optional(default=False)
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Rate:
+@dataclass
+class Rate(Interval):
     """Share free of the event at a time (Kaplan-Meier), or with it (`incidence`: Aalen-Johansen)."""
 
     group: str
     time: float
     estimator: str
     at_risk: int | None = None
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    reason: str = ""
+    _: KW_ONLY
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Restricted:
+@dataclass
+class Restricted(WithError):
     """Mean time without the event up to the horizon, of a group or the difference within a pair."""
 
     group: str
     horizon: float
-    estimate: float | None = None
-    standard_error: float | None = None
-    low: float | None = None
-    high: float | None = None
+    _: KW_ONLY
     p: float | None = None
     statistic: float | None = None
-    reason: str = ""
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Test:
+@dataclass
+class Test(Row):
     """A test between groups: all of them, or a pair with P before and after adjustment over the pairs."""
 
     test: str
@@ -69,11 +67,11 @@ class Test:
     p_raw: float | None = None
     adjust: str = ""
     n: int | None = None
-    reason: str = ""
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Hazard:
+@dataclass
+class Hazard(Estimate):
     """A hazard ratio of a Cox model: `model` is `group`, `adjusted`, or `subgroup` with the variable and its level."""
 
     model: str
@@ -81,16 +79,16 @@ class Hazard:
     level: str
     reference: str
     visit: str = ""
-    effect: Estimate = Estimate()
+    _: KW_ONLY
     ph_statistic: float | None = None
     ph_df: int | None = None
     ph_p: float | None = None
     statistic: float | None = None
-    reason: str = ""
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass
+class Fit(Row):
     """A Cox model as a whole; ph: its assumption, tested over all terms."""
 
     model: str
@@ -103,11 +101,11 @@ class Fit:
     ph_statistic: float | None = None
     ph_p: float | None = None
     robust: bool = False
-    reason: str = ""
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Subgroup:
+@dataclass
+class Subgroup(Estimate):
     """The hazard ratio of the second group against the first within a category; P of the interaction on each row."""
 
     variable: str
@@ -115,56 +113,54 @@ class Subgroup:
     group: str
     n: int
     events: int
-    effect: Estimate = Estimate()
+    _: KW_ONLY
     p_interaction: float | None = None
     statistic: float | None = None
     statistic_interaction: float | None = None
     df_interaction: int | None = None
-    reason: str = ""
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Steps:
+@dataclass
+class Steps(Row):
     """A curve itself; `estimator` as in Rate."""
 
     group: str
     estimator: str
-    time: list
-    at_risk: list
-    events: list
-    censored: list
-    estimate: list
-    low: list
-    high: list
+    time: list[float]
+    at_risk: list[int]
+    events: list[int]
+    censored: list[int]
+    estimate: list[float]
+    low: list[float | None]
+    high: list[float | None]
 
 
-@dataclass(frozen=True)
-class AtRisk:
+@dataclass
+class AtRisk(Row):
     group: str
-    at_risk: list
+    at_risk: list[int]
 
 
-@dataclass(frozen=True)
-class EndpointResult:
+@dataclass
+class EndpointResult(SectionResult):
     """What an endpoint comes to. Times are months from `landmark_day` days after surgery."""
 
-    kind: str
-    code: str
-    title: Label
-    definition: dict
+    definition: dict[str, Any]
     landmark_day: int
     competing: bool
     matched: str
     weighted: bool
-    times: list
+    times: list[float]
     horizon: float | None
-    ticks: list
-    followed: list
-    rates: list
-    restricted: list
-    tests: list
-    hazards: list
-    fits: list
-    subgroups: list
-    at_risk: list
-    steps: list
+    ticks: list[int]
+    followed: list[Followed]
+    rates: list[Rate]
+    restricted: list[Restricted]
+    tests: list[Test]
+    hazards: list[Hazard]
+    fits: list[Fit]
+    subgroups: list[Subgroup]
+    at_risk: list[AtRisk]
+    steps: list[Steps]
+    least_at_risk: str = optional("")

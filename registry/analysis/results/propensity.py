@@ -1,13 +1,15 @@
 """Rows of a propensity section's result: sizes, the score's model, balance, overlap, outcomes of pairs."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
-from registry.analysis.sections.typed import Estimate
-from registry.instruments.base import Label
+from registry.analysis.results.sections import SectionResult
+from registry.analysis.results.statistics import Estimate, Interval
+from registry.analysis.results.written import Row, optional
 
 
-@dataclass(frozen=True)
-class Size:
+@dataclass
+class Size(Row):
     """Patients of a group: all, with a score, in the analysis, without a partner; effective where they are weighted."""
 
     group: str
@@ -18,21 +20,21 @@ class Size:
     effective: float | None
 
 
-@dataclass(frozen=True)
-class Score:
+@dataclass
+class Score(Estimate):
     """A term of the model of the score."""
 
     variable: str
     level: str
     reference: str
     visit: str = ""
-    effect: Estimate = Estimate()
+    _: KW_ONLY
     statistic: float | None = None
-    reason: str = ""
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass
+class Fit(Row):
     """Of the score: its model and its matching; sets found, and the caliper in units of the score or its logit."""
 
     n: int = 0
@@ -40,11 +42,11 @@ class Fit:
     sets: int | None = None
     caliper: float | None = None
     largest_weight: float | None = None
-    reason: str = ""
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Balanced:
+@dataclass
+class Balanced(Row):
     """A covariate, or one of its categories, before and after: means or shares, standardised difference, variances."""
 
     variable: str
@@ -60,8 +62,8 @@ class Balanced:
     ratio_after: float | None = None
 
 
-@dataclass(frozen=True)
-class Overlap:
+@dataclass
+class Overlap(Row):
     """Patients whose score lies in an interval; `weight` is their sum of weights afterwards."""
 
     group: str
@@ -71,8 +73,8 @@ class Overlap:
     weight: float
 
 
-@dataclass(frozen=True)
-class Outcome:
+@dataclass
+class Outcome(Interval):
     """An outcome of matched pairs (or weighted groups): treated minus control, with the test that belongs to it."""
 
     variable: str
@@ -85,17 +87,15 @@ class Outcome:
     control_mean: float | None = None
     control_sd: float | None = None
     effect: str = ""
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
+    _: KW_ONLY
     statistic: float | None = None
     df: float | None = None
     p: float | None = None
-    reason: str = ""
+    reason: str = optional("")
 
 
-@dataclass(frozen=True)
-class Category:
+@dataclass
+class Category(Row):
     """Of the complete pairs, how many treated patients and controls had a category."""
 
     variable: str
@@ -105,22 +105,19 @@ class Category:
     control: int
 
 
-@dataclass(frozen=True)
-class PropensityResult:
+@dataclass
+class PropensityResult(SectionResult):
     """pairs: places among the patients, treated first: of the run's list of patients, where a run is stored."""
 
-    kind: str
-    code: str
-    title: Label
     treated: str
     control: str
     method: str
-    settings: dict
-    fits: list
-    sizes: list
-    scores: list
-    balance: list
-    overlap: list
-    outcomes: list
-    categories: list
-    pairs: list
+    settings: dict[str, Any]
+    fits: list[Fit]
+    sizes: list[Size]
+    scores: list[Score]
+    balance: list[Balanced]
+    overlap: list[Overlap]
+    outcomes: list[Outcome]
+    categories: list[Category]
+    pairs: list[list[int]]
