@@ -88,10 +88,10 @@ class Client(redis.RedisCacheClient):
         return self.connections  # there is one server
 
     def ask(self, *commands: tuple[Any, ...]) -> list[Any]:
-        """What Redis answers to each of some commands, which go to it together: RedisError for the first that it refused.
+        """What Redis answers to each of some commands, which go to it together. RedisError for the first it refuses.
 
-        They have a connection of their own, kept for as long as this client: to find the pool's and to put it back takes
-        three times as long as Redis to answer. A connection that broke since is opened once more.
+        They have a connection of their own, kept for as long as this client: to find the pool's and to put it back
+        takes three times as long as Redis to answer. A connection that broke since is opened once more.
         """
         with self.asking:
             if self.asked is None or self.asked.pid != os.getpid():  # a copy of the process that opened it has its own
