@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from redis.exceptions import ConnectionError as Broken
 
 from registry.api.records.adverse_events import EventShown
 from registry.api.records.assessments import AssessmentShown
@@ -20,6 +21,7 @@ from registry.services import standing
 from registry.services.follow_up.ends import end_follow_up
 from registry.services.records.extras import switch
 from registry.tasks import forget_api_answers
+from sites.database import redis_cache
 from sites.models import ApiAnswer, AuditEvent
 from tests.conftest import PASSWORD, TODAY
 from tests.privacy.conftest import END
@@ -195,6 +197,22 @@ def test_each_answer_says_how_often_one_may_still_ask(alices, settings):
     counted = f"counted:{secrets.token_hex(8)}"
     assert [cache.count([counted], 900) for _ in range(2)] == [[1], [2]]
     assert 0 < cache.client.connections.ttl(cache.make_key(counted)) <= 900  # the first count says when it is forgotten
+
+
+def test_a_count_whose_answer_never_came_is_forgotten_too(monkeypatch):
+    """Nothing that a process had still to say later decides whether what it counted goes away."""
+
+    def cut(*_arguments, **_options):
+        raise Broken("gone")
+
+    counted = f"counted:{secrets.token_hex(8)}"
+    assert cache.count(["another"], 900)  # the connection is there
+    with monkeypatch.context() as patched:
+        patched.setattr("redis.connection.AbstractConnection.read_response", cut)
+        cache.count([counted], 900)
+    redis_cache.circuit.answered()
+    stored = cache.client.connections
+    assert stored.exists(cache.make_key(counted)) and 0 < stored.ttl(cache.make_key(counted)) <= 900
 
 
 def test_whole_numbers_come_as_floats_too(alices, patient):

@@ -5,9 +5,12 @@ import datetime as dt
 import io
 from pathlib import Path
 
+import openpyxl
 import pytest
+from openpyxl.styles import Font
 
 from registry.imports import jobs
+from registry.imports.files import sources
 from registry.models import Assessment, Import, Patient
 from sites.models import Site
 from sites.tenancy.scope import everything
@@ -168,6 +171,24 @@ def test_hidden_rows_and_columns_are_told_with_their_number(browser, s01):
     all_warnings = warnings(matched(browser, upload(browser, "c05_hidden_column.xlsx")))
     assert [reason for *_, reason in all_warnings if "hidden" in reason] == [
         "Column D is hidden in the sheet, and comes in"
+    ]
+
+
+def test_values_that_the_sheet_strikes_out_or_hides_are_told_with_row_and_column(browser, s01):
+    book = openpyxl.load_workbook(CASES / "a01_base.xlsx")
+    filled = [cell.value for cell in book.active[1]]
+    pain = filled.index("pain_vas_mm") + 1
+    for cell in book.active[3]:
+        cell.font = Font(strike=True)
+    book.active.cell(4, pain).font = Font(strike=True)
+    book.active.cell(5, pain).font = Font(color="FFFFFF")
+    out = io.BytesIO()
+    book.save(out)
+    told = warnings(matched(browser, upload(browser, "struck.xlsx", out.getvalue())))
+    assert [finding for finding in told if finding[3] in {label.en for label in sources.LOOKS.values()}] == [
+        (3, "", "", "is struck out in the sheet, and comes in"),
+        (4, "pain_vas_mm", "", "is struck out in the sheet, and comes in"),
+        (5, "pain_vas_mm", "", "cannot be seen in the sheet (its colour or format hides it), and comes in"),
     ]
 
 

@@ -235,6 +235,30 @@ def test_totals_and_notes_below_the_table_are_told(tmp_path):
     ]  # an odd number of a patient is looked at by the check
 
 
+@pytest.mark.parametrize(
+    ("numbers", "is_counting"),
+    [("01", True), ("12", True), ("21", False), ("13", False), ("1 ", False), ("00", False), ("x1", False)],
+)
+@pytest.mark.parametrize("ragged", [False, True])
+def test_a_nameless_first_column_that_counts_the_rows_is_passed_over_with_a_word(
+    tmp_path, numbers, is_counting, ragged
+):
+    rows = [["", "患者ID", "EQ VAS"], *([n.strip(), f"A{n}", "3"] for n in numbers)]
+    _, names, lines, told = shaped(tmp_path, rows, ragged=ragged)
+    assert names == ["患者ID", "EQ VAS"]
+    assert lines == [f"A{n},3" for n in numbers]
+    if is_counting:
+        assert told == [(1, f"Column A has no name and counts the rows from {numbers[0]} on")]
+    else:
+        assert {why for _, why in told} == {"Column A has values and no name"}
+        assert [row for row, _ in told] == [row for row, n in enumerate(numbers, 2) if n.strip()]
+
+
+def test_a_nameless_first_column_may_be_the_number_of_the_patient(tmp_path):
+    *_, told = shaped(tmp_path, [["", "EQ VAS", "疼痛VAS"], ["1", "3", "4"], ["2", "3", "4"]])
+    assert [why for _, why in told] == ["Column A has values and no name"] * 2
+
+
 def test_answers_that_look_like_visits_are_no_names(tmp_path):
     rows = [["患者ID", "EQ VAS", "visit", "visit"], ["A1", "3", "術前", "1M"], ["A2", "3", "術前", "1M"]]
     header, _, lines, _ = shaped(tmp_path, [[*row, "x", "y"] for row in rows])

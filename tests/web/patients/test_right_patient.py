@@ -95,6 +95,24 @@ def test_the_log_is_whole_and_on_record(two, alice, browse, text, as_person):
         assert event.new == {"patients": 2}
 
 
+def test_the_log_is_fifty_a_page_and_whole_to_be_printed(enrol, alice, north, browse, text, as_person):
+    numbers = [enrol(alice, north, f"H-{place}", "Q.N.", f"19{place}-04-03").pk for place in range(10, 62)]
+    client, log = browse(alice), reverse("identification_log")
+
+    def shown(response):
+        page = text(response)
+        return [number for number in numbers if number in page]
+
+    first, second, whole = (client.get(log, asked) for asked in ({}, {"page": "2"}, {"whole": "1"}))
+    assert (shown(first), shown(second), shown(whole)) == (numbers[:50], numbers[50:], numbers)
+    assert "H-59" in text(first) and "H-60" not in text(first) and "H-61" in text(second) and "H-61" in text(whole)
+    assert "This page is a part, patients 51 to 52" in text(second)
+    assert "This page is a part" not in text(whole)
+    with as_person(alice):
+        events = AuditEvent.objects.filter(action="identification_log").order_by("pk")
+        assert [event.new["patients"] for event in events] == [50, 2, 52]
+
+
 @pytest.mark.parametrize(
     ("changes", "by"),
     [
