@@ -250,7 +250,7 @@ def test_the_widest_table_of_a_comparison_is_whole_on_paper(opened):
     row = "<th scope=row>Cervical</th><td>Before surgery</td>" + '<td class="number">100.0</td>' * 14
     page.evaluate(
         """(rows) => document.querySelector("main").insertAdjacentHTML("beforeend",
-            `<section class="panel"><div class="table-wrap"><table class="grid journal">${rows}</table></div></section>`)""",
+            `<div class="panel"><div class="table-wrap"><table class="grid journal">${rows}</table></div></div>`)""",
         f"<thead><tr>{heads}</tr></thead><tbody><tr>{row}</tr></tbody>",
     )
     page.set_viewport_size({"width": 718, "height": 1000})

@@ -178,7 +178,7 @@ def _shown(result, language):
 
 
 def _parts(tables):
-    """(part, tables) of the page's contents, the tables that every plan has first; none where all links fit in a line."""
+    """(part, tables) of the page's contents, those that every plan has first; none where all links fit in a line."""
     if len(tables) <= LISTED:
         return []
     return [(part, list(group)) for part, group in groupby(tables, attrgetter("part"))]
