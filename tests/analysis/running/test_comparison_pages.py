@@ -21,6 +21,7 @@ from registry.analysis.figures import drawings
 from registry.analysis.presentation import tables as presentation
 from registry.analysis.running import runs
 from registry.models import ComparisonRun, Patient, Snapshot
+from registry.web.comparison import views
 from registry.web.comparison.stages import seconds_left
 from sites.models import AuditEvent
 
@@ -161,7 +162,9 @@ def test_a_new_comparison_may_start_from_an_earlier_one(client, bob):
     assert client.get(reverse("comparison_new"), {"from": "nonsense"}).status_code == 200
 
 
-def test_a_finished_run_shows_answer_flow_tables_and_source(client, bob, done):
+@pytest.mark.parametrize("listed", [views.LISTED, 3])
+def test_a_finished_run_shows_answer_flow_tables_and_source(client, bob, done, listed, monkeypatch):
+    monkeypatch.setattr(views, "LISTED", listed)
     client.force_login(bob)
     page = client.get(address("comparison_run", done)).content.decode()
     flow = done.result["cohort"]["flow"]
@@ -172,7 +175,9 @@ def test_a_finished_run_shows_answer_flow_tables_and_source(client, bob, done):
     figures = drawings.charts(done.result)
     assert page.count('<img src="') == len(figures) - 1  # the flow is drawn by the page, with links
     assert all(f"figures/{figure.code}.pdf" in page for figure in figures)
-    anchors = set(re.findall(r'href="#([\w-]+)"', page.split('class="on-this-page', 1)[1].split("</nav>")[0]))
+    contents = page.split('class="on-this-page', 1)[1].split("</nav>")[0]
+    assert ("<summary>Tables (" in contents) == (listed == 3)
+    anchors = set(re.findall(r'href="#([\w-]+)"', contents))
     assert (
         "downloads" in anchors and "table-recovery" in anchors and all(f'id="{anchor}"' in page for anchor in anchors)
     )
