@@ -27,14 +27,14 @@ SHORT = {
 
 
 @pytest.fixture
-def told(north):
+def comparison(north):
     store(north, people(40, 5))
     with everything(reason="test"):
         return runner.compare_and_tell(plans.from_json(json.loads(json.dumps(SHORT))), EVERYBODY)
 
 
-def test_pairs_are_places_in_the_list_of_patients(told):
-    result, patients = told
+def test_pairs_are_places_in_the_list_of_patients(comparison):
+    result, patients = comparison
     assert patients == sorted(patients)
     with everything(reason="test"):
         sexes = dict(Patient.objects.values_list("patient_id", "sex"))
@@ -43,8 +43,8 @@ def test_pairs_are_places_in_the_list_of_patients(told):
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_the_page_of_a_run_shows_its_sections(client, bob, told, language):
-    result, patients = told
+def test_the_page_of_a_run_shows_its_sections(client, bob, comparison, language):
+    result, patients = comparison
     snapshot = result["method"]["snapshot"]
     plan = plans.from_json(json.loads(json.dumps(SHORT)))
     done = {"status": "done", "result": result, "snapshot": snapshot, "progress": 1, "patients": patients}
