@@ -6,7 +6,7 @@ the same code. docs/plans.md describes each.
 
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from registry.analysis.design.errors import Refused, refusal
@@ -133,7 +133,7 @@ def entries_of(result):
 def tables_of(result, words):
     """The Tables of every section of a result, in the order of the sections."""
     for section, entry in entries_of(result):
-        yield from section.tables(entry, words)
+        yield from (replace(table, part=words(section.label)) for table in section.tables(entry, words))
 
 
 def figures_of(result, words):

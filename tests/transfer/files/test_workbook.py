@@ -16,7 +16,7 @@ from registry.imports.files import sources
 from registry.imports.files.excel import isolated, workbook
 from registry.imports.files.excel.workbook import MARK, SHOWN, Limits, Refused
 from registry.imports.files.reading import Unreadable
-from tests.transfer.files.books import _STRICT_KINDS, STRICT, book, number, sheet, styles, text
+from tests.transfer.files.books import _STRICT_KINDS, STRICT, book, number, relations, sheet, styles, text
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_comments_of_cells_are_told_with_their_places(read):
         written.active.cell(row, 1).comment = Comment("35 in truth", "A")
     out = io.BytesIO()
     written.save(out)
-    assert [told[0] for told in read(out.getvalue())[0].told] == [
+    assert [note[0] for note in read(out.getvalue())[0].told] == [
         "cells with a comment (7), which is not imported: A1, A2, A3, A4, A5, …"
     ]
 
@@ -72,6 +72,12 @@ def test_comments_of_cells_are_told_with_their_places(read):
         (b"<!-- made by a system -->\n<HTML>", "is a web page"),
         (b'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?><Workbook>', "Excel 2003"),
         (b"\x1f\x8b\x08", "is compressed"),
+        (b'<?xml version="1.0"?><office:document xmlns:office="urn:oasis:names:tc:opendocument">', "an OpenDocument"),
+        (b"$FL2@(#) IBM SPSS STATISTICS", "a file of SPSS (.sav), which is not read. Write it as CSV"),
+        (b"<stata_dta><header>", "a file of Stata"),
+        (b"PAR1\x15\x04", "a file of Parquet"),
+        (b"ID;PCALCOOO32\r\n", "a file of SYLK"),
+        (b"TABLE\r\n0,1\r\n", "a file of Data Interchange Format"),
     ],
 )
 def test_what_only_looks_like_a_table_says_what_to_do(head, said):
@@ -89,6 +95,21 @@ def test_an_archive_of_tables_says_what_to_do(read):
     assert "Unpack it" in isolated.REASONS[refused.value.code].en
 
 
+@pytest.mark.parametrize(
+    ("part", "code"), [("Index/Document.iwa", "numbers"), ("word/document.xml", "document"), ("ppt/x.xml", "document")]
+)
+def test_documents_of_other_programs_say_what_to_do(read, part, code):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(part, "<x/>")
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("_rels/.rels", relations([("officeDocument", part)]))
+    with pytest.raises(Refused) as refused:
+        read(out.getvalue())
+    assert refused.value.code == code
+    assert ".xlsx" in isolated.REASONS[code].en
+
+
 def test_a_cell_far_away_costs_nothing(rows):
     far = '<c r="XFD1048576" t="str"><v>far</v></c>'
     read_rows = rows(book(sheet(('r="1"', text("near")), ('r="1048576"', far))))
@@ -102,12 +123,12 @@ def test_prefixes_and_strict_files_are_read_alike(rows, read, prefix, namespace,
     p = f"{prefix}:" if prefix else ""
     cells = f'<{p}c t="str"><{p}f>1</{p}f><{p}v>x</{p}v></{p}c>'
     more = {"namespace": namespace} if namespace else {}
-    one = sheet(prefix=prefix, after=f'<{p}mergeCells><{p}mergeCell ref="A1:A2"/></{p}mergeCells>', **more)
-    one = one.replace(f"<{p}sheetData>", f"<{p}sheetData><{p}row>{cells}</{p}row>")
-    content = book(one, **({"kinds": kinds, **more} if kinds else {}))
+    first_sheet = sheet(prefix=prefix, after=f'<{p}mergeCells><{p}mergeCell ref="A1:A2"/></{p}mergeCells>', **more)
+    first_sheet = first_sheet.replace(f"<{p}sheetData>", f"<{p}sheetData><{p}row>{cells}</{p}row>")
+    content = book(first_sheet, **({"kinds": kinds, **more} if kinds else {}))
     assert rows(content) == [[1, ("S", "x", "x")]]
-    found = read(content)[0]
-    assert (found.merged, found.formulas) == (["A1:A2"], 1)
+    sheets = read(content)[0]
+    assert (sheets.merged, sheets.formulas) == (["A1:A2"], 1)
 
 
 def test_texts_are_joined_and_what_is_printed_over_them_left_out(rows):
@@ -194,16 +215,16 @@ def test_booleans_errors_iso_days_and_formulas_say_what_they_are(rows, read):
 
 
 def test_what_is_hidden_is_told_with_its_number(read):
-    one = sheet(
+    first_sheet = sheet(
         text("a") + text("b"),
         ('hidden="1"', text("c")),
         ('hidden="1"', ""),
         ('ht="0"', text("d")),
         before='<cols><col min="2" max="4" hidden="1" width="9"/></cols>',
     )
-    found = read(book(one, sheet(text("x")), sheet(), states=("visible", "veryHidden", "hidden")))
-    assert (found[0].hidden_rows, found[0].hidden_columns, found[0].hidden) == ([2, 4], [2], False)
-    assert [(one.hidden, one.rows) for one in found[1:]] == [(True, 1), (True, 0)]
+    sheets = read(book(first_sheet, sheet(text("x")), sheet(), states=("visible", "veryHidden", "hidden")))
+    assert (sheets[0].hidden_rows, sheets[0].hidden_columns, sheets[0].hidden) == ([2, 4], [2], False)
+    assert [(page.hidden, page.rows) for page in sheets[1:]] == [(True, 1), (True, 0)]
 
 
 PIECE = " " * 1_000_000
@@ -270,7 +291,7 @@ def test_memory_is_held_to_by_the_operating_system(tmp_path):
 
 def test_the_process_answers_in_a_file(tmp_path):
     (tmp_path / "book.xlsx").write_bytes(book(sheet(text("a"))))
-    assert [one.rows for one in isolated.read_workbook(tmp_path / "book.xlsx", tmp_path)] == [1]
+    assert [page.rows for page in isolated.read_workbook(tmp_path / "book.xlsx", tmp_path)] == [1]
     assert json.loads((tmp_path / "sheets.json").read_text())["sheets"][0]["name"] == "Sheet1"
 
 
@@ -320,3 +341,126 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path, monkey
 )
 def test_a_number_is_shown_as_its_format_shows_it(value, code, shown):
     assert workbook.shown_number(value, code) == shown
+
+
+# Cells that look as if they said something else
+
+STRUCK = "<rPr><strike/></rPr>"
+
+
+def painted(fonts, fills, xfs, dxfs="", formats=""):
+    """Styles 0, 1, …: (font, fill, number format), numbers of the lists."""
+    cells = "".join(f'<xf numFmtId="{code}" fontId="{font}" fillId="{fill}"/>' for font, fill, code in xfs)
+    return (
+        f"<styleSheet><numFmts>{formats}</numFmts><fonts>{''.join(f'<font>{font}</font>' for font in fonts)}</fonts>"
+        f"<fills>{''.join(f'<fill>{fill}</fill>' for fill in fills)}</fills><cellXfs>{cells}</cellXfs>"
+        f"<dxfs>{dxfs}</dxfs></styleSheet>"
+    )
+
+
+def inline(*runs):
+    return f'<c t="inlineStr"><is>{"".join(f"<r>{run}</r>" for run in runs)}</is></c>'
+
+
+def test_values_that_are_struck_out_are_told_with_their_places(rows, read):
+    content = book(
+        sheet(number(1) + number(2, 1) + number(3, 2), number(4, 1) + number(5, 1), number(6)),
+        styles=painted(["", "<strike/>", '<strike val="0"/>'], [""], [(0, 0, 0), (1, 0, 0), (2, 0, 0)]),
+    )
+    sheets = read(content)[0]
+    assert (sheets.looks, sheets.looks_count) == ([[1, "struck", [2], ""], [2, "struck", [0], ""]], 2)
+    assert rows(content)[1] == [2, ("n", "4", "4"), ("n", "5", "5")]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_text_that_is_struck_out_in_part_comes_in_whole_and_is_told(rows, read, shared):
+    texts = (
+        ["<t>Th4</t>", f"{STRUCK}<t>Th5</t>"],
+        [f"{STRUCK}<t>Th5</t>", f'{STRUCK}<t xml:space="preserve"> </t>'],
+        ["<t>Th6</t>"],
+    )
+    items = "".join(f"<si>{''.join(f'<r>{run}</r>' for run in runs)}</si>" for runs in texts)
+    cells = (
+        "".join(f'<c t="s"><v>{n}</v></c>' for n in range(3)) if shared else "".join(inline(*runs) for runs in texts)
+    )
+    content = book(sheet(cells), strings=f"<sst>{items}</sst>")
+    assert rows(content) == [[1, "Th4Th5", "Th5 ", "Th6"]]
+    assert read(content)[0].looks == [[1, "partly", [1], ""], [1, "struck", [2], ""]]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_raised_digit_is_a_footnote_and_none_of_the_value(rows, shared):
+    runs = "<r><t>Th1</t></r><r><rPr><vertAlign val='superscript'/></rPr><t>2)</t></r>"
+    cell = '<c t="s"><v>0</v></c>' if shared else f'<c t="inlineStr"><is>{runs}</is></c>'
+    assert rows(book(sheet(cell), strings=f"<sst><si>{runs}</si></sst>")) == [[1, "Th1²)"]]
+
+
+@pytest.mark.parametrize(
+    ("font", "fill", "look"),
+    [
+        ('<color rgb="FFFFFFFF"/>', "", "unseen"),
+        ('<color theme="0"/>', '<patternFill patternType="none"/>', "unseen"),
+        ('<color indexed="9"/>', '<patternFill patternType="solid"><fgColor rgb="FFFFFFFF"/></patternFill>', "unseen"),
+        ('<color theme="4"/>', '<patternFill patternType="solid"><fgColor theme="4"/></patternFill>', "unseen"),
+        ('<color theme="4"/>', '<patternFill patternType="solid"><fgColor theme="4" tint="0.8"/></patternFill>', ""),
+        ('<color theme="0"/>', '<patternFill patternType="solid"><fgColor rgb="FF004488"/></patternFill>', ""),
+        ('<color theme="0"/>', '<gradientFill><stop><color theme="0"/></stop></gradientFill>', ""),
+        ('<color theme="1"/>', "", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_value_in_the_colour_of_its_ground_is_told(read, font, fill, look):
+    content = book(sheet(text("a") + number(7, 1)), styles=painted(["", font], ["", fill], [(0, 0, 0), (1, 1, 0)]))
+    assert read(content)[0].looks == ([[1, look, [2], ""]] if look else [])
+
+
+def test_a_text_that_its_format_hides_or_adds_to_is_told(rows, read):
+    codes = (";;;", "&quot;S01-&quot;@", "@", "General", "0;0;0;@", ";;;&quot;withheld&quot;")
+    formats = "".join(f'<numFmt numFmtId="{200 + n}" formatCode="{code}"/>' for n, code in enumerate(codes))
+    xfs = [(0, 0, 0), *((0, 0, 200 + n) for n in range(len(codes)))]
+    cells = "".join(f'<c t="str" s="{n}"><v>7a</v></c>' for n in range(1, len(codes) + 1))
+    content = book(sheet(cells), styles=painted([""], [""], xfs, formats=formats))
+    assert rows(content) == [[1, *["7a"] * len(codes)]]
+    assert read(content)[0].looks == [
+        [1, "unseen", [1], ""],
+        [1, "otherwise", [2], "S01-7a"],
+        [1, "otherwise", [6], "withheld"],
+    ]
+
+
+def test_zeros_that_a_sheet_does_not_show_are_told(read):
+    before = '<sheetViews><sheetView showZeros="0"/></sheetViews>'
+    assert read(book(sheet(number(0) + number(10) + text("0"), before=before)))[0].looks == [[1, "zero", [1], ""]]
+    assert read(book(sheet(number(0) + number(10))))[0].looks == []
+
+
+def test_a_conditional_format_that_may_hide_values_is_told_with_its_range(read):
+    dxfs = (
+        "<dxf><font><strike/></font></dxf><dxf><font><color theme='0'/></font></dxf>"
+        "<dxf><numFmt numFmtId='200' formatCode=';;;'/></dxf><dxf><font><color rgb='FF9C0006'/></font>"
+        "<fill><patternFill><bgColor rgb='FFFFC7CE'/></patternFill></fill></dxf>"
+    )
+    rules = "".join(
+        f'<conditionalFormatting sqref="{letter}2:{letter}9"><cfRule dxfId="{n}"/></conditionalFormatting>'
+        for n, letter in enumerate("ABCD")
+    )
+    read_sheet = read(book(sheet(text("a"), after=rules), styles=painted([""], [""], [(0, 0, 0)], dxfs)))[0]
+    assert [note[0] for note in read_sheet.told] == [
+        "a conditional format strikes values out or hides them in some cells of A2:A9, B2:B9, C2:C9; all come in"
+    ]
+
+
+def test_looks_of_many_rows_are_counted(read):
+    content = book(
+        sheet(*[number(1, 1) + number(2)] * 300), styles=painted(["", "<strike/>"], [""], [(0, 0, 0), (1, 0, 0)])
+    )
+    sheets = read(content)[0]
+    assert (len(sheets.looks), sheets.looks_count) == (200, 300)
+
+
+def test_rows_and_columns_too_small_to_see_are_hidden(read):
+    first_sheet = sheet(
+        ('ht="0.75"', text("a")), ('ht="12"', text("b")), before='<cols><col min="1" max="1" width="0.1"/></cols>'
+    )
+    sheets = read(book(first_sheet))[0]
+    assert (sheets.hidden_rows, sheets.hidden_columns) == ([1], [1])
