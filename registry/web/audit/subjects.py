@@ -108,7 +108,7 @@ def _keys_in(model, column):
     if through := column.rpartition("__")[0]:
         by = model._meta.get_field(through)
         of_patient = f"{by.column} IN (SELECT id FROM {by.related_model._meta.db_table} WHERE {of_patient})"
-    return f"SELECT '{table}', id::text FROM {table} WHERE {of_patient}"  # noqa: S608 - names of our own tables
+    return f"SELECT '{table}', id::text FROM {table} WHERE {of_patient}"
 
 
 def rows_of(patient_id, site_id):
