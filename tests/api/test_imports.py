@@ -15,9 +15,9 @@ from registry.imports import jobs, unattended
 from registry.imports.files import uploads
 from registry.models import Import, ImportMapping, Patient
 from sites.tenancy.scope import everything
-from tests.transfer.books import book, number, sheet, text
 from tests.transfer.conftest import PATIENT
-from tests.transfer.test_import_flow import text as csv_text
+from tests.transfer.files.books import book, number, sheet, text
+from tests.transfer.imports.test_import_flow import text as csv_text
 
 PATIENTS = csv_text([PATIENT, PATIENT | {"patient_id": "N01-0002"}]).encode()
 OWN = "症例番号,施設,性別\nN01-7,N01,男\nN01-8,N01,女\n".encode()
@@ -190,7 +190,7 @@ def test_findings_come_as_a_workbook_with_the_cells_marked(dana, north, tmp_path
         assert Import.objects.get().status == "discarded"
 
 
-CASES = Path(__file__).parents[1] / "transfer" / "cases"
+CASES = Path(__file__).parents[1] / "transfer" / "files" / "cases"
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])

@@ -42,14 +42,14 @@ from sites.people import tokens
 from sites.people.invitations import invite
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered, everything
-from tests.analysis.test_plan_pages import CHOICES as PLAN
+from tests.analysis.plans.test_plan_pages import CHOICES as PLAN
 from tests.conftest import PASSWORD, TODAY
 from tests.fhir.test_sent_again import PATIENT as PATIENT_RESOURCE
 from tests.fhir.test_server import frankel as frankel_of
 from tests.guard.permissions import ENTRY, OPERATIONS, SIGNED_IN
 from tests.privacy.conftest import END
 from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
-from tests.web.test_patients import ENROLMENT
+from tests.web.patients.test_patients import ENROLMENT
 
 SECRET = "JBSWY3DPEHPK3PXP"  # of the app that acts with a second factor set up
 NEW_PASSWORD = "quiet river lamp"

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from registry.embedded import broker
-from tests.guard.test_faults import environment, ten_sites  # noqa: F401  fixtures
+from tests.guard.faults.test_faults import environment, ten_sites  # noqa: F401  fixtures
 from tests.working import until
 
 

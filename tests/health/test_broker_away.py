@@ -22,8 +22,8 @@ from registry.models import Change, Postponed
 from registry.services.operations import postponed
 from sites.database import redis_cache
 from sites.tenancy.scope import everything
-from tests.guard.saving import ANSWERS
-from tests.guard.test_faults import on_record, session_of, start_web
+from tests.guard.faults.saving import ANSWERS
+from tests.guard.faults.test_faults import on_record, session_of, start_web
 from tests.working import PATIENCE, a_worker, until
 
 TIMEPOINTS = ("preop", "1m", "3m", "6m", "12m", "24m")

@@ -22,7 +22,7 @@ from registry.models import Assessment, ComparisonRun, Patient
 from sites.models import AuditEvent, Membership, Site, User
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import everything
-from tests.analysis.test_bundle import VERIFY, needs_r, unpacked, wrong
+from tests.analysis.running.test_bundle import VERIFY, needs_r, unpacked, wrong
 
 pytestmark = pytest.mark.long
 

@@ -17,7 +17,7 @@ from registry.models import Assessment, Patient
 from registry.web.comparison.planning import plan_builder, plan_choices
 from sites.models import User
 from sites.tenancy.scope import everything
-from tests.analysis.test_bundle import needs_r, unpacked, verify, wrong
+from tests.analysis.running.test_bundle import needs_r, unpacked, verify, wrong
 
 pytestmark = pytest.mark.long
 

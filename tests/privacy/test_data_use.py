@@ -23,7 +23,7 @@ from registry.tasks import start_comparison
 from sites.people.tokens import TokenScope
 from sites.tenancy.scope import everything
 from tests.analysis.random_frames import Draw
-from tests.analysis.test_bundle import needs_r, unpacked, verdicts, verify, wrong
+from tests.analysis.running.test_bundle import needs_r, unpacked, verdicts, verify, wrong
 from tests.api.conftest import Program, issued
 from tests.working import export_path
 

@@ -29,8 +29,8 @@ from registry.services.review.soft_checks import Form
 from sites.tenancy.scope import because
 from tests.conftest import TODAY
 from tests.transfer.conftest import bring_in, findings, write_csv  # noqa: F401 - fixtures
-from tests.transfer.test_extras_in_files import browser, matched  # noqa: F401
-from tests.transfer.test_import_flow import columns_of, follow, send, values_of
+from tests.transfer.imports.test_extras_in_files import browser, matched  # noqa: F401
+from tests.transfer.imports.test_import_flow import columns_of, follow, send, values_of
 
 SENT = {"rtc_from": "2025-11", "rtc_kind": "sbrt", "rtc_levels": "T8", "rtc_dose_gy": "30", "rtc_fractions": "5"}
 WHOLE = ("items", "extras")

@@ -20,7 +20,7 @@ from registry.services.review import queries, signing, verification
 from registry.services.review.forms import form_row
 from registry.services.review.soft_checks import Form
 from tests.protocol.test_publishing import OWN
-from tests.transfer.test_extras_in_files import matched
+from tests.transfer.imports.test_extras_in_files import matched
 from tests.web.conftest import ASSESSMENT
 
 PREOP = Form("assessment", timepoint="preop")

@@ -7,7 +7,6 @@ from registry.analysis.design.errors import Refused
 from registry.analysis.sections import endpoints, propensity
 from registry.analysis.sections.declared import written
 from registry.analysis.sections.endpoints import hazards, survival_times
-from registry.analysis.sections.typed import plain
 from registry.instruments.timepoints import DAYS_A_MONTH
 from registry.stats.survival import kaplan_meier, log_rank, survival_at
 from tests.analysis.sections.made import Cohort, titled
@@ -16,7 +15,7 @@ RELAPSE = {"kind": "days", "variable": "relapse"}
 
 
 def told(patients, **section):
-    return plain(endpoints.estimate(endpoints.from_json(titled(**section)), patients))
+    return endpoints.estimate(endpoints.from_json(titled(**section)), patients).to_json()
 
 
 def test_overall_survival_is_the_curve_of_the_days():

@@ -15,9 +15,9 @@ from registry.analysis.running import runner
 from registry.analysis.sections import reading
 from sites.tenancy.scope import everything
 from tests.analysis.conftest import store
+from tests.analysis.running.test_bundle import needs_r, unpacked, verify, wrong
 from tests.analysis.sections.test_in_a_run import EVERYBODY, PLAN, people
 from tests.analysis.sections.test_verification import content_of
-from tests.analysis.test_bundle import needs_r, unpacked, verify, wrong
 
 ROWS = [
     "age_at_surgery", "operative_time_min", "primary_tumour", "procedure", "sex",

@@ -12,7 +12,6 @@ from registry.analysis.sections.declared import written
 from registry.analysis.sections.propensity.balance import overlap
 from registry.analysis.sections.propensity.outcomes import ONE_TO_ONE
 from registry.analysis.sections.showing.texts import Names
-from registry.analysis.sections.typed import plain
 from registry.stats.arrays import differences
 from registry.stats.models.linear import ancova
 from registry.stats.models.logistic import logistic
@@ -27,7 +26,7 @@ MATCHING = {"treated": "b", "control": "a", "covariates": ["age", "sex", "sins"]
 
 def told(kind, patients, **section):
     module = MODULES[kind]
-    return plain(module.estimate(module.from_json(titled(**section)), patients))
+    return module.estimate(module.from_json(titled(**section)), patients).to_json()
 
 
 # Transitions
@@ -171,7 +170,7 @@ def test_pairs_are_compared_within():
     patients = cohort.patients()
     section = propensity.from_json(titled(**MATCHING, caliper=0.05, outcomes=[{"variable": "hsuv", "visit": "6m"}]))
     made = propensity.made(section, patients)
-    found = plain(propensity.estimate(section, patients, made))
+    found = propensity.estimate(section, patients, made).to_json()
     treated, control = np.array(found["pairs"]).T
     assert (cohort.group[treated] == 1).all()
     assert (cohort.group[control] == 0).all()

@@ -10,8 +10,8 @@ from registry.analysis.running import runner
 from registry.models import Patient
 from sites.tenancy.scope import everything
 from tests.analysis.conftest import store
+from tests.analysis.running.test_comparison_pages import a_run
 from tests.analysis.sections.test_in_a_run import EVERYBODY, PLAN, people
-from tests.analysis.test_comparison_pages import a_run
 
 SHORT = {
     "name": "short",
