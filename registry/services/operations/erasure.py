@@ -71,7 +71,7 @@ def checked(*, access: Access | None, patient: Patient, extent: Any, typed: Any,
 
 
 @transaction.atomic
-def erase(*, access: Access, patient: Patient, extent: Any, typed: Any, reason: Any) -> Erasure:
+def erase(*, access: Access | None, patient: Patient, extent: Any, typed: Any, reason: Any) -> Erasure:
     """Destroy a patient's identifiers or whole record for good, and return the Erasure.
 
     extent  a code of Extent
