@@ -88,8 +88,8 @@ def test_another_sites_people_find_nobody_of_ours(two, charlie, browse):
 
 def test_the_log_is_whole_and_on_record(two, alice, browse, text, as_person):
     page = text(browse(alice).get(reverse("identification_log")))
-    for told in ("H-4711", "T.S.", "3 Apr 1955", two[1].pk):
-        assert told in page
+    for phrase in ("H-4711", "T.S.", "3 Apr 1955", two[1].pk):
+        assert phrase in page
     with as_person(alice):
         (event,) = AuditEvent.objects.filter(action="identification_log")
         assert event.new == {"patients": 2}
@@ -130,6 +130,6 @@ def test_somebody_alike_is_asked_about_before_enrolment(two, alice, browse, chan
     if by is None:
         assert response.status_code == 302
         return
-    assert [(one.patient_id, one.by) for one in response.context["alike"]] == [(two[0].pk, by)]
+    assert [(candidate.patient_id, candidate.by) for candidate in response.context["alike"]] == [(two[0].pk, by)]
     assert client.post("/patients/new/", sent | {"another_person": "on"}).status_code == 422  # not who was shown
     assert client.post("/patients/new/", sent | {"another_person": "on", "alike": two[0].pk}).status_code == 302
