@@ -51,7 +51,7 @@ survival curve's limits where none exist (R: NA).
 | matching.nearest.nearest(…)                  | MatchIt::matchit(method = "nearest")                        |
 | matching.balance.balance(…)                  | summary(matchit(…))                                         |
 | matching.weights.weighted_difference(…)      | lm(y ~ t, weights = w) with sandwich::vcovHC(type = "HC0")  |
-| matching.paired.pair_risk_difference(table)  | written out in tests/stats/test_matching.py                 |
+| matching.paired.pair_risk_difference(table)  | written out in tests/stats/models/test_matching.py                 |
 | quality.qaly.qaly(…)                         | the trapezoid rule, written out there                       |
 | quality.change.*                             | table, prop.test                                            |
 

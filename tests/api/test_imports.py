@@ -15,9 +15,9 @@ from registry.imports import jobs, unattended
 from registry.imports.files import uploads
 from registry.models import Import, ImportMapping, Patient
 from sites.tenancy.scope import everything
-from tests.transfer.books import book, number, sheet, text
 from tests.transfer.conftest import PATIENT
-from tests.transfer.test_import_flow import text as csv_text
+from tests.transfer.files.books import book, number, sheet, text
+from tests.transfer.imports.test_import_flow import text as csv_text
 
 PATIENTS = csv_text([PATIENT, PATIENT | {"patient_id": "N01-0002"}]).encode()
 OWN = "症例番号,施設,性別\nN01-7,N01,男\nN01-8,N01,女\n".encode()
@@ -175,12 +175,12 @@ def test_findings_come_as_a_workbook_with_the_cells_marked(dana, north, tmp_path
     path.write_bytes(book(sheet(*cells)))
     code, output = run(path, "--by", dana.email, "--dry-run", "--findings", tmp_path / "found.xlsx")
     assert code == 2, output
-    found = load_workbook(tmp_path / "found.xlsx")
-    listed = [[cell.value for cell in row] for row in found["Findings"].iter_rows()]
+    workbook = load_workbook(tmp_path / "found.xlsx")
+    listed = [[cell.value for cell in row] for row in workbook["Findings"].iter_rows()]
     assert [(row[0], row[2], row[3]) for row in listed[1:]] == [
         ("error", 3, "operative_time_min"), ("error", 3, "blood_loss_ml"),
     ]  # fmt: skip
-    marked = found.worksheets[1]
+    marked = workbook.worksheets[1]
     assert marked.max_row == 2
     by_name = {head.value: cell for head, cell in zip(*marked.iter_rows(), strict=True)}
     assert by_name["blood_loss_ml"].comment.text.startswith("must be")
@@ -190,7 +190,7 @@ def test_findings_come_as_a_workbook_with_the_cells_marked(dana, north, tmp_path
         assert Import.objects.get().status == "discarded"
 
 
-CASES = Path(__file__).parents[1] / "transfer" / "cases"
+CASES = Path(__file__).parents[1] / "transfer" / "files" / "cases"
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
@@ -232,8 +232,8 @@ def _newest():
 
 
 def _of(job):
-    kept = [b"".join(uploads.stored(job, f"file:{number}")) for number in range(len(job.files))]
-    return job.files, job.choices, job.mapping, job.sites, job.requested_by_id, kept
+    contents = [b"".join(uploads.stored(job, f"file:{number}")) for number in range(len(job.files))]
+    return job.files, job.choices, job.mapping, job.sites, job.requested_by_id, contents
 
 
 def test_every_door_leads_into_the_jobs_alone():

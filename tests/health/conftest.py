@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from registry.embedded import broker
-from tests.guard.test_faults import environment, ten_sites  # noqa: F401  fixtures
+from tests.guard.faults.test_faults import environment, ten_sites  # noqa: F401  fixtures
 from tests.working import until
 
 
@@ -43,8 +43,8 @@ class OwnBroker:
 
 @pytest.fixture
 def own_broker(tmp_path_factory):
-    one = OwnBroker(tmp_path_factory.mktemp("b"))
-    yield one
+    own = OwnBroker(tmp_path_factory.mktemp("b"))
+    yield own
     with suppress(ProcessLookupError):
-        one.thaw()
-    one.stop()
+        own.thaw()
+    own.stop()

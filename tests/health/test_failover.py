@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from django.db import connections, transaction
 
 from sites.tenancy.scope import everything
-from tests.guard.saving import ANSWERS
-from tests.guard.test_faults import environment, on_record, start_web, ten_sites  # noqa: F401  fixtures
+from tests.guard.faults.saving import ANSWERS
+from tests.guard.faults.test_faults import environment, on_record, start_web, ten_sites  # noqa: F401  fixtures
 from tests.health.standby import address, copies
 from tests.health.test_broker_away import TIMEPOINTS, Load
 from tests.working import PATIENCE

@@ -14,8 +14,8 @@ from django.db import connections, transaction
 
 from registry.embedded import PROJECT
 from sites.tenancy.scope import everything
-from tests.guard.saving import ANSWERS
-from tests.guard.test_faults import environment, on_record, start_web, ten_sites  # noqa: F401  fixtures
+from tests.guard.faults.saving import ANSWERS
+from tests.guard.faults.test_faults import environment, on_record, start_web, ten_sites  # noqa: F401  fixtures
 from tests.health.test_broker_away import TIMEPOINTS, Load
 from tests.working import until
 

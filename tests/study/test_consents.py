@@ -31,7 +31,7 @@ from registry.web.study import documents
 from sites.models import AuditEvent
 from tests.conftest import TODAY
 from tests.privacy.conftest import END
-from tests.web.test_patients import ENROLMENT
+from tests.web.patients.test_patients import ENROLMENT
 
 VERSIONS = """1.0 | Of 2025 | 2025年版
 1.1 | Of May 2026 | 2026年5月版 | 2026-05-01 | again | en, ja

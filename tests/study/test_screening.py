@@ -24,7 +24,7 @@ from sites.models import AuditEvent
 from sites.tenancy.access import access_of
 from sites.tenancy.scope import entered
 from tests.conftest import TODAY
-from tests.web.test_patients import ENROLMENT
+from tests.web.patients.test_patients import ENROLMENT
 
 SCREENED = {"screened_on": "2026-01-05", "screen_outcome": "screened", "screen_age": "71", "screen_sex": "female"}
 LEFT = (

@@ -1,7 +1,7 @@
 """One runner that turns a plan, a cohort and a frame into results, row by row.
 
-The rows' names and fields are a contract with whoever reads the JSON. A statistic that the data do not determine is
-None, and `reason` says why; it never keeps another row from being computed.
+The rows' names and fields (`registry.analysis.results`) are a contract with whoever reads the JSON. A statistic that
+the data do not determine is None, and `reason` says why; it never keeps another row from being computed.
 """
 
 import os
@@ -9,7 +9,7 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import date
 from functools import cached_property, partial
@@ -28,8 +28,9 @@ from registry.analysis.reports.eq5d_report import eq5d_report
 from registry.analysis.reports.figure_numbers import figures
 from registry.analysis.reports.lesion_report import lesion_levels, sins_by_procedure
 from registry.analysis.reports.survival_report import survival
-from registry.analysis.running import rows
-from registry.analysis.running.rows import Second, Tested
+from registry.analysis.results import tables
+from registry.analysis.results.result import Analysed, Method, Result
+from registry.analysis.results.statistics import Counted, Described, Pairwise, Sampled, Second, Tested
 from registry.analysis.running.versions import software
 from registry.instruments import catalogue, timepoints, value_sets, variables
 from registry.stats.adjust import adjust
@@ -45,7 +46,6 @@ REPORTS = {  # each a key of the result
 }
 if tuple(REPORTS) != plans.REPORTS:
     raise RuntimeError("the reports that a plan may name are not those of the runner")
-PAIRED = "propensity"  # the section whose entries have matched pairs
 MOST_THREADS = 4  # of one run; other runs want processors too
 NOT_ESTIMABLE = "not estimable because {}"
 MOST_KEPT, BYTES_A_PATIENT = 60_000_000, 12  # bytes of columns that a run keeps; and of one column
@@ -61,7 +61,7 @@ def run(plan, cohort, frame, on_progress=lambda share, stage: None):
 
 def _results(data, on_progress):
     plan = data.plan
-    tables = {
+    rows = {
         "characteristics": _characteristics(data),
         "recovery": _recovery(data),
         "adverse_events": _adverse_events(data),
@@ -69,25 +69,26 @@ def _results(data, on_progress):
         "eq5d_domains": _domains(data),
     }
     if len(plan.value_sets) > 1:
-        tables["sensitivity"] = _sensitivity(data)
+        rows["sensitivity"] = _sensitivity(data)
     chosen = [name for name in REPORTS if name in plan.reports]
-    stages = len(tables) + len(chosen) + len(plan.sections)
+    stages = len(rows) + len(chosen) + len(plan.sections)
     with _at_once() as submit:
-        pending = {name: [submit(row) for row in table] for name, table in tables.items()}
+        pending = {name: [submit(row) for row in table] for name, table in rows.items()}
         reports = {name: submit(partial(REPORTS[name], data)) for name in chosen}
         entries = {code: [submit(entry) for entry in _entries(data, code)] for code, _ in plan.sections}
-        result = rows.Result(_cohort(data), _method(data), {}, {}, {})
-        for place, name in enumerate(tables):
-            result.tables[name] = []
+        result = Result(_cohort(data), _method(data))
+        for place, name in enumerate(rows):
+            table = []
             for row in pending[name]:
                 on_progress(place / stages, name)
-                result.tables[name].append(row.result())
-        for place, name in enumerate(chosen, len(tables)):
+                table.append(row.result())
+            setattr(result, name, table)
+        for place, name in enumerate(chosen, len(rows)):
             on_progress(place / stages, name)
-            result.reports[name] = reports[name].result()
-        for place, name in enumerate(entries, len(tables) + len(chosen)):
+            setattr(result, name, reports[name].result())
+        for place, name in enumerate(entries, len(rows) + len(chosen)):
             on_progress(place / stages, name)
-            result.sections[name] = [entry.result() for entry in entries[name]]
+            setattr(result, name, [entry.result() for entry in entries[name]])
     return result
 
 
@@ -116,7 +117,7 @@ def compare(plan, cohort, on_progress=lambda share, stage: None, snapshot=None):
 
     snapshot  a Snapshot; None for the registry as it is
     """
-    return _compared(plan, cohort, on_progress, snapshot)[0]
+    return _compared(plan, cohort, on_progress, snapshot)[0].to_json()
 
 
 def compare_and_tell(plan, cohort, on_progress=lambda share, stage: None, snapshot=None):
@@ -124,16 +125,16 @@ def compare_and_tell(plan, cohort, on_progress=lambda share, stage: None, snapsh
     result, keys = _compared(plan, cohort, on_progress, snapshot, keep_key=True)
     patients = packed_snapshots.patient_ids(snapshot, keys)
     _place_pairs(result, keys, patients)
-    return result, patients
+    return result.to_json(), patients
 
 
 def _place_pairs(result, keys, patients):
     """Matched pairs as places in the list of patients: a result names nobody, and the run knows who they are."""
-    if not result.get(PAIRED):
+    if not result.propensity:
         return
     places = {frames.key_of(patient): place for place, patient in enumerate(patients)}
-    for entry in result[PAIRED]:
-        entry["pairs"] = [[places[int(keys[member])] for member in pair] for pair in entry["pairs"]]
+    for entry in result.propensity:
+        entry.pairs = [[places[int(keys[member])] for member in pair] for pair in entry.pairs]
 
 
 def _compared(plan, cohort, on_progress, snapshot, keep_key=False):
@@ -148,12 +149,9 @@ def _compared(plan, cohort, on_progress, snapshot, keep_key=False):
         grouped = data.frame["key"]
         keys = np.append(grouped, np.setdiff1d(keys[selection.chosen], grouped))
     result = _results(data, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
-    method = replace(
-        result.method,
-        locked_plan=saved_plans.standing(plan, cohort, snapshot) or None,
-        frozen=None if snapshot is None else {"label": snapshot.label, "hash": snapshot.hash},
-    )
-    return replace(result, method=method).to_json(), keys
+    result.method.locked_plan = saved_plans.standing(plan, cohort, snapshot)
+    result.method.frozen = None if snapshot is None else {"label": snapshot.label, "hash": snapshot.hash}
+    return result, keys
 
 
 def timepoints_needed(plan, cohort):
@@ -291,10 +289,10 @@ def _described(data, variable, group, timepoint=None, value_set=None):
     """One entry of `groups`, `baseline` or `followup`, and what a test takes of it: Counts, or a row of a table."""
     if variable.kind == "continuous":
         sample = data.sample(variable.name, group, timepoint, value_set)
-        return rows.Described.of(describe(sample)), sample
+        return Described.of(describe(sample)), sample
     values, counts, missing = data.counts(variable.name, group, timepoint, value_set)
     by_code = {str(code): int(count) for code, count in zip(values, counts, strict=True)}
-    return rows.Counted(int(counts.sum()), int(missing), by_code), counts
+    return Counted(int(counts.sum()), int(missing), by_code), counts
 
 
 def _all_described(data, variable, timepoint=None, value_set=None):
@@ -319,14 +317,14 @@ def _tested(test, taken):
         answer = test.run(taken)
     except NotEstimable as why:
         return _not_tested(why)
-    return Tested(answer.p, monte_carlo=_sampled(answer), **methods.statistic_of(test.code, answer))
+    return Tested(p=answer.p, monte_carlo=_sampled(answer), **methods.statistic_of(test.code, answer))
 
 
 def _sampled(answer):
     """What a Monte Carlo P is worth; None for an exact one."""
     if getattr(answer, "standard_error", None) is None or not hasattr(answer, "resamples"):
         return None
-    return rows.Sampled(answer.standard_error, answer.resamples, answer.seed, answer.why)
+    return Sampled(answer.standard_error, answer.resamples, answer.seed, answer.why)
 
 
 def _categorical(test, taken):
@@ -350,10 +348,10 @@ def _pairwise_continuous(data, taken):
     try:
         answer = test.run(taken)
     except NotEstimable as why:
-        return rows.Pairwise(dict.fromkeys(data.pairs, _not_tested(why)))
+        return Pairwise.of(dict.fromkeys(data.pairs, _not_tested(why)))
     answers = {name: _of_pair(test, answer, answer.pair(*places)) for name, places in data.pairs.items()}
     if test.adjusted:
-        return rows.Pairwise(answers)
+        return Pairwise.of(answers)
     return _adjusted(data, answers)
 
 
@@ -362,7 +360,7 @@ def _of_pair(test, answer, pair):
     if pair.p is None:
         return _not_tested(REASONS["empty_group"])
     df = {"df": float(answer.df)} if hasattr(answer, "df") else {}
-    return Tested(pair.p, **(methods.statistic_of(test.code, pair) | df))
+    return Tested(p=pair.p, **(methods.statistic_of(test.code, pair) | df))
 
 
 def _pairwise_categorical(data, taken):
@@ -373,7 +371,7 @@ def _pairwise_categorical(data, taken):
 def _adjusted(data, answers):
     """P of each pair before and after adjustment over the row's pairs."""
     adjusted = adjust([answer.p for answer in answers.values()], data.plan.adjust)
-    return rows.Pairwise(answers, data.plan.adjust, dict(zip(answers, adjusted, strict=True)))
+    return Pairwise.of(answers, data.plan.adjust, dict(zip(answers, adjusted, strict=True)))
 
 
 # The tables: lists of rows that are still to be computed
@@ -384,10 +382,11 @@ def _overall(data, name):
     described, taken = _all_described(data, variable)
     test = plan.test(f"overall_{variable.kind}")
     if variable.kind == "continuous":
-        return rows.Overall(name, variable.kind, test.code, _tested(test, taken), described)
+        return tables.Overall(name, variable.kind, test.code, groups=described, **_tested(test, taken).parts())
     other = plan.test("second_overall_categorical")
     second = Second(other.code, _categorical(other, taken)) if other and other is not test else None
-    return rows.Overall(name, variable.kind, test.code, _categorical(test, taken), described, second)
+    tested = _categorical(test, taken).parts()
+    return tables.Overall(name, variable.kind, test.code, second, groups=described, **tested)
 
 
 def _characteristics(data):
@@ -414,13 +413,14 @@ def _before_after(data, name, group, followup, value_set=None):
     test = plan.test(f"before_after_{variable.kind}")
     if variable.kind == "continuous":
         change = data.changes(name, group, followup, value_set)
-        tests, pairs = (_tested(test, change), None), change.n
+        tested, second, pairs = _tested(test, change), None, change.n
     else:
         before, after = (data.coded(name, when, value_set) for when in (plan.baseline, followup))
         taken = [taken_before, taken_after]
-        tests, pairs = _categorical_change(plan, test, before, after, data.groups[group], taken)
-    described = described_before, described_after
-    return rows.BeforeAfter(name, group, followup, variable.kind, test.code, *tests, pairs, *described)
+        tested, second, pairs = _categorical_change(plan, test, before, after, data.groups[group], taken)
+    described = {"pairs": pairs, "baseline": described_before, "followup": described_after}
+    at = name, group, followup, variable.kind, test.code
+    return tables.BeforeAfter(*at, second=second, **tested.parts(), **described)
 
 
 def _categorical_change(plan, test, before, after, chosen, taken):
@@ -435,7 +435,7 @@ def _categorical_change(plan, test, before, after, chosen, taken):
 
     other = plan.test("second_before_after_categorical")
     second = Second(other.code, done(other)) if other and other is not test else None
-    return (done(test), second), int(counts.sum())
+    return done(test), second, int(counts.sum())
 
 
 def _between_groups(data):
@@ -452,18 +452,19 @@ def _between(data, name, timepoint, value_set=None):
     described, taken = _all_described(data, variable, timepoint, value_set)
     pairwise = _pairwise_continuous if variable.kind == "continuous" else _pairwise_categorical
     test = data.plan.test(f"pairwise_{variable.kind}")
-    return rows.Between(name, timepoint, variable.kind, test.code, pairwise(data, taken), described)
+    tested = pairwise(data, taken).parts()
+    return tables.Between(name, timepoint, "", variable.kind, test.code, groups=described, **tested)
 
 
 def _between_deltas(data, name, followup, value_set=None):
     """The row of changes from baseline: only patients with both values have one."""
     taken = [data.changes(name, group, followup, value_set) for group in data.groups]
     described = {
-        code: rows.Described.of(describe(counts), _size(members) - counts.n)
+        code: Described.of(describe(counts), _size(members) - counts.n)
         for (code, members), counts in zip(data.groups.items(), taken, strict=True)
     }
     pairwise, test = _pairwise_continuous(data, taken), data.plan.test("pairwise_continuous")
-    return rows.Between(name, "delta", "continuous", test.code, pairwise, described, followup)
+    return tables.Between(name, "delta", followup, "continuous", test.code, groups=described, **pairwise.parts())
 
 
 def _domains(data):
@@ -484,7 +485,7 @@ def _by_value_set(data, code):
     between = [_between(data, "hsuv", timepoint, code) for timepoint in plan.timepoints]
     if "hsuv" in plan.deltas:
         between += [_between_deltas(data, "hsuv", followup, code) for followup in plan.followups]
-    return rows.ByValueSet(code, recovery, between)
+    return tables.ByValueSet(code, recovery, between)
 
 
 # What was computed from what
@@ -493,13 +494,20 @@ def _by_value_set(data, code):
 def _cohort(data):
     selection, grouped = data.selection, {code: _size(members) for code, members in data.groups.items()}
     n = int(selection.chosen.size)
-    return rows.Analysed(selection.cohort.to_json(), selection.flow, n, grouped, selection.by_site)
+    return Analysed(
+        **selection.cohort.to_json(),
+        flow=selection.flow,
+        n=n,
+        groups=grouped,
+        in_no_group=n - sum(grouped.values()),
+        by_site=selection.by_site,
+    )
 
 
 def _method(data):
     plan = data.plan
     tests = ("overall", "pairwise", "before_after", "second")
-    return rows.Method(
+    return Method(
         plan=plan.name,
         plan_version=plan.version,
         value_set=plan.value_sets[0],

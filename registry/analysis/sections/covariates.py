@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.analysis.sections.columns import Column
-from registry.analysis.sections.typed import NOT_ESTIMABLE
+from registry.analysis.sections.estimable import NOT_ESTIMABLE
 from registry.instruments.base import Label
 from registry.stats.arrays import REASONS
 from registry.stats.models.terms import Factor, Number

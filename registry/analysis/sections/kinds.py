@@ -5,7 +5,6 @@ from dataclasses import fields
 from registry.analysis.design.sections import Section
 from registry.analysis.sections import endpoints, models, propensity, quality, reading, transitions
 from registry.analysis.sections.showing import course, curves, love, movement, tables, texts
-from registry.analysis.sections.typed import plain
 from registry.instruments.base import Label
 
 
@@ -19,7 +18,9 @@ def kind(module, label, figures):
 
     def compute(data, entry):
         patients = reading.read_of(data)
-        return plain(estimated(module, entry, patients)) | {"names": reading.names(patients, entry)}
+        result = estimated(module, entry, patients)
+        result.names = reading.names(patients, entry)
+        return result
 
     def analysed(data, entry):
         patients = reading.read_of(data)

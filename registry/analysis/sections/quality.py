@@ -10,9 +10,10 @@ import numpy as np
 
 from registry.analysis.design.errors import refusal
 from registry.analysis.design.variables.sources import CONTINUOUS
+from registry.analysis.results.quality import At, Difference, QualityResult, Responder, WorstRank, Years
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import group_column
-from registry.analysis.sections.typed import NOT_ESTIMABLE, Estimate, attempted
+from registry.analysis.sections.estimable import NOT_ESTIMABLE, attempted
 from registry.instruments.base import Label
 from registry.instruments.timepoints import DAYS_A_MONTH
 from registry.stats.arrays import REASONS, Moments, NotEstimable, differences
@@ -70,109 +71,6 @@ class Quality(declared.Section):
 
 def from_json(data):
     return declared.read(KIND, Quality, data)
-
-
-@dataclass(frozen=True)
-class Years:
-    """QALYs of a group up to the horizon; unknown: whom the rule for gaps leaves without; died before the horizon."""
-
-    group: str
-    n: int
-    unknown: int
-    died: int
-    mean: float | None = None
-    sd: float | None = None
-    low: float | None = None
-    high: float | None = None
-    median: float | None = None
-    q1: float | None = None
-    q3: float | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A pair of groups, later minus earlier: of mean QALYs, of means with the dead, of shares of responders."""
-
-    group: str
-    visit: str
-    effect: Estimate = Estimate()
-    test: str = ""
-    n: int = 0
-    statistic: float | None = None
-    df: float | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class At:
-    """A visit of a group: who has a value, lacks one, or died before it; the mean without and with the dead."""
-
-    group: str
-    visit: str
-    n: int
-    missing: int
-    died: int
-    mean: float | None = None
-    sd: float | None = None
-    low: float | None = None
-    high: float | None = None
-    mean_with_dead: float | None = None
-    low_with_dead: float | None = None
-    high_with_dead: float | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Responder:
-    """Of a group at a visit: improved, same, worse by the threshold; the share improved with Wilson's interval."""
-
-    group: str
-    visit: str
-    n: int
-    missing: int
-    improved: int
-    same: int
-    worse: int
-    share: float | None = None
-    low: float | None = None
-    high: float | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class WorstRank:
-    """Test of all groups at a visit in which the dead rank below everybody alive, the earlier dead the lower."""
-
-    visit: str
-    test: str
-    n: int
-    dead: int
-    p: float | None = None
-    statistic: float | None = None
-    df: float | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class QualityResult:
-    kind: str
-    code: str
-    title: Label
-    measure: str
-    variable: str
-    visits: list
-    horizon: float | None
-    gaps: str
-    threshold: float | None
-    dead_at: float
-    higher_is: str
-    matched: str
-    years: list
-    course: list
-    responders: list
-    differences: list
-    worst_rank: list
 
 
 def estimate(section, patients):
@@ -298,8 +196,8 @@ def difference(pair, visit, first, second):
 
     def done():
         answer = welch_t(second, first)
-        effect = Estimate(answer.estimate, answer.low, answer.high, answer.p)
-        return Difference(pair, visit, effect, "welch_t", answer.n, answer.statistic, answer.df)
+        effect = {name: getattr(answer, name) for name in ("estimate", "low", "high", "p", "n", "statistic", "df")}
+        return Difference(pair, visit, test="welch_t", **effect)
 
     return attempted(done, lambda why: Difference(pair, visit, test="welch_t", n=first.size + second.size, reason=why))
 
@@ -399,7 +297,8 @@ def shares(pair, visit, first, second):
         table = np.array([second, first])
         answer = risk_difference(table)
         p = fisher(table).p if table.sum(axis=0).all() else 1.0
-        return Difference(pair, visit, Estimate(answer.estimate, answer.low, answer.high, p), "fisher_exact", n)
+        limits = {name: getattr(answer, name) for name in ("estimate", "low", "high")}
+        return Difference(pair, visit, **limits, p=p, test="fisher_exact", n=n)
 
     return attempted(done, lambda why: Difference(pair, visit, test="fisher_exact", n=n, reason=why))
 

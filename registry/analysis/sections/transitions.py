@@ -10,9 +10,10 @@ import numpy as np
 
 from registry.analysis.design.errors import refusal
 from registry.analysis.design.variables.sources import BINARY, NOMINAL, ORDINAL
+from registry.analysis.results.transitions import Cell, Grade, Margin, Moved, Test, TransitionResult
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import group_column
-from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
+from registry.analysis.sections.estimable import NOT_ESTIMABLE, attempted
 from registry.instruments.base import Label
 from registry.stats.arrays import REASONS
 from registry.stats.ordered.symmetry import bowker, marginal_homogeneity
@@ -56,67 +57,6 @@ def from_json(data):
     return declared.read(KIND, Transition, data)
 
 
-@dataclass(frozen=True)
-class Cell:
-    """Patients of a group with a grade before who had another after; percent of those with that grade before."""
-
-    group: str
-    before: str
-    after: str
-    count: int
-    percent: float | None
-
-
-@dataclass(frozen=True)
-class Margin:
-    """Patients of a group with a grade before and after, of those known at both."""
-
-    group: str
-    grade: str
-    before: int
-    after: int
-
-
-@dataclass(frozen=True)
-class Moved:
-    """Of a group: complete pairs, incomplete ones, and how many rose, stayed and fell in the order of the grades."""
-
-    group: str
-    n: int
-    missing: int
-    up: int
-    same: int
-    down: int
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Test:
-    test: str
-    group: str
-    statistic: float | None = None
-    df: int | None = None
-    p: float | None = None
-    n: int | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class TransitionResult:
-    kind: str
-    code: str
-    title: Label
-    variable: str
-    before: str
-    after: str
-    matched: str
-    grades: list
-    moved: list
-    cells: list
-    margins: list
-    tests: list
-
-
 def estimate(transition, patients):
     """TransitionResult of a Transition for Patients: a table for each group, and tests within and between groups."""
     patients = patients.of(transition.matched)
@@ -142,7 +82,7 @@ def estimate(transition, patients):
         transition.before,
         transition.after,
         transition.matched,
-        [{"code": str(code), "label": label} for code, label in before.categories],
+        [Grade(str(code), label) for code, label in before.categories],
         moved,
         cells,
         margins,

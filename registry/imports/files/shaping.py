@@ -27,6 +27,10 @@ NO_NAME = Label(
     "Column {v} has values and no name: name it in the header, or empty it.",
     "{v}列に値がありますが、列名がありません。見出しに列名を入れるか、値を消してください。",
 )
+COUNTS_ROWS = Label(
+    "Column {v} has no name and counts the rows from {n} on: it was passed over",
+    "{v}列は列名がなく{n}からの連番のため、読み飛ばしました",
+)
 TITLE_PASSED = Label(
     "The columns are named in row {n}; what stands above was passed over.",
     "列名は{n}行目です。それより上は読み飛ばしました。",
@@ -61,6 +65,7 @@ class Layout:
     certain   whether nobody needs to be asked which they are
     head      [(row number, texts), …]: the first rows, for who is asked
     names     of the columns, each once
+    places    of these columns in the source, the first is 0
     repeated  names that stand more than once, as the source has them
     offsets   [[line of the table, row of the source], …] wherever the distance changes
     faults, notes  [row, column, value, Label] of what is wrong, and of what was passed over; `more_faults` are counted
@@ -71,6 +76,7 @@ class Layout:
     certain: bool = True
     head: list = field(default_factory=list)
     names: list = field(default_factory=list)
+    places: list = field(default_factory=list)
     repeated: list = field(default_factory=list)
     offsets: list = field(default_factory=list)
     faults: list = field(default_factory=list)
@@ -236,6 +242,8 @@ def shape(open_rows, target, *, knows, visit_of, header=None, ragged=False):
     if (place := redcap.column_of_arms(joined_names(rows), knows)) is not None:
         rows, open_rows = _with_arms(rows, open_rows, layout.header, place)
     _Writer(layout, rows, ragged, knows).write(open_rows(), target)
+    if place is not None and redcap.ARM in layout.names:  # put beside the events, in no column of the source
+        layout.places = [other - (other > place) for other in layout.places]
     return layout
 
 
@@ -265,6 +273,32 @@ def _filled(cells):
     return bool("".join(cells).strip())
 
 
+class _RowNumbers:
+    """The first column, where it has no name: R and pandas number the rows that they write there."""
+
+    def __init__(self):
+        self.values, self.count, self.first, self.is_counting = [], 0, None, True
+
+    def take(self, number, cell):
+        text = typed.plain(cell)
+        counted = int(text) if text.isdecimal() and len(text) < 10 else None
+        if self.first is None:
+            self.first = counted
+        self.is_counting &= counted is not None and self.first in (0, 1) and counted == self.first + self.count
+        self.count += 1
+        if len(self.values) < LISTED:
+            self.values.append((number, cell))
+
+    def tell(self, layout):
+        """A note that the column was passed over, where it counts each row; otherwise each value is a fault."""
+        if self.count and self.is_counting and self.count == layout.rows:
+            layout.notes.append([layout.header[-1], "", "", COUNTS_ROWS.format(v="A", n=self.first)])
+            return
+        for number, cell in self.values:
+            layout.fault(number, "", cell, NO_NAME.format(v="A"))
+        layout.more_faults += self.count - len(self.values)
+
+
 class _Writer:
     def __init__(self, layout, header_rows, ragged, knows):
         self.layout, self.ragged, self.raw, self.knows = layout, ragged, header_rows, knows
@@ -279,11 +313,13 @@ class _Writer:
             name = names[place]
             seen[name] = seen.get(name, 0) + 1
             layout.names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+        layout.places = self.used
         layout.repeated = [name for name, count in seen.items() if count > 1]
         self.named = set(self.used)
         self.last = max(self.used, default=0)
         self.known = [knows(name) for name in names]
         self.patient = self.known.index(typed.PATIENT) if typed.PATIENT in self.known else None
+        self.numbers = _RowNumbers()
         self.counts = [Counter() for _ in self.used]
         self.counted = list(range(len(self.used)))
 
@@ -325,7 +361,11 @@ class _Writer:
         if self.is_whole:
             return cells
         for place, cell in enumerate(cells):
-            if cell and place not in self.named and cell.strip():
+            if not cell or place in self.named or not cell.strip():
+                continue
+            if place == 0 and self.patient is not None:  # else it may be what names the patients
+                self.numbers.take(number, cell)
+            else:
                 self.layout.fault(number, "", cell, NO_NAME.format(v=column_letters(place + 1)))
         return [cells[place] for place in self.used]
 
@@ -387,6 +427,7 @@ class _Writer:
 
     def _finish(self):
         layout = self.layout
+        self.numbers.tell(layout)
         for name, seen in zip(layout.names, self.counts, strict=True):
             layout.counts[name] = dict(list(seen.items())[:REMEMBERED])
         layout.more = [layout.names[place] for place in range(len(layout.names)) if place not in self.counted]

@@ -48,6 +48,26 @@ XML_2003 = Label(
     "is an XML spreadsheet of Excel 2003. Open it in Excel and save it as .xlsx.",
     "Excel 2003のXMLスプレッドシートです。Excelで開き、.xlsx形式で保存してください。",
 )
+OTHER_PROGRAM = Label(
+    "is a file of {v}, which is not read. Write it as CSV (UTF-8) or .xlsx.",
+    "{v}のファイルで、読み取れません。CSV（UTF-8）または.xlsxで書き出してください。",
+)
+# What files of other programs begin with.
+PROGRAMS = {
+    b"$FL2": "SPSS (.sav)",
+    b"$FL3": "SPSS (.zsav)",
+    b"<stata_dta>": "Stata (.dta)",
+    b"PAR1": "Parquet",
+    b"ARROW1": "Arrow",
+    b"RDX": "R",
+    b"SQLite format 3": "SQLite",
+    b"HEADER RECORD*******": "SAS (.xpt)",
+    bytes(12) + b"\xc2\xea\x81\x60": "SAS (.sas7bdat)",
+    b"\x00\x01\x00\x00Standard ": "Access",
+    b"ID;P": "SYLK (.slk)",
+    b"TABLE\r\n0,1\r\n": "Data Interchange Format (.dif)",
+    b"{\\rtf": "RTF",
+}
 PACKED = Label(
     "is compressed (.gz). Unpack it, and upload the file in it.",
     "圧縮ファイル（.gz）です。展開してから、中のファイルをアップロードしてください。",
@@ -72,6 +92,28 @@ NEVER_COMPUTED = Label(
 )
 CELL_ERROR = Label("is an error of Excel.", "Excelのエラー値です。")
 HIDDEN_ROW = Label("is hidden in the sheet, and comes in", "シートで非表示の行ですが、取り込みます")
+LOOKS = {
+    "struck": Label("is struck out in the sheet, and comes in", "シートで取り消し線が引かれていますが、取り込みます"),
+    "partly": Label(
+        "is struck out in part; the whole text comes in", "一部に取り消し線が引かれていますが、全体を取り込みます"
+    ),
+    "unseen": Label(
+        "cannot be seen in the sheet (its colour or format hides it), and comes in",
+        "文字色または書式のためシートでは見えませんが、取り込みます",
+    ),
+    "otherwise": Label(
+        "is what the sheet shows of a text by its format; the text itself comes in",
+        "書式によるシートの表示です。セルの文字列そのものを取り込みます",
+    ),
+    "zero": Label(
+        "is 0 where the sheet shows nothing (zeros are hidden), and comes in as 0",
+        "シートではゼロを表示しない設定ですが、0として取り込みます",
+    ),
+}
+MORE_LOOKS = Label(
+    "{n} more rows with values that are struck out or not seen in the sheet, and come in",
+    "ほかに{n}行に、取り消し線の付いた値または見えない値があり、取り込みます",
+)
 HIDDEN_COLUMN = Label("Column {v} is hidden in the sheet, and comes in", "{v}列はシートで非表示ですが、取り込みます")
 HIDDEN_SHEET = Label("The sheet is hidden in the workbook, and comes in", "非表示のシートですが、取り込みます")
 OTHER_SHEET = Label("The sheet “{v}” ({n} rows) is not imported", "シート「{v}」（{n}行）は取り込みません")
@@ -161,10 +203,13 @@ def kind_of(head):
     Unreadable for what is no table at all.
     """
     start = head.removeprefix(codecs.BOM_UTF8)
-    if re.match(
-        rb"\s*(<!--.*?-->\s*)?<(!doctype\s+html|html|head|meta|body|table)\b", start, re.IGNORECASE | re.DOTALL
-    ):
+    if _HTML.match(start):
         raise Unreadable(WEB_PAGE)
+    for signature, program in PROGRAMS.items():
+        if start.startswith(signature):
+            raise Unreadable(OTHER_PROGRAM.format(v=program))
+    if b"urn:oasis:names:tc:opendocument" in start and odm.is_xml(start):
+        raise Unreadable(isolated.reason("opendocument"))
     if b"urn:schemas-microsoft-com:office:spreadsheet" in head or b'progid="Excel.Sheet"' in head:
         raise Unreadable(XML_2003)
     if head.startswith(SHEET_SIGNATURE) or odm.is_xml(head):
@@ -359,6 +404,24 @@ def _told_of_sheet(table, findings, warnings):
     for number in table.sheet.hidden_rows:
         warnings.add(Finding(table.name, number, "", "", HIDDEN_ROW))
     warnings.total += table.sheet.hidden_rows_count - len(table.sheet.hidden_rows)
+    _told_of_looks(table, warnings)
+
+
+def _told_of_looks(table, warnings):
+    """Values that the sheet strikes out or does not show: each row, or each cell where a row has others too."""
+    layout, sheet = table.layout, table.sheet
+    names = dict(reversed([*zip(layout.places, layout.names, strict=False)]))
+    for row, look, columns, shown in sheet.looks:
+        is_name = row <= max(layout.header)
+        if row < min(layout.header) or (
+            is_name and look != "struck"
+        ):  # a title's, or names that a table's style colours
+            continue
+        for column in columns:
+            name = names.get(column - 1, column_letters(column)) if column else ""
+            warnings.add(Finding(table.name, row, name, shown, LOOKS[look]))
+    if more := sheet.looks_count - len(sheet.looks):
+        warnings.add(Finding(table.name, None, "", "", MORE_LOOKS.format(n=more)), more)
 
 
 def settle(table, way, target, findings):

@@ -13,8 +13,8 @@ from registry.analysis.running import runner
 from registry.models import AdverseEvent, Assessment, Patient
 from sites.tenancy.scope import everything
 from tests.analysis.conftest import store
+from tests.analysis.running.test_bundle import needs_r, unpacked, verify, wrong
 from tests.analysis.sections.test_in_a_run import EVERYBODY, PLAN, people
-from tests.analysis.test_bundle import needs_r, unpacked, verify, wrong
 
 THREE = [
     {"code": code, "label": {"en": code, "ja": code}, "steps": [{"step": "primary_tumour", "values": [code]}]}

@@ -9,6 +9,7 @@ from registry.analysis.data.columns import NO_NUMBER
 from registry.analysis.design import methods
 from registry.analysis.design.variables.columns import DEATH, DIED_BEFORE, WHY
 from registry.analysis.design.variables.sources import BINARY, CONTINUOUS, DATE, ORDINAL
+from registry.analysis.results.comparisons import ComparisonResult
 from registry.analysis.sections.comparing import comparison_tests as tests
 from registry.analysis.sections.comparing import matched, weighted
 from registry.analysis.sections.comparing.matched import MatchedData
@@ -37,18 +38,20 @@ def compute(data, entry):
     rows = [_between(data, entry, row) if entry.kind == "between" else _within(data, entry, row) for row in entry.rows]
     if entry.kind == "between":
         _adjust(rows, entry)
-    return {
-        "code": entry.code,
-        "title": {"en": entry.title.en, "ja": entry.title.ja},
-        "comparison": entry.kind,
-        "adjust": entry.adjust,
-        "family": entry.family,
-        "confidence": entry.confidence,
-        "interval": entry.interval,
-        "exploratory": entry.exploratory,
-        **(_of_sets(data, entry) if entry.matched else {}),
-        "rows": rows,
-    }
+    return ComparisonResult.from_json(
+        {
+            "code": entry.code,
+            "title": {"en": entry.title.en, "ja": entry.title.ja},
+            "comparison": entry.kind,
+            "adjust": entry.adjust,
+            "family": entry.family,
+            "confidence": entry.confidence,
+            "interval": entry.interval,
+            "exploratory": entry.exploratory,
+            **(_of_sets(data, entry) if entry.matched else {}),
+            "rows": rows,
+        }
+    )
 
 
 def _of_sets(data, entry):

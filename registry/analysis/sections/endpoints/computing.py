@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from registry.analysis.results.endpoints import EndpointResult
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import group_column
 from registry.analysis.sections.endpoints.curves import (
@@ -18,7 +19,6 @@ from registry.analysis.sections.endpoints.curves import (
 from registry.analysis.sections.endpoints.declaration import KIND
 from registry.analysis.sections.endpoints.group_tests import tests
 from registry.analysis.sections.endpoints.hazards import cox_models
-from registry.analysis.sections.endpoints.result import EndpointResult
 from registry.analysis.sections.endpoints.subgroups import subgroups
 from registry.analysis.sections.endpoints.survival_times import clusters, is_weighted, times
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from registry.analysis.sections.endpoints.result import AtRisk, Followed, Rate, Restricted, Steps
+from registry.analysis.results.endpoints import AtRisk, Followed, Rate, Restricted, Steps
 from registry.analysis.sections.endpoints.survival_times import clusters, is_weighted, weights_of
-from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
+from registry.analysis.sections.estimable import NOT_ESTIMABLE, attempted
 from registry.stats.arrays import NotEstimable
 from registry.stats.survival import kaplan_meier, survival_at
 from registry.stats.survival.competing import cumulative_incidence, incidence_at
@@ -77,7 +77,8 @@ def rate(code, time, estimator, point):
         return Rate(code, time, estimator, reason=NOBODY)
     value = getattr(point, estimator)
     reason = "" if value is not None else NOT_ESTIMABLE.format("nobody was followed so long")
-    return Rate(code, time, estimator, point.at_risk, value, point.low, point.high, reason)
+    limits = {"estimate": value, "low": point.low, "high": point.high}
+    return Rate(code, time, estimator, point.at_risk, **limits, reason=reason)
 
 
 def means_of(endpoint, patients, survival, members, curves):
@@ -117,7 +118,8 @@ def restricted_row(code, horizon, mean):
     if mean is None:
         return Restricted(code, horizon, reason=NOBODY)
     reason = "" if mean.reached else NOT_REACHED
-    return Restricted(code, horizon, mean.mean, mean.standard_error, mean.low, mean.high, reason=reason)
+    parts = {name: getattr(mean, name) for name in ("standard_error", "low", "high")}
+    return Restricted(code, horizon, estimate=mean.mean, **parts, reason=reason)
 
 
 NOT_REACHED = "nobody was followed to the horizon, so the last value of the curve is carried on to it"
@@ -128,16 +130,8 @@ def difference_row(pair, second, first):
     if second is None or first is None:
         raise NotEstimable("empty_group")
     difference = restricted_mean_difference(second, first)
-    return Restricted(
-        pair,
-        difference.horizon,
-        difference.estimate,
-        difference.standard_error,
-        difference.low,
-        difference.high,
-        difference.p,
-        difference.estimate / difference.standard_error,
-    )
+    parts = {name: getattr(difference, name) for name in ("estimate", "standard_error", "low", "high", "p")}
+    return Restricted(pair, difference.horizon, **parts, statistic=difference.estimate / difference.standard_error)
 
 
 def at_ticks(code, curve, ticks):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from registry.analysis.results.endpoints import Test
 from registry.analysis.sections import declared
-from registry.analysis.sections.endpoints.result import Test
 from registry.analysis.sections.endpoints.survival_times import is_weighted, weights_of
-from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
+from registry.analysis.sections.estimable import NOT_ESTIMABLE, attempted
 from registry.stats.adjust import adjust
 from registry.stats.survival import log_rank, log_rank_trend, stratified_log_rank
 from registry.stats.survival.competing import gray

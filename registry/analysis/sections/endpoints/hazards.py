@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from registry.analysis.results.endpoints import Fit, Hazard
+from registry.analysis.results.statistics import of_term
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import covariates, group_column, named
 from registry.analysis.sections.endpoints.group_tests import strata_of
-from registry.analysis.sections.endpoints.result import Fit, Hazard
 from registry.analysis.sections.endpoints.survival_times import clusters, even
-from registry.analysis.sections.typed import NOT_ESTIMABLE, Estimate, attempted
+from registry.analysis.sections.estimable import NOT_ESTIMABLE, attempted
 from registry.stats.arrays import NotEstimable
 from registry.stats.survival.cox import cox, proportional_hazards
 
@@ -42,7 +43,7 @@ def fitted(model, endpoint, patients, survival, columns):
         ]
     terms = [ready.places_of(column) for column in ready.used]
     ph = attempted(lambda: proportional_hazards(fit, terms=terms), lambda why: None)
-    hazards = [hazard(model, term, place, fit, *of_term(ph, terms, place)) for place, term in enumerate(ready.terms)]
+    hazards = [hazard(model, term, place, fit, *ph_of_term(ph, terms, place)) for place, term in enumerate(ready.terms)]
     ratio = fit.likelihood_ratio
     overall = (ph.overall.statistic, ph.overall.p) if ph else (None, None)
     missing = int(followed.sum()) - fit.n
@@ -67,7 +68,7 @@ def cox_of(patients, survival, ready, strata):
     return cox(survival.months[inside], survival.event[inside], ready.columns[inside], **given)
 
 
-def of_term(ph, terms, place):
+def ph_of_term(ph, terms, place):
     """Statistic, df and P of the covariate that a column belongs to, on its first column."""
     number = next(number for number, places in enumerate(terms) if place in places)
     if ph is None or terms[number][0] != place:
@@ -76,9 +77,9 @@ def of_term(ph, terms, place):
 
 
 def hazard(model, term, place, fit, statistic, df, p):
-    effect = Estimate.at(place, fit.hazard_ratio, fit)
     about = term.variable, term.level, term.reference, term.visit
-    return Hazard(model, *about, effect, statistic, df, p, fit.z[place])
+    effect, ph = of_term(place, fit.hazard_ratio, fit), {"ph_statistic": statistic, "ph_df": df, "ph_p": p}
+    return Hazard(model, *about, **effect, **ph, statistic=fit.z[place])
 
 
 def blamed(model, term, place, error):

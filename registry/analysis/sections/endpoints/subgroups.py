@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from registry.analysis.results.endpoints import Subgroup
+from registry.analysis.results.statistics import of_term
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import covariates
-from registry.analysis.sections.endpoints.result import Subgroup
 from registry.analysis.sections.endpoints.survival_times import clusters, even
-from registry.analysis.sections.typed import Estimate, attempted
+from registry.analysis.sections.estimable import attempted
 from registry.stats.arrays import NotEstimable
 from registry.stats.survival.cox import cox
 from registry.stats.tails import chi_square_upper
@@ -36,8 +37,8 @@ def of_subgroups(endpoint, patients, survival, column, place):
 
         def done(inside=inside, code=code, n=n, events=events):
             fit = plain_cox(patients, survival, treated[:, None], inside)
-            effect = Estimate.at(0, fit.hazard_ratio, fit)
-            return Subgroup(column.name, str(code), pair, n, events, effect, statistic=fit.z[0], **crossed)
+            effect = of_term(0, fit.hazard_ratio, fit)
+            return Subgroup(column.name, str(code), pair, n, events, **effect, statistic=fit.z[0], **crossed)
 
         def not_done(why, code=code, n=n, events=events):
             return Subgroup(column.name, str(code), pair, n, events, reason=why, **crossed)

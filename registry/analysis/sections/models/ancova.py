@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from registry.analysis.results.models import Coefficient, Fit, Mean, TermTest
+from registry.analysis.results.statistics import of_term
 from registry.analysis.sections.covariates import covariates, group_column
-from registry.analysis.sections.models.contrasts import EMPTY, asked, failed, gone, number, pair_rows, term_row
-from registry.analysis.sections.models.result import Coefficient, Fit, Mean, TermTest
-from registry.analysis.sections.typed import Estimate, attempted
+from registry.analysis.sections.estimable import attempted
+from registry.analysis.sections.models.contrasts import EMPTY, asked, failed, gone, number, of_mean, pair_rows, term_row
 from registry.stats.arrays import NotEstimable
 from registry.stats.models.linear import linear
 from registry.stats.models.means import least_squares_means, term_test
@@ -59,8 +60,9 @@ def slopes(variables, terms, y, ready):
 
 
 def linear_row(term, fit, place):
-    effect, statistic = Estimate.at(place + 1, fit.coefficient, fit), fit.statistic[place + 1]
-    return Coefficient(term.variable, term.level, term.reference, term.visit, effect, statistic, fit.df_residual)
+    effect = of_term(place + 1, fit.coefficient, fit)
+    effect |= {"statistic": fit.statistic[place + 1], "df": fit.df_residual}
+    return Coefficient(term.variable, term.level, term.reference, term.visit, **effect)
 
 
 def adjusted_means(patients, means, levels, ready, visit):
@@ -71,5 +73,5 @@ def adjusted_means(patients, means, levels, ready, visit):
             rows.append(Mean(code, visit, n, reason=EMPTY))
             continue
         mean = means[levels.index(place)]
-        rows.append(Mean(code, visit, n, mean.estimate, mean.standard_error, mean.low, mean.high))
+        rows.append(of_mean(code, visit, n, mean))
     return rows

@@ -1,12 +1,12 @@
 """The estimate of a model, and its analysis data set for R."""
 
+from registry.analysis.results.models import ModelResult
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import group_column
 from registry.analysis.sections.models.ancova import ancova
 from registry.analysis.sections.models.declaration import KIND
 from registry.analysis.sections.models.logistic import event_of, logistic_model
 from registry.analysis.sections.models.repeated import repeated
-from registry.analysis.sections.models.result import ModelResult
 
 
 def estimate(section, patients):

@@ -1,11 +1,11 @@
 """What the models share: the outcome as a number, pairs of groups, what was left out and why."""
 
 from registry.analysis.design.errors import refusal
+from registry.analysis.results.models import Coefficient, Contrast, Mean, TermTest
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import named
+from registry.analysis.sections.estimable import NOT_ESTIMABLE
 from registry.analysis.sections.models.declaration import KIND
-from registry.analysis.sections.models.result import Coefficient, Contrast, TermTest
-from registry.analysis.sections.typed import NOT_ESTIMABLE
 from registry.stats.arrays import NotEstimable
 from registry.stats.models.means import contrasts
 
@@ -43,6 +43,12 @@ def term_row(name, test):
 
 EMPTY = NOT_ESTIMABLE.format("a group has no observations")
 
+CONTRASTED = ("estimate", "standard_error", "df", "low", "high", "p_raw", "p", "statistic")
+
+
+def of_mean(code, visit, n, mean):
+    return Mean(code, visit, n, **{name: getattr(mean, name) for name in ("estimate", "standard_error", "low", "high")})
+
 
 def pair_rows(patients, fit, levels, adjust, visit, within=None, place=None):
     """Contrasts of all pairs of groups in the order of the tables; of groups without anybody the row says so."""
@@ -61,15 +67,5 @@ def pair_rows(patients, fit, levels, adjust, visit, within=None, place=None):
         if contrast is None:
             rows.append(Contrast(pair, visit, reason=EMPTY))
             continue
-        parts = (
-            contrast.estimate,
-            contrast.standard_error,
-            contrast.df,
-            contrast.low,
-            contrast.high,
-            contrast.p_raw,
-            contrast.p,
-            contrast.statistic,
-        )
-        rows.append(Contrast(pair, visit, *parts))
+        rows.append(Contrast(pair, visit, **{name: getattr(contrast, name) for name in CONTRASTED}))
     return rows

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from registry.analysis.results.models import Coefficient, Fit
+from registry.analysis.results.statistics import of_term
 from registry.analysis.sections.covariates import covariates, group_column
+from registry.analysis.sections.estimable import NOT_ESTIMABLE
 from registry.analysis.sections.models.contrasts import asked, failed, gone
 from registry.analysis.sections.models.declaration import check_event
-from registry.analysis.sections.models.result import Coefficient, Fit
-from registry.analysis.sections.typed import NOT_ESTIMABLE, Estimate
 from registry.stats.arrays import NotEstimable
 from registry.stats.models.logistic import logistic
 
@@ -43,8 +44,8 @@ def logistic_model(section, patients):
         return {"fits": [Fit(missing=missing, reason=failed(error, ready.terms))], "coefficients": gone(ready) + rows}
     rows = []
     for place, term in enumerate(ready.terms):
-        effect = Estimate.at(place + 1, fit.odds_ratio, fit)
-        rows.append(Coefficient(term.variable, term.level, term.reference, term.visit, effect, fit.z[place + 1]))
+        effect = of_term(place + 1, fit.odds_ratio, fit) | {"statistic": fit.z[place + 1]}
+        rows.append(Coefficient(term.variable, term.level, term.reference, term.visit, **effect))
     whole = Fit(
         fit.n,
         events=fit.events,

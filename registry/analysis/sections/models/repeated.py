@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from registry.analysis.results.models import Covariance, Fit, Mean, TermTest
 from registry.analysis.sections.covariates import covariates, group_column
-from registry.analysis.sections.models.contrasts import EMPTY, asked, failed, gone, number, pair_rows, term_row
-from registry.analysis.sections.models.result import Covariance, Fit, Mean, TermTest
-from registry.analysis.sections.typed import attempted
+from registry.analysis.sections.estimable import attempted
+from registry.analysis.sections.models.contrasts import EMPTY, asked, failed, gone, number, of_mean, pair_rows, term_row
 from registry.stats.arrays import NotEstimable
 from registry.stats.models.means import least_squares_means, term_test
 from registry.stats.models.repeated import repeated_measures
@@ -96,7 +96,7 @@ def chosen(variable, rows):
 def mean_row(code, visit, n, mean):
     if mean is None:
         return Mean(code, visit, n, reason=EMPTY)
-    return Mean(code, visit, n, mean.estimate, mean.standard_error, mean.low, mean.high)
+    return of_mean(code, visit, n, mean)
 
 
 def term_of(fit, term):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from registry.analysis.results.propensity import Balanced, Overlap
 from registry.analysis.sections import declared
-from registry.analysis.sections.propensity.result import Balanced, Overlap
 from registry.stats.matching.balance import balance
 
 BINS = 20  # of the histogram of scores

@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from registry.analysis.results.propensity import Fit, PropensityResult, Score, Size
+from registry.analysis.results.statistics import of_term
 from registry.analysis.sections import declared
 from registry.analysis.sections.propensity.balance import balances, overlap
 from registry.analysis.sections.propensity.declaration import KIND
 from registry.analysis.sections.propensity.matching import made, turns
 from registry.analysis.sections.propensity.outcomes import outcome, test_named
-from registry.analysis.sections.propensity.result import Fit, PropensityResult, Score, Size
-from registry.analysis.sections.typed import Estimate
 
 
 def estimate(section, patients, done=None):
@@ -78,7 +78,7 @@ def scores(done):
             rows.append(Score(*at, reason=done.reason))
             continue
         model = done.model.model
-        rows.append(Score(*at, Estimate.at(place + 1, model.odds_ratio, model), model.z[place + 1]))
+        rows.append(Score(*at, **of_term(place + 1, model.odds_ratio, model), statistic=model.z[place + 1]))
     return rows
 
 

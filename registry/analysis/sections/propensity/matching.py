@@ -6,8 +6,8 @@ import numpy as np
 
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import covariates, named
+from registry.analysis.sections.estimable import NOT_ESTIMABLE
 from registry.analysis.sections.propensity.declaration import KIND
-from registry.analysis.sections.typed import NOT_ESTIMABLE
 from registry.stats.arrays import NotEstimable
 from registry.stats.matching.nearest import nearest, ordered
 from registry.stats.matching.score import propensity

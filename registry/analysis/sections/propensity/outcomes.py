@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from registry.analysis.results.propensity import Category, Outcome
+from registry.analysis.sections.estimable import NOT_ESTIMABLE, attempted
 from registry.analysis.sections.propensity.declaration import is_weighted
-from registry.analysis.sections.propensity.result import Category, Outcome
-from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
 from registry.stats.arrays import Moments
 from registry.stats.effects.shift import pseudomedian
 from registry.stats.exact.ranks import mcnemar_by_size, wilcoxon_signed_rank_by_size

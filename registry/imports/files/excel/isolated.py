@@ -48,6 +48,14 @@ REASONS = {
         "is an OpenDocument spreadsheet. Save it as .xlsx or CSV.",
         "OpenDocument形式です。.xlsxまたはCSVで保存してください。",
     ),
+    "numbers": Label(
+        "is a document of Apple Numbers. Export it as Excel (.xlsx) or CSV.",
+        "Apple Numbersの書類です。Excel（.xlsx）またはCSVで書き出してください。",
+    ),
+    "document": Label(
+        "is a document of Word or PowerPoint. Put its table into a sheet, and save that as .xlsx.",
+        "WordまたはPowerPointの文書です。表をシートに移し、.xlsxで保存してください。",
+    ),
     "binary": Label(
         "is a binary workbook (.xlsb). Save it as .xlsx.", "バイナリ形式（.xlsb）です。.xlsxで保存してください。"
     ),

@@ -26,7 +26,7 @@ import re
 import resource
 import sys
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from operator import eq, ge, gt, le, lt, ne
 from pathlib import Path
@@ -45,6 +45,7 @@ KINDS = {
     "s": "text",
     "u": "formula",
 }
+LOOKS = ("struck", "partly", "unseen", "otherwise", "zero")
 LISTED = 200  # hidden rows, merged ranges and the like that are named; the rest is counted
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
 
@@ -90,7 +91,10 @@ class Sheet:
     hidden_rows: list = field(default_factory=list)  # that hold a value
     hidden_rows_count: int = 0
     hidden_columns: list = field(default_factory=list)  # numbers, the first is 1, that hold a value
-    filtered: bool = False
+    # [row, what of LOOKS, [columns], what the sheet shows]: cells that look as if they said something else. A column's
+    # number is 1 for the first, and [0] stands for every cell of the row.
+    looks: list = field(default_factory=list)
+    looks_count: int = 0
     from_1904: bool = False  # days are counted from 1904
     told: list = field(default_factory=list)  # [English, Japanese] of what else was passed over
 
@@ -251,9 +255,18 @@ class _Format:
 
     kind: str = "n"
     code: str = ""
+    texts: str = "@"  # the section for texts
 
 
 def _format(code):
+    shape = _format_of_numbers(code)
+    sections = _sections(code)
+    if len(sections) > 3 or (len(sections) == 1 and "@" in _LITERAL.sub("", code)):
+        return replace(shape, texts=sections[-1])
+    return shape
+
+
+def _format_of_numbers(code):
     section = code.split(";")[0]
     bare = re.sub(r"[eE][+-]", "", _LITERAL.sub("", section))
     if bare.casefold() in ("general", "標準", "@") and section == code:
@@ -268,8 +281,8 @@ def _format(code):
 
 
 def _formats(archive, part):
-    """The `_Format` of each cell style, in their order."""
-    custom, styles, inside = {}, [], []
+    """(the `_Format` of each cell style, `_Looks`) as the workbook declares them."""
+    custom, styles, inside, looks = {}, [], [], _Looks()
 
     def start(tag, attributes):
         inside.append(tag)
@@ -277,6 +290,7 @@ def _formats(archive, part):
             custom[attributes.get("numFmtId")] = attributes.get("formatCode", "")
         elif tag == "xf" and "cellXfs" in inside:
             styles.append(attributes.get("numFmtId", "0"))
+        looks.start(tag, attributes, inside)
 
     if part and archive.has(part):
         _parse(archive, part, start, lambda tag: inside.pop())
@@ -284,7 +298,121 @@ def _formats(archive, part):
     for number in {*styles}:
         code = custom.get(number, _BUILT_IN.get(int(number) if number.isdigit() else 0, ""))
         known[number] = _format(code)
-    return [known[number] for number in styles]
+    return [known[number] for number in styles], looks
+
+
+# How cells look
+
+_WHITE, _BLACK = "FFFFFF", "000000"
+_INDEXED = {"0": _BLACK, "1": _WHITE, "8": _BLACK, "9": _WHITE, "64": _BLACK, "65": _WHITE}
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _colour(attributes):
+    """A colour as one can compare it: what is the same under two names is the same here for black and white alone."""
+    if "rgb" in attributes:
+        return attributes["rgb"][-6:].upper()
+    if "tint" not in attributes and attributes.get("theme") in ("0", "1"):
+        return (_WHITE, _BLACK)[int(attributes["theme"])]
+    if attributes.get("indexed") in _INDEXED:
+        return _INDEXED[attributes["indexed"]]
+    return tuple(sorted(attributes.items()))
+
+
+class _Looks:
+    """Which cell styles strike a value out, or write it in the colour of its ground, and which conditional formats may.
+
+    by_style     number of a cell style → what of LOOKS
+    conditional  numbers of the conditional formats
+    """
+
+    def __init__(self):
+        self.fonts, self.fills, self.cell_styles, self.conditional_styles = [], [], [], []
+
+    def start(self, tag, attributes, inside):
+        dxf = "dxfs" in inside
+        if tag == "dxf":
+            self.conditional_styles.append([{}, {}, ""])
+        elif tag in ("font", "fill"):
+            listed = self.fonts if tag == "font" else self.fills
+            if dxf:
+                self.conditional_styles[-1][tag == "fill"] = {}
+            else:
+                listed.append({})
+        elif tag == "numFmt" and dxf:
+            self.conditional_styles[-1][2] = attributes.get("formatCode", "")
+        elif tag == "xf" and "cellXfs" in inside:
+            self.cell_styles.append((attributes.get("fontId", ""), attributes.get("fillId", "")))
+        elif "font" in inside or "fill" in inside:
+            within = "font" if "font" in inside else "fill"
+            if dxf:
+                part = self.conditional_styles[-1][within == "fill"]
+            else:
+                part = (self.fonts if within == "font" else self.fills)[-1]
+            part[tag] = attributes
+
+    @property
+    def by_style(self):
+        looks = {}
+        for number, (font, fill) in enumerate(self.cell_styles):
+            font = self.fonts[int(font)] if font.isdigit() and int(font) < len(self.fonts) else {}
+            fill = self.fills[int(fill)] if fill.isdigit() and int(fill) < len(self.fills) else {}
+            if look := _look(font, fill):
+                looks[str(number)] = look
+        return looks
+
+    @property
+    def conditional(self):
+        return {
+            str(number)
+            for number, (font, fill, code) in enumerate(self.conditional_styles)
+            if _look(font, fill) or (code and not re.search(r"[0#?@ydgmhse]", _LITERAL.sub("", code), re.IGNORECASE))
+        }
+
+
+def _look(font, fill):
+    """What of LOOKS a font upon a fill is, "" for what is plainly read."""
+    if "strike" in font and _on(font["strike"].get("val", "1")):
+        return "struck"
+    if "color" not in font:
+        return ""
+    pattern = fill.get("patternFill", {}).get("patternType", "solid" if "bgColor" in fill else "none")
+    if pattern not in ("none", "solid") or "gradientFill" in fill:
+        return ""
+    # A conditional format names its one colour as the background's.
+    ground = fill.get("fgColor", fill.get("bgColor", {})) if pattern == "solid" else {"rgb": _WHITE}
+    return "unseen" if _colour(font["color"]) == _colour(ground) else ""
+
+
+class _Runs:
+    """The runs of a rich text as they come: a raised digit is written as one, and what is struck out is noted."""
+
+    def __init__(self):
+        self.begin()
+
+    def begin(self):
+        """A new text begins."""
+        self.is_struck = self.is_raised = False
+        self.struck = self.plain = 0  # characters
+
+    def start(self, tag, attributes):
+        if tag == "r":
+            self.is_struck = self.is_raised = False
+        elif tag == "strike":
+            self.is_struck = _on(attributes.get("val", "1"))
+        elif tag == "vertAlign":
+            self.is_raised = attributes.get("val") == "superscript"
+
+    def shown(self, characters):
+        if self.is_struck:
+            self.struck += len(characters.strip())
+        else:
+            self.plain += len(characters.strip())
+        return characters.translate(_RAISED) if self.is_raised else characters
+
+    @property
+    def look(self):
+        return "" if not self.struck else "partly" if self.plain else "struck"
 
 
 # Values as the sheet means and shows them
@@ -394,9 +522,23 @@ def shown_number(value, code):
     return (f"-{text}" if value < 0 and not signed and digits else text) or HIDDEN
 
 
+def _sections(code):
+    """The sections of a format: of positive numbers, negative ones, zero, texts, as far as it has them."""
+    return [match[1] for match in _SECTION.finditer(code)][: len(re.sub(r'"[^"]*"|\\.|[^;]', "", code)) + 1]
+
+
+def shown_text(text, section):
+    """A text as the section of its format shows it; HIDDEN where it shows nothing."""
+    pieces = [
+        text if general == "@" else quoted or escaped or other or ""
+        for quoted, escaped, general, mask, other in (match.groups() for match in _PIECE.finditer(section))
+    ]
+    return "".join(pieces).strip() or HIDDEN
+
+
 def _section_for(value, code):
     """(the section of a format that shows a value, whether it says the sign itself)."""
-    sections = [match[1] for match in _SECTION.finditer(code)][: code.count(";") + 1]
+    sections = _sections(code)
     for section in sections[:2]:
         if (condition := _CONDITION.search(section)) and _HOLDS[condition[1]](value, float(condition[2])):
             return section, False
@@ -436,19 +578,26 @@ def _text(text):
 
 
 class _Strings:
-    """The texts that cells name by number: rich text joined, without what is printed over the characters (rPh)."""
+    """The texts that cells name by number: rich text joined, without what is printed over the characters (rPh).
+
+    looks  number of a text, as cells name it → what of LOOKS
+    """
 
     def __init__(self, limits):
         self.limits, self.whole, self.pieces = limits, [], []
         self.is_text, self.over = False, 0
+        self.runs, self.looks = _Runs(), {}
 
     def start(self, tag, attributes):
         if tag == "t":
             self.is_text = not self.over
         elif tag == "si":
             self.pieces.clear()
+            self.runs.begin()
         elif tag == "rPh":
             self.over += 1
+        else:
+            self.runs.start(tag, attributes)
 
     def end(self, tag):
         if tag == "t":
@@ -456,6 +605,8 @@ class _Strings:
         elif tag == "rPh":
             self.over -= 1
         elif tag == "si":
+            if look := self.runs.look:
+                self.looks[str(len(self.whole))] = look
             self.take(_text("".join(self.pieces)))
 
     def take(self, text):
@@ -467,14 +618,14 @@ class _Strings:
 
     def text(self, characters):
         if self.is_text:
-            self.pieces.append(characters)
+            self.pieces.append(self.runs.shown(characters))
 
 
 def _strings(archive, part):
     strings = _Strings(archive.limits)
     if part and archive.has(part):
         _parse(archive, part, strings.start, strings.end, strings.text)
-    return strings.whole
+    return strings
 
 
 # Sheets
@@ -502,11 +653,22 @@ def _on(text):
     return text in ("1", "true", "on")
 
 
+def _is_below(text, least):
+    """Whether a height or width is smaller than anybody sees."""
+    try:
+        return text is not None and float(text) < least
+    except ValueError:
+        return False
+
+
 class _Reader:
     """One sheet's cells, as they come, to the rows of its CSV file."""
 
-    def __init__(self, sheet, strings, formats, from_1904, writer, totals, limits):
-        self.sheet, self.strings, self.formats, self.from_1904 = sheet, strings, formats, from_1904
+    def __init__(self, sheet, strings, formats, looks, from_1904, writer, totals, limits):
+        self.sheet, self.strings, self.formats, self.from_1904 = sheet, strings.whole, formats, from_1904
+        self.looks_of_styles, self.conditional, self.looks_of_texts = looks.by_style, looks.conditional, strings.looks
+        self.has_looks = bool(self.looks_of_styles or self.looks_of_texts or any(of.texts != "@" for of in formats))
+        self.looks, self.runs, self.ranges, self.hides_zeros = {}, _Runs(), [], False
         self.writer, self.totals, self.limits = writer, totals, limits
         self.row, self.column, self.cells, self.row_hidden = 0, 0, {}, False
         self.hidden_ranges, self.used, self.rows_hidden_by_default = [], set(), False
@@ -532,16 +694,22 @@ class _Reader:
             self._start_other(tag, attributes)
 
     def _start_other(self, tag, attributes):
-        if tag == "mergeCell":
+        if self.in_cell:
+            self.runs.start(tag, attributes)
+        elif tag == "mergeCell":
             self.sheet.merged_count += 1
             if len(self.sheet.merged) < LISTED:
                 self.sheet.merged.append(attributes.get("ref", "")[:30])
-        elif tag == "col" and (_on(attributes.get("hidden")) or attributes.get("width") == "0"):
+        elif tag == "col" and (_on(attributes.get("hidden")) or _is_below(attributes.get("width"), 0.3)):
             self.hidden_ranges.append((int(attributes.get("min", 0)), int(attributes.get("max", 0))))
         elif tag == "sheetFormatPr":
             self.rows_hidden_by_default = _on(attributes.get("zeroHeight"))
-        elif tag == "filterColumn":
-            self.sheet.filtered = True
+        elif tag == "sheetView" and not _on(attributes.get("showZeros", "1")):
+            self.hides_zeros = self.has_looks = True
+        elif tag == "conditionalFormatting":
+            self.range = attributes.get("sqref", "")
+        elif tag == "cfRule" and attributes.get("dxfId") in self.conditional:
+            self.ranges.append(self.range)
 
     def _start_row(self, attributes):
         number = attributes.get("r")
@@ -549,8 +717,10 @@ class _Reader:
         if not before < self.row <= LAST_ROW:
             raise Refused("broken")
         hidden = attributes.get("hidden")
-        self.row_hidden = _on(hidden) or attributes.get("ht") == "0" or (hidden is None and self.rows_hidden_by_default)
-        self.column, self.cells = 0, {}
+        self.row_hidden = (
+            _on(hidden) or _is_below(attributes.get("ht"), 1) or (hidden is None and self.rows_hidden_by_default)
+        )
+        self.column, self.cells, self.looks = 0, {}, {}
 
     def _start_cell(self, attributes):
         place = attributes.get("r")
@@ -567,10 +737,11 @@ class _Reader:
             self.column = column
         self.in_cell, self.kind, self.style = True, attributes.get("t", "n"), attributes.get("s", "0")
         self.pieces, self.formula, self.has_formula = [], [], False
+        self.runs.begin()
 
     def text(self, characters):
         if self.in_value:
-            self.pieces.append(characters)
+            self.pieces.append(self.runs.shown(characters) if self.kind == "inlineStr" else characters)
         elif self.in_formula:
             self.formula.append(characters)
 
@@ -601,9 +772,23 @@ class _Reader:
         if self.column in self.cells:  # two values of one cell: which would be shown, nobody knows
             raise Refused("broken")
         self.cells[self.column] = text
+        if (self.has_looks or self.runs.struck) and (look := self._look(raw, text)):
+            self.looks.setdefault(look, []).append(self.column)
         self.totals["cells"] += 1
         if self.totals["cells"] > self.limits.cells:
             raise Refused("cells", self.limits.cells)
+
+    def _look(self, raw, text):
+        """(what of LOOKS a cell is, what the sheet shows), None for one that is plainly read."""
+        if look := self.looks_of_styles.get(self.style) or self.runs.look:
+            return look, ""
+        if self.kind == "s" and (look := self.looks_of_texts.get(raw)):
+            return look, ""
+        if text[0] != MARK or text[1] == "S":
+            section = self.formats[int(self.style)].texts if int(self.style) < len(self.formats) else "@"
+            shown = text if section == "@" else shown_text(text, section)
+            return None if shown == text.strip() else ("unseen", "") if shown == HIDDEN else ("otherwise", shown[:80])
+        return ("zero", "") if self.hides_zeros and text[1] in "nN" and text[2:].partition(SHOWN)[0] == "0" else None
 
     def _value(self, raw):
         kind = self.kind
@@ -689,12 +874,25 @@ class _Reader:
             self.sheet.hidden_rows_count += 1
             if len(self.sheet.hidden_rows) < LISTED:
                 self.sheet.hidden_rows.append(self.row)
+        for (look, shown), columns in self.looks.items():
+            self.sheet.looks_count += 1
+            if len(self.sheet.looks) < LISTED:
+                is_whole = len(columns) == len(self.cells) > 1
+                self.sheet.looks.append([self.row, look, [0] if is_whole else columns, shown])
         self.cells = {}
 
     def finish(self):
         self.sheet.hidden_columns = sorted(
             column for column in self.used if any(first <= column <= last for first, last in self.hidden_ranges)
         )[:LISTED]
+        if self.ranges:
+            named = ", ".join(dict.fromkeys(self.ranges))[:200]
+            self.sheet.told.append(
+                [
+                    f"a conditional format strikes values out or hides them in some cells of {named}; all come in",
+                    f"条件付き書式により{named}の一部の値に取り消し線が付くか表示されませんが、すべて取り込みます",
+                ]
+            )
 
 
 class _Bounded:
@@ -720,7 +918,7 @@ def read(path, folder, limits=None):
     listed, from_1904 = _listed(archive, main)
     if len(listed) > limits.sheets:
         raise Refused("sheets", limits.sheets)
-    formats = _formats(archive, by_kind.get("styles"))
+    formats, looks = _formats(archive, by_kind.get("styles"))
     strings = _strings(archive, by_kind.get("sharedStrings"))
     totals, sheets = {"cells": 0, "rows": 0, "written": 0}, []
     for name, hidden, relation in listed:
@@ -732,7 +930,7 @@ def read(path, folder, limits=None):
         sheet = Sheet(name, hidden, from_1904=from_1904)
         with (Path(folder) / f"sheet-{len(sheets)}.csv").open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(_Bounded(stream, totals, limits), lineterminator="\n")
-            reader = _Reader(sheet, strings, formats, from_1904, writer, totals, limits)
+            reader = _Reader(sheet, strings, formats, looks, from_1904, writer, totals, limits)
             _parse(archive, part, reader.start, reader.end, reader.text)
             reader.finish()
         _tell_of_comments(sheet, _commented(archive, part))
@@ -772,11 +970,15 @@ def _tell_of_comments(sheet, places):
 def _main_part(archive):
     if archive.has("content.xml") and archive.has("META-INF/manifest.xml"):
         raise Refused("opendocument")
+    if any(name.endswith(".iwa") or name == "index.zip" for name in archive.names):
+        raise Refused("numbers")
     main = next(
         (part for kind, part in _relations(archive, "").values() if kind == "officeDocument"), "xl/workbook.xml"
     )
     if main.endswith(".bin"):
         raise Refused("binary")
+    if main.startswith(("word/", "ppt/")):
+        raise Refused("document")
     if not archive.has(main) or not main.startswith("xl/"):
         raise Refused("broken" if archive.has("[Content_Types].xml") else "archive")
     return main

@@ -1,0 +1,173 @@
+"""Counts of the start pages: counted at once in a small registry, kept by the worker in a large one, equal in both."""
+
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from registry import tasks
+from registry.analysis.design.variables import known
+from registry.models import Patient
+from registry.services.follow_up import ends, schedule
+from registry.services.operations import site_counts
+from sites.models import Site
+from sites.tenancy.scope import current, entered, everything
+from tests.conftest import TODAY
+
+
+@pytest.fixture
+def large(monkeypatch):
+    cache.clear()
+    monkeypatch.setattr(site_counts, "is_large", lambda: True)
+
+
+@pytest.fixture
+def both(enrolled, alice, charlie, north, south):
+    enrolled(alice), enrolled(alice), enrolled(charlie)
+    return [north.pk, south.pk]
+
+
+def every_kind(site_ids):
+    plans = schedule.plans()
+    return {kind: site_counts.counts(kind, site_ids, plans, TODAY).by_site for kind in site_counts.KINDS}
+
+
+def test_what_is_kept_equals_what_is_counted(both, as_system, monkeypatch):
+    with as_system():
+        counted = every_kind(both)
+        monkeypatch.setattr(site_counts, "is_large", lambda: True)
+        cache.clear()
+        assert every_kind(both) == every_kind(both) == counted
+    assert counted["enrolled"] == {both[0]: [2, 0, 0], both[1]: [1, 0, 0]}
+
+
+def test_a_page_of_a_large_registry_shows_what_was_kept_and_when(both, large, enrolled, alice, bob):
+    client = Client()
+    client.force_login(alice)
+    assert b"Counted " in client.get("/").content  # of one site: the number of its patients
+    client.force_login(bob)
+    first = client.get("/")
+    assert [line["enrolled"] for line in first.context["sites"]["lines"]] == [2, 1]
+    assert b"Counted " in first.content
+    enrolled(alice)
+    assert [line["enrolled"] for line in client.get("/").context["sites"]["lines"]] == [2, 1]
+    tasks.keep_counts()
+    assert [line["enrolled"] for line in client.get("/").context["sites"]["lines"]] == [3, 1]
+
+
+def test_a_small_registry_says_nothing_of_when_and_counts_anew(both, enrolled, alice, bob):
+    client = Client()
+    client.force_login(bob)
+    assert b"Counted " not in client.get("/").content
+    enrolled(alice)
+    assert [line["enrolled"] for line in client.get("/").context["sites"]["lines"]] == [3, 1]
+
+
+def test_nothing_is_counted_again_while_nothing_changed(committed, large, monkeypatch):
+    Site.objects.create(code="N01", name="North Hospital")
+    for _ in range(2):
+        tasks.keep_counts()
+    asked = []
+    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: asked.append(kind))
+    tasks.keep_counts()
+    assert asked == []
+    cache.clear()  # as after a loss of what Redis held
+    tasks.keep_counts()
+    assert asked == list(site_counts.KINDS)
+
+
+def test_what_ends_follow_up_and_what_is_removed_is_counted(committed, large, enrolled, alice, as_person, monkeypatch):
+    """A row that is gone has left no transaction's number behind, as a row that is written does."""
+    patient = enrolled(alice)
+    monkeypatch.setattr(known, "is_large", lambda: True)
+    tasks.keep_counts()
+    counted = []
+    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: counted.append(kind))
+    monkeypatch.setattr(known, "_store", lambda: counted.append("known values"))
+
+    def anew():
+        counted.clear()
+        tasks.keep_counts()
+        return [kind for kind in ("waiting", "known values") if kind in counted]
+
+    assert anew() == []
+    with as_person(alice) as access:
+        end = {"end_kind": "lost", "end_date": "2026-02-01", "end_reason": "moved"}
+        row = ends.end_follow_up(access=access, patient=patient, raw=end, today=TODAY)
+    assert anew() == ["waiting"]
+    assert anew() == []
+    with as_person(alice) as access:
+        ends.resume_follow_up(access=access, patient=patient, version=row.version, reason="she came")
+    assert anew() == ["waiting"]
+    assert anew() == []
+    with everything(), transaction.atomic():
+        Patient.objects.filter(pk=patient.pk).delete()
+    assert anew() == ["waiting", "known values"]
+    assert anew() == []
+
+
+def test_a_blind_readers_counts_are_not_kept_for_others(both, large, as_system):
+    with as_system():
+        scope = current()
+    with entered(replace(scope, blind=True)):
+        assert every_kind(both)["enrolled"] == {both[0]: [2, 0, 0], both[1]: [1, 0, 0]}
+        assert cache.get(site_counts._key("enrolled", both[0], TODAY)) is None
+    with entered(scope):
+        every_kind(both)
+        assert cache.get(site_counts._key("enrolled", both[0], TODAY)) is not None
+
+
+def test_a_page_says_that_nothing_changed_since_it_was_counted_or_that_no_worker_counts(committed, bob, monkeypatch):
+    cache.clear()
+    monkeypatch.setattr(site_counts, "is_large", lambda: True)
+    monkeypatch.setattr(site_counts.timezone, "localdate", lambda: TODAY)  # an hour later may be tomorrow
+    client, hours = Client(), 3600
+    client.force_login(bob)
+    tasks.keep_counts()
+    now = timezone.now()
+    monkeypatch.setattr(site_counts.timezone, "now", lambda: now + timedelta(seconds=hours))
+    assert b"No worker has counted since" in client.get("/").content
+    monkeypatch.setattr(site_counts, "_store", None)  # nothing is counted: it is as it was
+    tasks.keep_counts()
+    assert client.get("/").context["sites"]["counted_at"] == now + timedelta(seconds=hours)
+    assert b"No worker has counted since" not in client.get("/").content
+
+
+def test_a_new_sampling_plan_is_counted_at_once(committed, large, monkeypatch):
+    Site.objects.create(code="N01", name="North Hospital")
+    for _ in range(2):
+        tasks.keep_counts()
+    asked = []
+    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: asked.append(kind))
+    monkeypatch.setattr(site_counts, "current_protocol", SimpleNamespace(version=lambda: 7))
+    tasks.keep_counts()
+    assert "left_to_verify" in asked
+
+
+def test_people_see_counts_of_their_own_sites_alone(both, large, alice):
+    tasks.keep_counts()
+    client = Client()
+    client.force_login(alice)
+    page = client.get("/")
+    assert [line["site"].code for line in page.context["sites"]["lines"]] == ["N01"]
+
+
+def test_enrolment_by_site_is_kept_and_equals_what_is_counted(both, enrolled, alice, bob, monkeypatch):
+    client = Client()
+    client.force_login(bob)
+    counted = client.get("/enrolment/").context["enrolment"]
+    assert [(line.site.code, line.n, sum(line.months)) for line in counted.sites] == [("N01", 2, 2), ("S01", 1, 1)]
+    assert counted.at is None
+    monkeypatch.setattr(site_counts, "is_large", lambda: True)
+    cache.clear()
+    enrolment = client.get("/enrolment/").context["enrolment"]
+    assert (enrolment.sites, enrolment.months) == (counted.sites, counted.months)
+    enrolled(alice)
+    page = client.get("/enrolment/")
+    assert page.context["enrolment"].sites == counted.sites
+    assert b"Counted " in page.content
