@@ -18,7 +18,9 @@ from sites import audit
 from sites.audit import sealing
 from sites.models import AuditEvent, Site
 from sites.moments import day_of
-from sites.tenancy.scope import everything
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import entered, everything
+from tests.conftest import person
 
 
 @pytest.fixture
@@ -223,10 +225,9 @@ def test_a_page_of_long_events_is_short_and_shows_the_fields_of_one_that_is_open
     assert event.new["name"] in opened.content.decode() and event.new["name"] not in page.content.decode()
 
 
-def test_days_are_found_by_the_numbers_of_events_that_follow_their_moments_nearly(
-    committed, north, bob, as_person, monkeypatch
-):
+def test_days_are_found_by_the_numbers_of_events_that_follow_their_moments_nearly(committed, monkeypatch):
     monkeypatch.setattr(filters, "NEAR", 1)
+    north, access = Site.objects.create(code="N01", name="North Hospital"), access_of(person("bob", "statistician"))
     begin = datetime(2100, 1, 1, tzinfo=UTC)  # after whatever is on record
     moments = [begin + timedelta(hours=6 * n - 5 * (n % 8)) for n in range(200)]  # of transactions of up to 35 hours
     with everything(using="owner"), transaction.atomic("owner"):
@@ -237,7 +238,7 @@ def test_days_are_found_by_the_numbers_of_events_that_follow_their_moments_nearl
             for n, at in enumerate(moments)
         )
     days = [begin.date() + timedelta(days=n) for n in (-3, 0, 1, 20, 45, 49, 50, 60)]
-    with as_person(bob) as access:
+    with entered(access.scope()), transaction.atomic():
         for first, last in product([None, *days], [None, *days]):
             narrowed = filters.Filters(table="registry_query", first=first, last=last)
             asked = filters.trail(access, narrowed).values_list("row_id", flat=True)

@@ -8,7 +8,7 @@ MARKED = models.Q(("verified", {}), _negated=True)
 class Migration(migrations.Migration):
     atomic = False  # built while people work
     dependencies = [
-        ("registry", "0026_codes_as_constants"),
+        ("registry", "0027_erasings"),
     ]
 
     operations = [
