@@ -8,6 +8,7 @@ what an absent Redis costs: after a failure it is not asked for some seconds, an
 """
 
 import logging
+import os
 import threading
 import time
 from functools import cached_property, wraps
@@ -74,12 +75,42 @@ circuit = Circuit()  # of the process: the cache and the queues are one server
 class Client(redis.RedisCacheClient):
     """Making a client of redis-py takes longer than Redis takes to answer; its connections are kept by its pool."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.asked: Any = None
+        self.asking = threading.Lock()  # threads of one context share a client
+
     @cached_property
     def connections(self) -> Any:
         return super().get_client(write=True)
 
     def get_client(self, key: Any = None, *, write: bool = False) -> Any:
         return self.connections  # there is one server
+
+    def ask(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """What Redis answers to each of some commands, which go to it together. RedisError for the first it refuses.
+
+        They have a connection of their own, kept for as long as this client: to find the pool's and to put it back
+        takes three times as long as Redis to answer. A connection that broke since is opened once more.
+        """
+        with self.asking:
+            if self.asked is None or self.asked.pid != os.getpid():  # a copy of the process that opened it has its own
+                self.asked = self.connections.connection_pool.get_connection()
+            asked = self.asked
+            return asked.retry.call_with_retry(lambda: _answers(asked, commands), lambda _error: asked.disconnect())
+
+
+def _answers(connection: Any, commands: Any) -> list[Any]:
+    connection.send_packed_command(connection.pack_commands(commands))
+    answers: list[Any] = []
+    for _command in commands:  # all are read, or the next to ask would be given what is left
+        try:
+            answers.append(connection.read_response())
+        except ResponseError as error:
+            answers.append(error)
+    if refused := next((answer for answer in answers if isinstance(answer, ResponseError)), None):
+        raise refused
+    return answers
 
 
 def _or_alone(name: Any) -> Any:
@@ -121,41 +152,34 @@ class RedisCache(redis.RedisCache):
 
     def push(self, key: Any, text: str) -> Any:
         """Put a text at the end of the list `key`; returns how long the list is then, or None with Redis away."""
-        return self._of_list("rpush", key, text)
+        return self._of_list("RPUSH", key, text)
 
     def count(self, keys: Any, seconds: Any) -> list[int]:
         """Count one more under each of `keys`, which is forgotten after so many seconds; how many by now, of each."""
         if not circuit.is_open:
             stored = [self.make_and_validate_key(key) for key in keys]
+            # When it is forgotten is said before it counts: whoever goes away in between leaves nothing for good.
+            begun = [("SET", key, 0, "EX", seconds, "NX") for key in stored]
             try:
-                counted = self._in_one_round("incr", stored)
-                if begun := [key for key, count in zip(stored, counted, strict=True) if count == 1]:
-                    self._in_one_round("expire", begun, seconds)  # once for each key, not with every count
+                answers = self.client.ask(*begun, *(("INCR", key) for key in stored))
             except RedisError as error:
                 circuit.failed(error)
             else:
                 self.answered()
-                return counted
+                return answers[len(begun) :]
         for key in keys:
             self.alone.add(key, 0, seconds)
         return [self.alone.incr(key) for key in keys]
 
-    def _in_one_round(self, command: str, keys: Any, *values: Any) -> list[Any]:
-        """What Redis answers to the same command for each key."""
-        with self.client.connections.pipeline(transaction=False) as asked:
-            for key in keys:
-                getattr(asked, command)(key, *values)
-            return asked.execute()
-
     def take(self, key: Any, most: Any) -> list[Any]:
         """Take up to `most` texts from the beginning of the list `key`; none with Redis away."""
-        return [text.decode() for text in self._of_list("lpop", key, most) or ()]
+        return [text.decode() for text in self._of_list("LPOP", key, most) or ()]
 
     def _of_list(self, command: Any, key: Any, value: Any) -> Any:
-        if circuit.is_open_to(writes=command == "rpush"):
+        if circuit.is_open_to(writes=command == "RPUSH"):
             return None
         try:
-            answer = getattr(self.client.connections, command)(self.make_and_validate_key(key), value)
+            (answer,) = self.client.ask((command, self.make_and_validate_key(key), value))
         except RedisError as error:
             circuit.failed(error)
             return None
