@@ -14,6 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Error, sync_playwright
 
 from bench.shared.tables import markdown, put
+from tests.working import PATIENCE
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "data-entry.md"
@@ -227,7 +228,7 @@ def count(browser, address, password):
     for who, task in TASKS:
         context = browser.new_context(base_url=address, locale="en-GB", viewport={"width": 1440, "height": 900})
         page = context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(1000 * PATIENCE)
         page.on("dialog", lambda dialog: dialog.accept())  # whether a form may be left
         page.goto("/login/")
         page.fill("#id_username", f"{who}@demo.example")
