@@ -125,26 +125,31 @@ def find_header(head, knows, visit_of):
     knows     whether a name is a column's that the registry knows
     visit_of  the timepoint that a text names, or ""
     """
+    head = [(number, [*map(name_of, cells)]) for number, cells in head]  # once: a wide file has thousands of them
     rows, certain = _named_rows(head, knows, visit_of)
     below = next((row for row in head if rows and row[0] == rows[-1] + 1), None)
-    if below is not None and is_row_of_units(below[1]):
+    if below is not None and _are_units(below[1]):
         rows = (*rows, below[0])
     return rows, certain
 
 
 def is_row_of_units(cells):
     """Whether a row beneath the names says in what they are measured: (mm), 点, 年/月/日."""
-    filled = [*filter(None, map(name_of, cells))]
+    return _are_units(map(name_of, cells))
+
+
+def _are_units(names):
+    filled = [*filter(None, names)]
     return bool(filled) and all(map(notations.is_unit, filled)) and any(text.strip("-()") for text in filled)
 
 
 def _named_rows(head, knows, visit_of):
-    """`find_header` without a row of units."""
+    """`find_header` without a row of units, of rows as `name_of` reads their cells."""
     if not head:
         return (), True
-    scores = [sum(bool(knows(name)) for name in {*filter(None, map(name_of, cells))}) for _, cells in head]
+    scores = [sum(bool(knows(name)) for name in {*filter(None, names)}) for _, names in head]
     best = max(range(len(head)), key=lambda place: (scores[place], -place))
-    visits = [sum(bool(visit_of(name_of(cell))) for cell in cells) for _, cells in head]
+    visits = [sum(map(bool, map(visit_of, names))) for _, names in head]
     for upper in range(min(2, len(head) - 1) if scores[best] < 2 else 0):  # the items above, or none known at all
         if any(_names_visits(head[place][1], visits[place]) for place in (upper, upper + 1)):
             return (head[upper][0], head[upper + 1][0]), False
@@ -157,13 +162,13 @@ def _named_rows(head, knows, visit_of):
         if best + 1 < len(head) and _names_visits(head[best + 1][1], visits[best + 1]):
             return (number, head[best + 1][0]), True
         return (number,), True
-    filled = [sum(bool(name_of(cell)) for cell in cells) for _, cells in head]
+    filled = [sum(map(bool, names)) for _, names in head]
     return (head[0][0],), not (filled[0] == 1 and max(filled) > 1)
 
 
-def _names_visits(cells, visits):
+def _names_visits(names, visits):
     """Whether a row names visits: at least two, which are no answers among others."""
-    return visits >= 2 and visits * 2 >= sum(bool(name_of(cell)) for cell in cells)
+    return visits >= 2 and visits * 2 >= sum(map(bool, names))
 
 
 def _numbered_pair(head, knows, visits, best):
@@ -173,9 +178,9 @@ def _numbered_pair(head, knows, visits, best):
     for upper in range(len(head) - 1):
         if visits[upper] or visits[upper + 1] or head[upper][0] + 1 != head[upper + 1][0]:
             continue
-        if not any(name[-1:].isdigit() or name[:1].isdigit() for name in map(name_of, head[upper][1])):
+        if not any(name[-1:].isdigit() or name[:1].isdigit() for name in head[upper][1]):
             continue
-        names = {*filter(None, joined_names([head[upper][1], head[upper + 1][1]]))}
+        names = {*filter(None, _joined([head[upper][1], head[upper + 1][1]]))}
         if sum(map(bool, map(knows, names))) > max(best, 1):
             return upper
     return None
@@ -183,7 +188,7 @@ def _numbered_pair(head, knows, visits, best):
 
 def _sparse(head, upper, lower):
     """Whether the upper row names groups of columns: fewer cells than the lower."""
-    counts = [sum(bool(name_of(cell)) for cell in head[place][1]) for place in (upper, lower)]
+    counts = [sum(map(bool, head[place][1])) for place in (upper, lower)]
     return counts[0] <= counts[1]
 
 
@@ -191,23 +196,23 @@ def joined_names(rows):
     """The names that two rows give together: a group's name stands for the blank cells to its right. A row of units
     below stands in brackets behind them.
     """
-    if len(rows) > 1 and is_row_of_units(rows[-1]):
-        units = [name_of(cell).strip("()（）[]【】 ") for cell in rows[-1]]
-        names = joined_names(rows[:-1])
+    return _joined([[*map(name_of, cells)] for cells in rows])
+
+
+def _joined(rows):
+    if len(rows) > 1 and _are_units(rows[-1]):
+        units = [name.strip("()（）[]【】 ") for name in rows[-1]]
         return [
             f"{name} ({unit})" if name and unit else name or unit
-            for name, unit in zip_longest(names, units, fillvalue="")
+            for name, unit in zip_longest(_joined(rows[:-1]), units, fillvalue="")
         ]
     if len(rows) == 1:
-        return [name_of(cell) for cell in rows[0]]
-    upper, lower = rows
-    width, names, group = max(len(upper), len(lower)), [], ""
-    for place in range(width):
-        above = name_of(upper[place]) if place < len(upper) else ""
-        below = name_of(lower[place]) if place < len(lower) else ""
+        return rows[0]
+    joined, group = [], ""
+    for above, below in zip_longest(*rows, fillvalue=""):
         group = above or group
-        names.append(f"{group} {below}".strip() if below else above)
-    return names
+        joined.append(f"{group} {below}".strip() if below else above)
+    return joined
 
 
 def shape(open_rows, target, *, knows, visit_of, header=None, ragged=False):
