@@ -284,6 +284,7 @@ CELERY_TASK_ROUTES = {
     for queue, tasks in {
         JOBS: (
             "run_comparison",
+            "run_erasing",
             "run_export",
             "run_freezing",
             "run_import",

@@ -15,12 +15,12 @@ SEEN = re.compile(r'name="seen" value="([^"]*)"')
 
 def notes(page, url):
     """What the forms of a page at `url` carry as notes: the address that each is sent to → its note."""
-    found = {}
+    by_name = {}
     for attributes, body in FORM.findall(page):
         action, seen = ACTION.search(attributes), SEEN.search(body)
         if seen:
-            found.setdefault((action and action[1]) or url, seen[1])
-    return found
+            by_name.setdefault((action and action[1]) or url, seen[1])
+    return by_name
 
 
 class Browser(Client):

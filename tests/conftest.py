@@ -223,10 +223,10 @@ def cohort_of(alone):
 
     @cache
     def make(seed=DEFAULT_SEED):
-        with alone(f"cohort-{seed}.pickle") as kept:
-            if not kept.exists():
-                kept.write_bytes(pickle.dumps(make_cohort(seed)))
-            return pickle.loads(kept.read_bytes())  # noqa: S301 - our own
+        with alone(f"cohort-{seed}.pickle") as pickled:
+            if not pickled.exists():
+                pickled.write_bytes(pickle.dumps(make_cohort(seed)))
+            return pickle.loads(pickled.read_bytes())  # noqa: S301 - our own
 
     return make
 

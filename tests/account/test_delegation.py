@@ -48,8 +48,8 @@ def test_it_tells_who_gave_a_role_and_who_ended_it(client, browser, ada, alice, 
     reader = browser()
     reader.force_login(mona)
     rows = {(row.person, str(row.role)): row for row in log(reader, "N01").context["rows"]}
-    one = rows["Alice", "Investigator"]
-    assert (one.granted_by, one.ended_by, one.state) == ("Ada", "Ada", "past")
+    item = rows["Alice", "Investigator"]
+    assert (item.granted_by, item.ended_by, item.state) == ("Ada", "Ada", "past")
     assert rows["Alice", "Site coordinator"].granted_by == ""  # the system's
     lines = list(csv.DictReader(io.StringIO(reader.get("/delegation/file/").content.decode("utf-8-sig"))))
     line = next(line for line in lines if line["role"] == "Investigator")

@@ -68,14 +68,14 @@ def test_without_a_mail_server_the_administrator_gets_the_link_once(client, brow
 
 
 def test_only_a_hash_of_the_token_is_kept(invitation, as_system, acts):
-    one, token = invitation()
+    invited, token = invitation()
     with as_system(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT row_to_json(i)::text FROM study_sites_invitation AS i")
         ((row,),) = cursor.fetchall()
     assert token not in row
-    assert one.token_hash in row
+    assert invited.token_hash in row
     event = next(event for event in acts("insert") if event.table_name == "study_sites_invitation")
-    assert one.token_hash not in str(event.new)
+    assert invited.token_hash not in str(event.new)
     assert event.new["email"] == "kana@example.org"
 
 
@@ -125,10 +125,10 @@ def test_the_rules_for_passwords(client, invitation, password, refused):
 def test_who_is_invited_or_has_an_account_is_not_invited_again(client, invitation, ada, alice, north):
     invitation()
     client.force_login(ada)
-    for email, told in (("KANA@example.org", "invited already"), ("alice@example.org", "has an account already")):
+    for email, reason in (("KANA@example.org", "invited already"), ("alice@example.org", "has an account already")):
         answer = client.post("/people/invitations/new/", SENT | {"email": email, "site": north.pk, "language": "en"})
         assert answer.status_code == 422
-        assert told in answer.content.decode()
+        assert reason in answer.content.decode()
 
 
 def test_a_role_and_its_site_fit(client, ada, north):

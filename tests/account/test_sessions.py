@@ -26,9 +26,9 @@ def clock(monkeypatch):
         def forward(self, seconds):
             self.ahead += seconds
 
-    found, real = Clock(), time.time
-    monkeypatch.setattr(time, "time", lambda: real() + found.ahead)
-    return found
+    result, real = Clock(), time.time
+    monkeypatch.setattr(time, "time", lambda: real() + result.ahead)
+    return result
 
 
 def test_a_session_ends_after_half_an_hour_of_nothing(browser, alice, clock, acts):

@@ -159,7 +159,7 @@ def random_patients(stored):
 
 
 @contextmanager
-def once(blocker):
+def random_registry(blocker):
     """`(site, the random patients)` in a registry that is gone afterwards: for what is computed once for many tests."""
     with blocker.unblock(), transaction.atomic():
         site = Site.objects.create(code="N01", name="North Hospital", name_ja="北病院")
@@ -170,7 +170,7 @@ def once(blocker):
 @pytest.fixture(scope="session")
 def compared_once(django_db_setup, django_db_blocker):
     """(the random patients, their usual comparison, pickled)"""
-    with once(django_db_blocker) as (_site, patients), everything(reason="test"):
+    with random_registry(django_db_blocker) as (_site, patients), everything(reason="test"):
         return patients, pickle.dumps(runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024))
 
 

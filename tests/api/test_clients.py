@@ -180,8 +180,8 @@ cat(any(grepl(Sys.getenv("METASPINE_TOKEN"), capture.output(print(here), str(her
 @pytest.mark.skipif(bool(LACKING), reason=f"not installed: {', '.join(LACKING)}")
 def test_an_analysis_frame_in_r(followed, library):
     url, token = followed
-    told = r(FRAME, URL=url, METASPINE_TOKEN=token, R_LIBS=str(library), LC_ALL="C").splitlines()
-    assert told == [
+    lines = r(FRAME, URL=url, METASPINE_TOKEN=token, R_LIBS=str(library), LC_ALL="C").splitlines()
+    assert lines == [
         "3;Before surgery;1 month;Before surgery",
         "60;NA;70;NA;Refused;NA",
         f"{change_of_pain()};0;2026-02-12;TRUE",

@@ -27,10 +27,10 @@ def folder(settings, tmp_path):
 @pytest.fixture
 def assessed(alice, charlie, enrolled, as_person):
     """A patient of North before surgery and a month later, one of South before surgery: their numbers."""
-    found = []
+    rows = []
     for user, visits in ((alice, ("preop", "1m")), (charlie, ("preop",))):
         patient = enrolled(user)
-        found.append(patient.pk)
+        rows.append(patient.pk)
         with as_person(user) as access:
             for visit in visits:
                 answers = ASSESSMENT | {"pain_vas_mm": "20" if visit == "1m" else "70"}
@@ -39,7 +39,7 @@ def assessed(alice, charlie, enrolled, as_person):
                 save_assessment(
                     access=access, patient=patient, timepoint=visit, raw=answers, missing=missing, today=TODAY
                 )
-    return found
+    return rows
 
 
 def body(answer):
@@ -109,10 +109,10 @@ def test_each_reads_the_own_sites_and_each_reading_is_on_record(assessed, progra
 
 
 def test_who_is_left_out_is_counted_with_the_reason(assessed, program, bob, as_system):
-    told = program(bob).get("data?cohort=segi2024").json()
-    assert told["patients"]["enrolled"] == 2 and told["patients"]["exported"] == 0
-    assert sum(step["n"] for step in told["patients"]["excluded"]) == 2
-    assert told["flow"][0]["n"] == 2 and {table["rows"] for table in told["tables"]} == {0}
+    report = program(bob).get("data?cohort=segi2024").json()
+    assert report["patients"]["enrolled"] == 2 and report["patients"]["exported"] == 0
+    assert sum(step["n"] for step in report["patients"]["excluded"]) == 2
+    assert report["flow"][0]["n"] == 2 and {table["rows"] for table in report["tables"]} == {0}
 
 
 @pytest.mark.parametrize(

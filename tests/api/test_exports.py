@@ -144,7 +144,7 @@ def test_kept_choices_are_taken_by_their_name(patients, program, alice, charlie)
     ):
         presets.keep(access=access_of(user), name=name, asked=asked, shared=shared)
     listed = program(alice).get("export-presets").json()["items"]
-    assert [(one["name"], one["made_by"], one["shared"]) for one in listed] == [
+    assert [(preset["name"], preset["made_by"], preset["shared"]) for preset in listed] == [
         ("monthly", "Alice", False),
         ("monthly", "Charlie", True),
     ]
@@ -156,10 +156,10 @@ def test_kept_choices_are_taken_by_their_name(patients, program, alice, charlie)
 
 
 def test_choices_are_kept_used_and_removed_by_program(patients, program, alice, bob, charlie):
-    kept = {"name": "Each  month", "shared": True, "choices": {"shape": "wide", "format": "csv", "language": "en"}}
-    made = program(alice).post("export-presets", kept)
+    preset = {"name": "Each  month", "shared": True, "choices": {"shape": "wide", "format": "csv", "language": "en"}}
+    made = program(alice).post("export-presets", preset)
     assert (made.status_code, made.json()["name"], made.json()["choices"]) == (201, "Each month", {"shape": "wide"})
-    again = program(alice).post("export-presets", kept | {"choices": {"format": "sav"}}).json()
+    again = program(alice).post("export-presets", preset | {"choices": {"format": "sav"}}).json()
     assert (again["id"], again["choices"]) == (made.json()["id"], {"format": "sav"})
     assert written(program(charlie), preset="Each month")["choices"]["format"] == "sav"
     for wrong, field in (
@@ -167,9 +167,9 @@ def test_choices_are_kept_used_and_removed_by_program(patients, program, alice, 
         ({"choices": []}, "choices"), ({"choices": {"format": "doc"}}, "choices.format"),
         ({"choices": {"preset": "x"}}, "choices.preset"),
     ):  # fmt: skip
-        refused = program(alice).post("export-presets", kept | wrong)
+        refused = program(alice).post("export-presets", preset | wrong)
         assert (refused.status_code, [*refused.json()["errors"]]) == (422, [field])
-    assert program(charlie).post("export-presets", kept).status_code == 422  # the name is Alice's
+    assert program(charlie).post("export-presets", preset).status_code == 422  # the name is Alice's
     remove = f"export-presets/{made.json()['id']}/remove"
     assert [program(user).post(remove, {}).status_code for user in (charlie, bob, alice)] == [404, 204, 404]
 
@@ -209,19 +209,24 @@ def test_what_is_frozen_is_listed_read_exported_compared_and_never_deleted(
         (202, pk) for pk in ids
     ]
     assert asking.post(f"snapshots/{ids[0]}/cancel", {}).json()["status"] == "cancelled"
-    told = asking.get(f"snapshots/{ids[1]}").json()
-    assert (told["status"], told["created_at"], told["created_by"], told["hash"]) == ("queued", None, "Bob", "")
+    report = asking.get(f"snapshots/{ids[1]}").json()
+    assert (report["status"], report["created_at"], report["created_by"], report["hash"]) == ("queued", None, "Bob", "")
     assert asking.get(f"snapshots/{ids[1]}/differences").status_code == 404
     assert [freezing.perform(pk, reporting=False) for pk in ids] == [False, True]
-    told = asking.get(f"snapshots/{ids[1]}").json()
-    assert (told["status"], told["progress"], told["hash"], told["rows"]) == ("done", 1, frozen["hash"], frozen["rows"])
+    report = asking.get(f"snapshots/{ids[1]}").json()
+    assert (report["status"], report["progress"], report["hash"], report["rows"]) == (
+        "done",
+        1,
+        frozen["hash"],
+        frozen["rows"],
+    )
     assert asking.post(f"snapshots/{ids[1]}/cancel", {}).json()["status"] == "done"
 
     added = enrolled(alice).pk
     since = asking.get(f"{address}/differences").json()
     assert (since["before"], since["after"]) == (frozen["id"], "now")
-    told = {table["table"]: (table["added"], table["removed"], table["changed"]) for table in since["tables"]}
-    assert told == {"patients": (1, 0, 0)} | dict.fromkeys(("assessments", "events", "ends"), (0, 0, 0))
+    report = {table["table"]: (table["added"], table["removed"], table["changed"]) for table in since["tables"]}
+    assert report == {"patients": (1, 0, 0)} | dict.fromkeys(("assessments", "events", "ends"), (0, 0, 0))
     assert asking.get(f"{address}/differences?after={frozen['id']}").json()["tables"][0]["added"] == 0
     refused = asking.get(f"{address}/differences?after=tomorrow")
     assert (refused.status_code, set(refused.json()["errors"])) == (400, {"after"})

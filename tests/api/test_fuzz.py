@@ -124,10 +124,10 @@ def cases(operation):
 def with_known(draw, case, known, rule):
     """Some of the case's values replaced by ones that exist, so that it reaches further than 404 and 422."""
     if rule.sent and isinstance(case.body, dict) and draw(st.integers(0, 2)):
-        make = draw(st.sampled_from([one for one, _own, _other in rule.sent]))
-        kept = draw(st.lists(st.sampled_from(sorted(case.body) or ["reason"]), max_size=2, unique=True))
+        make = draw(st.sampled_from([sent for sent, _own, _other in rule.sent]))
+        fields = draw(st.lists(st.sampled_from(sorted(case.body) or ["reason"]), max_size=2, unique=True))
         own = {name: values[0] for name, values in known.items()}
-        case.body = make(own) | {name: case.body[name] for name in kept if name in case.body}
+        case.body = make(own) | {name: case.body[name] for name in fields if name in case.body}
     if isinstance(case.body, dict):
         case.body = dict(case.body)  # it may be the schema's own example, which stays as it is
     for place in (case.path_parameters, case.query, case.body):
@@ -158,7 +158,7 @@ def test_no_request_fails_the_server_or_tells_of_another_site(registry, as_syste
             suppress_health_check=list(HealthCheck),
         )
         @given(st.data())
-        def one(data):
+        def ask_as_drawn(data):
             who = data.draw(st.sampled_from(allowed if data.draw(st.integers(0, 4)) else sorted(tokens)))
             case = with_known(data.draw, data.draw(cases(operation)), known, rule)
             headers = {"Authorization": f"Bearer {tokens[who]}"} if tokens[who] else {}
@@ -171,7 +171,7 @@ def test_no_request_fails_the_server_or_tells_of_another_site(registry, as_syste
             except Undone:
                 pass
 
-        one()
+        ask_as_drawn()
 
     for operation in OPERATIONS:
         ask(operation)

@@ -175,12 +175,12 @@ def test_findings_come_as_a_workbook_with_the_cells_marked(dana, north, tmp_path
     path.write_bytes(book(sheet(*cells)))
     code, output = run(path, "--by", dana.email, "--dry-run", "--findings", tmp_path / "found.xlsx")
     assert code == 2, output
-    found = load_workbook(tmp_path / "found.xlsx")
-    listed = [[cell.value for cell in row] for row in found["Findings"].iter_rows()]
+    workbook = load_workbook(tmp_path / "found.xlsx")
+    listed = [[cell.value for cell in row] for row in workbook["Findings"].iter_rows()]
     assert [(row[0], row[2], row[3]) for row in listed[1:]] == [
         ("error", 3, "operative_time_min"), ("error", 3, "blood_loss_ml"),
     ]  # fmt: skip
-    marked = found.worksheets[1]
+    marked = workbook.worksheets[1]
     assert marked.max_row == 2
     by_name = {head.value: cell for head, cell in zip(*marked.iter_rows(), strict=True)}
     assert by_name["blood_loss_ml"].comment.text.startswith("must be")
@@ -232,8 +232,8 @@ def _newest():
 
 
 def _of(job):
-    kept = [b"".join(uploads.stored(job, f"file:{number}")) for number in range(len(job.files))]
-    return job.files, job.choices, job.mapping, job.sites, job.requested_by_id, kept
+    contents = [b"".join(uploads.stored(job, f"file:{number}")) for number in range(len(job.files))]
+    return job.files, job.choices, job.mapping, job.sites, job.requested_by_id, contents
 
 
 def test_every_door_leads_into_the_jobs_alone():

@@ -20,7 +20,9 @@ from tests.guard import permissions
 
 SCHEMA = json.loads(json.dumps(described()))
 OPERATIONS = {
-    one["operationId"]: (path, method, one) for path, some in SCHEMA["paths"].items() for method, one in some.items()
+    operation["operationId"]: (path, method, operation)
+    for path, some in SCHEMA["paths"].items()
+    for method, operation in some.items()
 }
 BASE = "urn:api"
 WHOLE = Registry().with_resource(BASE, Resource(SCHEMA, DRAFT202012))
@@ -71,26 +73,28 @@ def test_an_items_rule_is_in_the_document_as_declared():
 
 
 def test_every_operation_tells_what_it_may_answer_and_writes_have_an_example():
-    for name, (_path, method, one) in OPERATIONS.items():
-        assert one["summary"] and one["tags"] and one["security"], name
-        assert {"401", "403", "429"} <= one["responses"].keys(), name
-        is_json = "application/json" in one.get("requestBody", {}).get("content", {})  # files are sent as a form
+    for name, (_path, method, operation) in OPERATIONS.items():
+        assert operation["summary"] and operation["tags"] and operation["security"], name
+        assert {"401", "403", "429"} <= operation["responses"].keys(), name
+        is_json = "application/json" in operation.get("requestBody", {}).get("content", {})  # files are sent as a form
         assert is_json == (name in BODIES), name
-        assert is_json or "requestBody" not in one or "multipart/form-data" in one["requestBody"]["content"], name
-        must_match = any(header["name"] == "If-Match" and header["required"] for header in one["parameters"])
+        assert (
+            is_json or "requestBody" not in operation or "multipart/form-data" in operation["requestBody"]["content"]
+        ), name
+        must_match = any(header["name"] == "If-Match" and header["required"] for header in operation["parameters"])
         assert must_match == (method == "patch"), name
 
 
 def test_every_answer_has_an_example_that_its_schema_allows():
-    told = set()
-    for name, (*_, one) in OPERATIONS.items():
-        for status, answer in one["responses"].items():
+    codes = set()
+    for name, (*_, operation) in OPERATIONS.items():
+        for status, answer in operation["responses"].items():
             content = answer.get("content", {}).get("application/json")
             if status.startswith("2") and content:
                 inside = json.loads(json.dumps(content["schema"]).replace('"#/', f'"{BASE}#/'))
                 Draft202012Validator(inside, registry=WHOLE).validate(content["example"])
-                told.add(name)
-    assert told == OPERATIONS.keys() - {
+                codes.add(name)
+    assert codes == OPERATIONS.keys() - {
         "patient_identifiers_patch",
         "export_file_get",
         "export_preset_remove_post",

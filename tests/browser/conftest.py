@@ -128,7 +128,10 @@ def opened(chromium, server, cast, django_db_blocker):
         context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda one: errors.append(one.text) if "Content Security Policy" in one.text else None)
+        page.on(
+            "console",
+            lambda message: errors.append(message.text) if "Content Security Policy" in message.text else None,
+        )
         if who:
             with django_db_blocker.unblock():
                 client = Client()

@@ -24,7 +24,7 @@ def drafts(cast, django_db_blocker):
         Draft.objects.all().delete()
 
 
-def kept(page):
+def stored_drafts(page):
     """What the browser keeps for drafts, as it lies there."""
     return page.evaluate(
         "Object.entries(localStorage).filter(([name]) => name.startsWith('metaspine-draft:')).map((one) => one.join())"
@@ -41,7 +41,7 @@ def test_a_reload_restores_what_was_typed_right_or_wrong(opened, cast, drafts, a
     page.click("#section-eq5d5l .whole summary")
     page.select_option("#not-done-eq5d5l", "refused")
     page.wait_for_selector("[data-save-state]:has-text('Draft saved')")
-    assert kept(page) == []
+    assert stored_drafts(page) == []
     assert drafts()["3m"]["pain_vas_mm"] == ["4o"]
     page.reload()
     assert page.input_value("[name=pain_vas_mm]") == "4o"
@@ -81,14 +81,14 @@ def test_a_lost_connection_loses_nothing(opened, cast, drafts, assessments):
     page.context.set_offline(True)
     page.fill("[name=eq_vas]", "44")
     page.wait_for_selector("[data-save-state]:has-text('Not connected')")
-    (one,) = kept(page)
-    assert "eq_vas" not in one  # no word of it can be read on the device
+    (draft,) = stored_drafts(page)
+    assert "eq_vas" not in draft  # no word of it can be read on the device
     page.click("text=Save draft")
     page.wait_for_selector("[data-not-sent]:visible")
     assert page.input_value("[name=eq_vas]") == "44"
     page.context.set_offline(False)
     page.wait_for_selector("[data-save-state]:has-text('Draft saved')")
-    assert kept(page) == []
+    assert stored_drafts(page) == []
     assert drafts()["6m"]["eq_vas"] == ["44"]
 
     beside = page.context.new_page()  # another window of the same form
@@ -96,9 +96,9 @@ def test_a_lost_connection_loses_nothing(opened, cast, drafts, assessments):
     page.context.set_offline(True)
     page.fill("[name=pain_vas_mm]", "17")
     beside.check("[name=barthel_feeding][value='10']")
-    for one in (page, beside):
-        one.wait_for_selector("[data-save-state]:has-text('Not connected')")
-    assert len(kept(page)) == 2
+    for draft in (page, beside):
+        draft.wait_for_selector("[data-save-state]:has-text('Not connected')")
+    assert len(stored_drafts(page)) == 2
     page.close(run_before_unload=False)
     beside.close(run_before_unload=False)
     later = beside.context.new_page()
@@ -111,7 +111,7 @@ def test_a_lost_connection_loses_nothing(opened, cast, drafts, assessments):
     stored = assessments(cast.new, "6m")
     assert (stored.eq_vas, stored.pain_vas_mm, stored.barthel_feeding) == (44, 17, 10)
     assert drafts() == {}
-    assert kept(later) == []
+    assert stored_drafts(later) == []
 
 
 def test_what_may_identify_stays_off_the_device_and_signing_out_empties_it(opened, cast, drafts):
@@ -120,9 +120,9 @@ def test_what_may_identify_stays_off_the_device_and_signing_out_empties_it(opene
     page.context.set_offline(True)
     page.fill("[name=detail]", "Mr Tanaka fell")
     page.wait_for_selector("[data-save-state]:has-text('Not connected')")
-    assert kept(page) == []
+    assert stored_drafts(page) == []
     page.select_option("[name=kind]", index=1)
-    while not kept(page):
+    while not stored_drafts(page):
         page.wait_for_timeout(50)
     page.route("**/drafts/**", lambda route: route.abort())
     page.context.set_offline(False)
@@ -130,7 +130,7 @@ def test_what_may_identify_stays_off_the_device_and_signing_out_empties_it(opene
     page.on("dialog", lambda dialog: dialog.accept())
     page.click("text=Sign out")
     page.wait_for_url("**/login/**")
-    assert kept(page) == []
+    assert stored_drafts(page) == []
 
 
 def test_a_session_that_ended_loses_nothing_and_the_next_person_sees_nothing(
@@ -160,15 +160,15 @@ def test_a_session_that_ended_loses_nothing_and_the_next_person_sees_nothing(
     sign_in("ivo@example.org")
     page.wait_for_load_state("networkidle")
     assert page.input_value("[name=eq_vas]") == page.input_value("[name=assessment_date]") == ""
-    assert len(kept(page)) == 1  # Alice's, which Ivo cannot read
+    assert len(stored_drafts(page)) == 1  # Alice's, which Ivo cannot read
     page.click("details.person summary")
     page.click("text=Sign out")
     page.wait_for_url("**/login/**")
-    assert len(kept(page)) == 1
+    assert len(stored_drafts(page)) == 1
     sign_in("alice@example.org")
     expect(page.locator("[name=eq_vas]")).to_have_value("33")
     assert page.input_value("[name=assessment_date]") == "2027-01-14"
-    assert kept(page) == []
+    assert stored_drafts(page) == []
 
 
 @pytest.mark.parametrize("javascript", [True, False])
@@ -176,9 +176,9 @@ def test_two_windows_and_two_people_are_asked_item_by_item(opened, cast, drafts,
     timepoint = "24m" if javascript else "1m"
     address = f"/patients/{cast.new}/assessments/{timepoint}/"
     page, other = opened("alice", java_script_enabled=javascript), opened("ivo")
-    for one in (page, other):
-        one.goto(address)
-        one.fill("[name=assessment_date]", "2026-02-14")
+    for tab in (page, other):
+        tab.goto(address)
+        tab.fill("[name=assessment_date]", "2026-02-14")
     other.check("[name=frankel][value=C]")
     other.fill("[name=eq_vas]", "71")
     other.click("text=Save draft")

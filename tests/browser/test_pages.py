@@ -236,6 +236,41 @@ def test_a_file_with_columns_of_its_own_comes_in_and_goes_again(opened, cast, tm
     fits(page)
 
 
+SUMMARISED = (
+    "Group", "Time", "n", "Unknown", "Mean", "Standard error", "Median", "Mode", "SD", "Kurtosis", "Skewness",
+    "Minimum", "Maximum", "Range", "Lower quartile", "Upper quartile",
+)  # fmt: skip
+
+
+def test_the_widest_table_of_a_comparison_is_whole_on_paper(opened):
+    """EQ VAS in the EQ-5D report has sixteen columns: on A4 between its margins its heads shrink as its rows do."""
+    page = opened("bob")
+    page.goto("/comparison/")
+    heads = "".join(f'<th scope="col" class="number">{text}</th>' for text in SUMMARISED)
+    row = "<th scope=row>Cervical</th><td>Before surgery</td>" + '<td class="number">100.0</td>' * 14
+    page.evaluate(
+        """(rows) => document.querySelector("main").insertAdjacentHTML("beforeend",
+            `<div class="panel"><div class="table-wrap"><table class="grid journal">${rows}</table></div></div>`)""",
+        f"<thead><tr>{heads}</tr></thead><tbody><tr>{row}</tr></tbody>",
+    )
+    page.set_viewport_size({"width": 718, "height": 1000})
+    page.emulate_media(media="print")
+    page.wait_for_function("document.querySelector('table.journal').style.getPropertyValue('--print') !== ''")
+    frame = page.locator(".table-wrap:has(table.journal)")
+    assert frame.evaluate("frame => frame.scrollWidth - frame.clientWidth") <= 1
+    sizes = "table => ['thead th', 'td'].map((cell) => getComputedStyle(table.querySelector(cell)).fontSize)"
+    head, cell = page.locator("table.journal").evaluate(sizes)
+    assert head == cell
+
+
+def test_a_number_of_a_patient_is_one_word_on_a_phone(opened):
+    """A table that goes on to the side lets its first column wrap, yet not at the hyphen of a patient's number."""
+    page = opened("alice", size="phone")
+    page.goto("/safety/")
+    page.wait_for_selector(".scrolls th[scope=row] a")
+    assert page.locator(".scrolls th[scope=row] a").first.evaluate("link => link.getClientRects().length") == 1
+
+
 def test_a_plans_sections_are_built_with_the_keyboard(opened):
     """Without a mouse a model is told what it is and asked only what that needs, another is added, and one removed."""
     page = opened("bob")

@@ -37,12 +37,12 @@ def test_repair_meets_the_moments_and_leaves_the_frozen_alone():
     rng = np.random.default_rng(5)
     values = rng.integers(0, 101, 30).tolist()
     wanted = Wanted(Moments(30, 1500, 1500 * 50 + 29 * 900))
-    (found,) = repair([values], [wanted], WholeNumbers([[0] * 30], [[100] * 30], 10), rng, frozen=(0, 1))
-    assert sum(found) == 1500
-    assert sum(value**2 for value in found) == wanted.moments.squares
-    assert found[:2] == values[:2]
-    assert min(found) >= 0
-    assert max(found) <= 100
+    (repaired,) = repair([values], [wanted], WholeNumbers([[0] * 30], [[100] * 30], 10), rng, frozen=(0, 1))
+    assert sum(repaired) == 1500
+    assert sum(value**2 for value in repaired) == wanted.moments.squares
+    assert repaired[:2] == values[:2]
+    assert min(repaired) >= 0
+    assert max(repaired) <= 100
 
 
 def test_repair_says_so_when_it_cannot(monkeypatch):
@@ -55,8 +55,8 @@ def test_repair_says_so_when_it_cannot(monkeypatch):
 
 def test_runs_meet_the_counts_and_stay_in_their_group():
     counts = {"C7": 3, "T1": 2}
-    found = runs("cervical", counts, 3, ["C7"], np.random.default_rng(1))
-    assert sorted(found) == [["C7"], ["C7", "T1"], ["C7", "T1"]]
+    lesions = runs("cervical", counts, 3, ["C7"], np.random.default_rng(1))
+    assert sorted(lesions) == [["C7"], ["C7", "T1"], ["C7", "T1"]]
     with pytest.raises(RuntimeError):
         runs("cervical", {"C7": 1, "T1": 2}, 2, [], np.random.default_rng(1))  # T1 alone is thoracic
 

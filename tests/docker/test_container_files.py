@@ -128,11 +128,11 @@ print(__version__, "registry.embedded" in sys.modules, "psutil" in sys.modules)
 def files_of_the_image():
     """The project's files that `COPY . .` takes, as Dockerfile.dockerignore has it."""
     command = ["git", "ls-files"]
-    kept = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.splitlines()
+    files = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.splitlines()
     taken, left_out = [], []
     for line in (DOCKER / "Dockerfile.dockerignore").read_text().split():
         (taken if line.startswith("!") else left_out).append(line.lstrip("!") + "/")
-    inside = [path for path in kept if f"{path}/".startswith(tuple(taken))]
+    inside = [path for path in files if f"{path}/".startswith(tuple(taken))]
     return [path for path in inside if not path.startswith(tuple(left_out))]
 
 

@@ -52,15 +52,15 @@ class Launcher:
     def servers(self):
         """{name: process} of the servers living on this data folder."""
         files = {"postgres": "postgres/postmaster.pid", "broker": "broker/broker.pid"}
-        found = {}
+        by_name = {}
         for name, file in files.items():
             try:
                 process = psutil.Process(int((self.data / file).read_text().split()[0]))
                 if process.status() != psutil.STATUS_ZOMBIE:
-                    found[name] = process
+                    by_name[name] = process
             except (FileNotFoundError, psutil.NoSuchProcess):
                 continue
-        return found
+        return by_name
 
     def leaves_nothing(self):
         """Whether no process of any kind works in this folder or names it in command line or environment."""
@@ -68,16 +68,16 @@ class Launcher:
 
 
 def survivors(data):
-    found = []
+    rows = []
     for process in psutil.process_iter():
         try:
             alive = process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid()
             traces = [process.cwd(), process.environ().get("METASPINE_DATA", ""), *process.cmdline()]
             if alive and any(str(data) in trace for trace in traces):
-                found.append(process)
+                rows.append(process)
         except psutil.Error:
             continue
-    return found
+    return rows
 
 
 def until(look, wanted=None, seconds=PATIENCE):

@@ -30,8 +30,8 @@ def report_of(*packages):
     ],
 )
 def test_a_report_is_told(packages, status, said):
-    found, lines = verdict([WANTED[package["name"]] for package in packages], packages_of(report_of(*packages)))
-    assert found == status and said in "\n".join(lines)
+    result, lines = verdict([WANTED[package["name"]] for package in packages], packages_of(report_of(*packages)))
+    assert result == status and said in "\n".join(lines)
 
 
 @pytest.mark.parametrize("report", ["", "connection refused", "[]", '{"dependencies": []}', '{"dependencies": [7]}'])

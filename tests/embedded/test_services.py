@@ -145,14 +145,14 @@ def test_services_in_use_are_not_stopped_from_outside(launcher):
 
 def test_secrets_are_private_and_their_loss_is_refused(launcher):
     secrets = launcher.data / "secrets.json"
-    kept = secrets.read_text()
+    text = secrets.read_text()
     assert secrets.stat().st_mode & 0o777 == 0o600
-    assert len(set(json.loads(kept).values())) == 4
+    assert len(set(json.loads(text).values())) == 4
     secrets.unlink()
     code, out, err = launcher.call("run", "--", "true")
     assert (code, out, len(err.splitlines())) == (1, "", 1)
     assert "restore it from the backup" in err
-    secrets.write_text(kept)
+    secrets.write_text(text)
     assert launcher.shell(KEEP) == "7\n"
 
 

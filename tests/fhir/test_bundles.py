@@ -38,14 +38,14 @@ def about(reference, timepoint, **more):
 
 def test_a_transaction_enrols_and_answers_in_any_order(ask, stored, as_system):  # noqa: F811
     sent = bundle("transaction", entry(about(ONE, "1m")), entry(PATIENT, full=ONE), entry(about(ONE, "3m")))
-    status, found, _ = ask("alice", "post", "", sent)
-    assert (status, found["type"]) == (200, "transaction-response"), found
-    Bundle.model_validate(found)
-    assert [one["response"]["status"] for one in found["entry"]] == ["201 Created"] * 3
-    patient = found["entry"][1]["resource"]["id"]
-    assert found["entry"][0]["resource"]["subject"] == {"reference": f"Patient/{patient}"}
-    assert found["entry"][0]["response"]["location"].endswith(f"QuestionnaireResponse/1m.frankel.{patient}")
-    assert found["entry"][0]["response"]["etag"] == 'W/"1"'
+    status, body, _ = ask("alice", "post", "", sent)
+    assert (status, body["type"]) == (200, "transaction-response"), body
+    Bundle.model_validate(body)
+    assert [item["response"]["status"] for item in body["entry"]] == ["201 Created"] * 3
+    patient = body["entry"][1]["resource"]["id"]
+    assert body["entry"][0]["resource"]["subject"] == {"reference": f"Patient/{patient}"}
+    assert body["entry"][0]["response"]["location"].endswith(f"QuestionnaireResponse/1m.frankel.{patient}")
+    assert body["entry"][0]["response"]["etag"] == 'W/"1"'
     with as_system():
         assert Assessment.objects.filter(patient=patient).count() == 2
 
@@ -54,11 +54,11 @@ def test_a_transaction_is_nothing_where_one_entry_fails(ask, stored, as_system):
     with as_system():
         before = Patient.objects.count()
     sent = bundle("transaction", entry(PATIENT, full=ONE), entry(about(ONE, "1m")), entry(about(ONE, "3m", item=[])))
-    status, found, _ = ask("alice", "post", "", sent)
+    status, body, _ = ask("alice", "post", "", sent)
     assert status == 422
-    assert found["issue"][0]["expression"][0] == "Bundle.entry[2].resource"
-    status, found, _ = ask("alice", "post", "", bundle("transaction", entry(PATIENT), entry(about(ONE, "1m"))))
-    assert (status, found["issue"][0]["code"]) == (422, "not-found")  # nobody has that address
+    assert body["issue"][0]["expression"][0] == "Bundle.entry[2].resource"
+    status, body, _ = ask("alice", "post", "", bundle("transaction", entry(PATIENT), entry(about(ONE, "1m"))))
+    assert (status, body["issue"][0]["code"]) == (422, "not-found")  # nobody has that address
     with as_system():
         assert Patient.objects.count() == before
         assert not Assessment.objects.exclude(patient__in=["N01-0001", "N01-0002", "S01-0001"]).exists()
@@ -75,13 +75,13 @@ def test_each_entry_of_a_batch_stands_for_itself(ask, stored, as_system):  # noq
         entry(about(ONE, "12m")),  # a reference that only a transaction resolves
     )
     with override_script_prefix("/registry/"):  # as a proxy mounts it
-        status, found, _ = ask("alice", "post", "", sent)
-    assert (status, found["type"]) == (200, "batch-response")
-    Bundle.model_validate(found)
-    assert [one["response"]["status"][:3] for one in found["entry"]] == ["201", "404", "200", "428", "422", "422"]
-    assert "request.method" in found["entry"][4]["response"]["outcome"]["issue"][0]["details"]["text"]
-    assert found["entry"][1]["response"]["outcome"]["resourceType"] == "OperationOutcome"
-    assert found["entry"][2]["resource"]["id"] == "N01-0001"
+        status, body, _ = ask("alice", "post", "", sent)
+    assert (status, body["type"]) == (200, "batch-response")
+    Bundle.model_validate(body)
+    assert [item["response"]["status"][:3] for item in body["entry"]] == ["201", "404", "200", "428", "422", "422"]
+    assert "request.method" in body["entry"][4]["response"]["outcome"]["issue"][0]["details"]["text"]
+    assert body["entry"][1]["response"]["outcome"]["resourceType"] == "OperationOutcome"
+    assert body["entry"][2]["resource"]["id"] == "N01-0001"
     with as_system():
         assert Assessment.objects.filter(timepoint="6m").count() == 1
 
@@ -118,8 +118,8 @@ def test_a_transaction_that_is_sent_again_enrols_nobody_twice(ask, stored, clien
     ],
 )
 def test_a_bundle_that_is_not_understood_is_refused(ask, stored, sent, path):  # noqa: F811
-    status, found, _ = ask("alice", "post", "", sent)
-    assert (status, issues(found)[0][0]) == (422, path)
+    status, body, _ = ask("alice", "post", "", sent)
+    assert (status, issues(body)[0][0]) == (422, path)
 
 
 def test_a_search_by_post_is_the_search(ask, stored, client, alice, charlie):  # noqa: F811
@@ -127,8 +127,8 @@ def test_a_search_by_post_is_the_search(ask, stored, client, alice, charlie):  #
     form = {"content_type": "application/x-www-form-urlencoded"}
     sent = client.post(f"{ROOT}/QuestionnaireResponse/_search", "patient=N01-0001", **form)
     assert (sent.status_code, sent["Content-Type"]) == (200, "application/fhir+json; charset=utf-8")
-    _, found, _ = ask("alice", "get", "QuestionnaireResponse?patient=N01-0001")
-    assert sent.json()["entry"] == found["entry"]
+    _, body, _ = ask("alice", "get", "QuestionnaireResponse?patient=N01-0001")
+    assert sent.json()["entry"] == body["entry"]
     assert client.post(f"{ROOT}/Patient/_search", "name=Sato", **form).status_code == 400
     lenient = {"headers": {"Prefer": "respond-async, handling=lenient"}}
     assert client.post(f"{ROOT}/Patient/_search", "name=Sato", **form, **lenient).status_code == 200
@@ -168,8 +168,8 @@ def test_what_changed_since_and_how_many(ask, stored, bob, as_system):  # noqa: 
         f"_lastUpdated=ge{yesterday}&_lastUpdated=lt{day}": 0,
     }
     for query, count in asked.items():
-        _, found, _ = ask("bob", "get", f"Patient?{query}&_total=accurate&_count=1")
-        assert (found["total"], len(resources(found))) == (count, min(count, 1)), query
+        _, body, _ = ask("bob", "get", f"Patient?{query}&_total=accurate&_count=1")
+        assert (body["total"], len(resources(body))) == (count, min(count, 1)), query
     assert "total" not in ask("bob", "get", "Patient")[1]
     for wrong in ("_lastUpdated=ap2020", "_lastUpdated=2020-02-30", "_lastUpdated=ge2020-01-01T00:00:00", "_total=some",
                   "_sort=_id", "gender=male&gender=female"):  # fmt: skip
@@ -177,25 +177,25 @@ def test_what_changed_since_and_how_many(ask, stored, bob, as_system):  # noqa: 
 
 
 def test_pages_keep_what_was_asked(ask, stored, bob):  # noqa: F811
-    _, found, _ = ask("bob", "get", "Patient?_id=N01-0001,N01-0002&_count=1")
-    following = next(one["url"] for one in found["link"] if one["relation"] == "next")
-    _, found, _ = ask("bob", "get", following.partition(f"{ROOT}/")[2])
-    assert [resource["id"] for resource in resources(found)] == ["N01-0002"] and len(found["link"]) == 1
+    _, body, _ = ask("bob", "get", "Patient?_id=N01-0001,N01-0002&_count=1")
+    following = next(item["url"] for item in body["link"] if item["relation"] == "next")
+    _, body, _ = ask("bob", "get", following.partition(f"{ROOT}/")[2])
+    assert [resource["id"] for resource in resources(body)] == ["N01-0002"] and len(body["link"]) == 1
 
 
 def test_the_patient_is_included_where_asked(ask, stored, mona):  # noqa: F811
     asked = "QuestionnaireResponse?patient=N01-0001&_include=QuestionnaireResponse:patient"
-    _, found, _ = ask("mona", "get", asked)
-    Bundle.model_validate(found)
-    assert [one["search"]["mode"] for one in found["entry"]][-2:] == ["match", "include"]
-    assert found["total"] == len(found["entry"]) - 1
+    _, body, _ = ask("mona", "get", asked)
+    Bundle.model_validate(body)
+    assert [item["search"]["mode"] for item in body["entry"]][-2:] == ["match", "include"]
+    assert body["total"] == len(body["entry"]) - 1
     assert ask("mona", "get", f"{asked}&_include=QuestionnaireResponse:author")[0] == 400
 
 
 def test_scores_and_hsuv_are_observations(ask, stored, as_system):  # noqa: F811
-    _, found, _ = ask("alice", "get", "Observation?patient=N01-0001")
-    Bundle.model_validate(found)
-    known = {resource["id"]: Observation.model_validate(resource) and resource for resource in resources(found)}
+    _, body, _ = ask("alice", "get", "Observation?patient=N01-0001")
+    Bundle.model_validate(body)
+    known = {resource["id"]: Observation.model_validate(resource) and resource for resource in resources(body)}
     with as_system():
         row = Assessment.objects.get(patient="N01-0001", timepoint="preop")
     total = known["barthel-total.preop.N01-0001"]
@@ -211,11 +211,11 @@ def test_scores_and_hsuv_are_observations(ask, stored, as_system):  # noqa: F811
 
 
 def test_everything_of_a_patient(ask, stored, charlie):  # noqa: F811
-    _, found, _ = ask("alice", "get", "Patient/N01-0001/$everything")
-    Bundle.model_validate(found)
-    kinds = [resource["resourceType"] for resource in resources(found)]
+    _, body, _ = ask("alice", "get", "Patient/N01-0001/$everything")
+    Bundle.model_validate(body)
+    kinds = [resource["resourceType"] for resource in resources(body)]
     assert kinds[0] == "Patient" and set(kinds) == {"Patient", "QuestionnaireResponse", "Observation"}
-    assert len(kinds) == found["total"] and "1950" not in json.dumps(found)
+    assert len(kinds) == body["total"] and "1950" not in json.dumps(body)
     assert ask("charlie", "get", "Patient/N01-0001/$everything")[0] == 404
     assert ask("alice", "get", "Patient/N01-0001/$everything?start=2024-01-01")[0] == 400
 
@@ -225,15 +225,15 @@ def test_a_moment_is_the_day_that_it_was_where_the_study_is(ask, stored, as_syst
     assert ask("alice", "post", "QuestionnaireResponse", late)[0] == 201
     with as_system():
         assert str(Assessment.objects.get(patient="N01-0001", timepoint="6m").assessment_date) == "2024-07-09"
-    status, found, _ = ask(
+    status, body, _ = ask(
         "alice", "post", "QuestionnaireResponse", frankel("N01-0001", "12m", authored="2024-07-08T23:30:00")
     )
-    assert (status, issues(found)[0][0]) == (422, "QuestionnaireResponse.authored")
+    assert (status, issues(body)[0][0]) == (422, "QuestionnaireResponse.authored")
 
 
 def test_a_questionnaire_says_what_is_required_and_the_code_of_others(ask, alice):  # noqa: F811
-    _, found, _ = ask("alice", "get", "Questionnaire")
-    items = {item["linkId"]: item for resource in resources(found) for item in resource["item"]}
+    _, body, _ = ask("alice", "get", "Questionnaire")
+    items = {item["linkId"]: item for resource in resources(body) for item in resource["item"]}
     item = items["ecog_ps"]
     assert item["required"] is True and "required" not in items["clavien_dindo"]
     assert {"system": names.LOINC, "code": "89247-1"}.items() <= item["code"][1].items()

@@ -43,14 +43,14 @@ def place(instrument):
     return {"event": 7} if instrument in catalogue.ADVERSE_EVENTS else {}
 
 
-@pytest.mark.parametrize("instrument", catalogue.INSTRUMENTS, ids=lambda one: one.code)
+@pytest.mark.parametrize("instrument", catalogue.INSTRUMENTS, ids=lambda instrument: instrument.code)
 def test_a_questionnaire_is_valid_and_says_what_the_declaration_says(instrument):
-    found = questionnaires.questionnaire(instrument, BASE)
-    Questionnaire.model_validate(found)
-    items = {one["linkId"]: one for one in found["item"]}
+    questionnaire = questionnaires.questionnaire(instrument, BASE)
+    Questionnaire.model_validate(questionnaire)
+    items = {item["linkId"]: item for item in questionnaire["item"]}
     assert list(items) == [derived.name for derived in (*instrument.items, *instrument.derived)]
     for item in instrument.items:
-        options = [one["valueCoding"]["code"] for one in items[item.name].get("answerOption", [])]
+        options = [option["valueCoding"]["code"] for option in items[item.name].get("answerOption", [])]
         assert options == [str(choice.code) for choice in item.form_choices]
         assert items[item.name]["text"] == item.label.en
     for derived in instrument.derived:
@@ -59,22 +59,22 @@ def test_a_questionnaire_is_valid_and_says_what_the_declaration_says(instrument)
 
 
 @pytest.mark.parametrize("last", [False, True])
-@pytest.mark.parametrize("instrument", catalogue.INSTRUMENTS, ids=lambda one: one.code)
+@pytest.mark.parametrize("instrument", catalogue.INSTRUMENTS, ids=lambda instrument: instrument.code)
 def test_a_response_is_valid_and_read_as_it_was_written(instrument, last):
     values, open_items = filled(instrument, last), [item for item in instrument.items if not item.identifying]
     masked = {item.name for item in instrument.items if item.identifying}
-    found = responses.written(
+    written = responses.written(
         instrument, "S07_a.12", values, {}, BASE, version=3, updated_at=MOMENT, masked=masked, **place(instrument)
     )
-    QuestionnaireResponse.model_validate(found)
-    assert found["status"] == "completed"
-    response = responses.read(found)
+    QuestionnaireResponse.model_validate(written)
+    assert written["status"] == "completed"
+    response = responses.read(written)
     assert (response.instrument, response.patient_id, response.masked) == (instrument, "S07_a.12", masked)
     assert {item.name: item.clean(response.raw[item.name], today=DAY) for item in open_items} == {
         item.name: values[item.name] for item in open_items
     }
-    assert "some words" not in str(found)  # free text may identify
-    instrument_read, patient_id, timepoint, event = names.parts_of(found["id"])
+    assert "some words" not in str(written)  # free text may identify
+    instrument_read, patient_id, timepoint, event = names.parts_of(written["id"])
     assert (instrument_read, patient_id) == (instrument, "S07_a.12")
     assert (timepoint, event) == (place(instrument).get("timepoint"), place(instrument).get("event"))
 
@@ -82,12 +82,14 @@ def test_a_response_is_valid_and_read_as_it_was_written(instrument, last):
 @pytest.mark.parametrize("reason", MISSING_REASONS)
 def test_a_reason_for_a_missing_answer_keeps_its_meaning(reason):
     instrument = catalogue.instrument("eq_vas")
-    found = responses.written(instrument, "S1", {}, {"eq_vas": reason}, BASE, timepoint="1m", day=DAY)
-    QuestionnaireResponse.model_validate(found)
-    assert (responses.read(found).missing, found["status"]) == ({"eq_vas": reason}, "completed")
+    response = responses.written(instrument, "S1", {}, {"eq_vas": reason}, BASE, timepoint="1m", day=DAY)
+    QuestionnaireResponse.model_validate(response)
+    assert (responses.read(response).missing, response["status"]) == ({"eq_vas": reason}, "completed")
     # Somebody else's resource has FHIR's own code only.
-    found["item"][0]["extension"] = [one for one in found["item"][0]["extension"] if one["url"] == names.ABSENT]
-    assert names.ABSENT_CODES[responses.read(found).missing["eq_vas"]] == names.ABSENT_CODES[reason]
+    response["item"][0]["extension"] = [
+        extension for extension in response["item"][0]["extension"] if extension["url"] == names.ABSENT
+    ]
+    assert names.ABSENT_CODES[responses.read(response).missing["eq_vas"]] == names.ABSENT_CODES[reason]
 
 
 def test_the_other_resources_are_valid():

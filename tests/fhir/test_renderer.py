@@ -89,8 +89,8 @@ def typed(page, item, text):
 
 def test_answers_typed_in_another_renderer_are_what_is_stored(ask, stored, renderer, as_system):  # noqa: F811
     """Each form of a visit drawn with all its items, filled in, and its response sent as it comes, with whose it is."""
-    told = {"subject": {"reference": "Patient/N01-0001"}, "authored": "2024-07-09"}
-    told["extension"] = [{"url": names.TIMEPOINT, "valueCode": "6m"}]
+    resource = {"subject": {"reference": "Patient/N01-0001"}, "authored": "2024-07-09"}
+    resource["extension"] = [{"url": names.TIMEPOINT, "valueCode": "6m"}]
     forms = [form for form in catalogue.OF_ASSESSMENT if {item.name for item in form.items} & ASSESSMENT.keys()]
     assert len(forms) == 6
     for form in forms:
@@ -101,11 +101,11 @@ def test_answers_typed_in_another_renderer_are_what_is_stored(ask, stored, rende
             text = ASSESSMENT[item.name]
             typed(renderer, item, next((c.label.en for c in item.form_choices if str(c.code) == text), text))
         response = renderer.evaluate(RESPONSE)
-        status, answer, _ = ask("alice", "post", "QuestionnaireResponse", response | told)
+        status, answer, _ = ask("alice", "post", "QuestionnaireResponse", response | resource)
         assert status == 201, answer
         assert answer["questionnaire"] == drawn["url"] + "|" + drawn["version"] == response["questionnaire"]
     with as_system():
         row = Patient.objects.get(pk="N01-0001").assessments.get(timepoint="6m")
-    kept = {name: str(getattr(row, name)) for name in ASSESSMENT if name not in ("timepoint", "assessment_date")}
-    assert kept == {name: ASSESSMENT[name] for name in kept}
+    values = {name: str(getattr(row, name)) for name in ASSESSMENT if name not in ("timepoint", "assessment_date")}
+    assert values == {name: ASSESSMENT[name] for name in values}
     assert (row.state, row.assessment_date.isoformat()) == ("complete", "2024-07-09")

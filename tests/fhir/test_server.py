@@ -40,15 +40,15 @@ def stored(good, north, south, django_capture_on_commit_callbacks):  # noqa: F81
     assert import_files(good).stored
 
 
-def resources(found):
-    return [one["resource"] for one in found.get("entry", [])]
+def resources(body):
+    return [entry["resource"] for entry in body.get("entry", [])]
 
 
 def bare(resource, **without):
     """A response without what belongs to one patient and one moment."""
-    kept = {name: value for name, value in resource.items() if name not in ("id", "meta", "subject")}
-    kept["item"] = [one for one in kept["item"] if one["linkId"] != "birth_date"]
-    return kept
+    body = {name: value for name, value in resource.items() if name not in ("id", "meta", "subject")}
+    body["item"] = [item for item in body["item"] if item["linkId"] != "birth_date"]
+    return body
 
 
 def new_patient(ask):
@@ -65,32 +65,32 @@ def new_patient(ask):
             },  # of the same sex and day of birth
         ],
     }
-    status, found, headers = ask("alice", "post", "Patient", patient)
-    assert status == 201, found
-    assert headers["Location"].endswith(f"{ROOT}/Patient/{found['id']}")
-    assert "birthDate" not in found
-    return found["id"]
+    status, body, headers = ask("alice", "post", "Patient", patient)
+    assert status == 201, body
+    assert headers["Location"].endswith(f"{ROOT}/Patient/{body['id']}")
+    assert "birthDate" not in body
+    return body["id"]
 
 
 def test_a_response_that_was_entered_in_error_takes_its_form_out(ask, stored, as_system):
     barthel, eq5d = (f"QuestionnaireResponse/preop.{code}.N01-0001" for code in ("barthel", "eq5d5l"))
-    _status, found, headers = ask("alice", "get", eq5d)
+    _status, body, headers = ask("alice", "get", eq5d)
     total = "Observation/barthel-total.preop.N01-0001"
     assert any(name.startswith("value") for name in ask("alice", "get", total)[1])
     match = {"If-Match": headers["ETag"].removesuffix('"') + '-gzip"'}  # as a compressing proxy gives it on
-    wrong = {**found, "status": "entered-in-error", "item": []}
+    wrong = {**body, "status": "entered-in-error", "item": []}
     because = {"url": names.REASON, "valueString": "of another patient"}
     assert ask("alice", "put", eq5d, wrong)[0] == 428
     status, refused, _headers = ask("alice", "put", eq5d, wrong, **match)
     assert status == 422 and "barthel" in refused["issue"][0]["details"]["text"]
-    wrong["extension"] = [*found["extension"], {"url": names.WHOLE_FORM, "valueBoolean": True}]
+    wrong["extension"] = [*body["extension"], {"url": names.WHOLE_FORM, "valueBoolean": True}]
     assert ask("alice", "put", eq5d, wrong, **match)[0] == 422  # without a reason
     wrong["extension"].append(because)
     assert ask("alice", "put", eq5d, wrong, **{"If-Match": 'W/"99"'})[0] == 412
     assert ask("alice", "put", eq5d, wrong | {"id": "1m.eq5d5l.N01-0001"}, **match)[0] == 422
     assert ask("mona", "put", eq5d, wrong, **match)[0] == 403
     assert ask("charlie", "put", eq5d, wrong, **match)[0] == 404
-    assert QuestionnaireResponse.model_validate(found).status == "completed"
+    assert QuestionnaireResponse.model_validate(body).status == "completed"
     status, marked, _headers = ask("alice", "put", eq5d, wrong, **match)
     assert (status, marked["status"], "item" in marked) == (200, "entered-in-error", False)
     QuestionnaireResponse.model_validate(marked)
@@ -100,7 +100,9 @@ def test_a_response_that_was_entered_in_error_takes_its_form_out(ask, stored, as
         assert not [name for name in resource if name == "item" or name.startswith("value")]
     assert ask("alice", "put", eq5d, wrong, **match)[1] == marked  # sent again
     for address in ("QuestionnaireResponse?patient=N01-0001", "Patient/N01-0001/$everything"):
-        assert not [one for one in resources(ask("alice", "get", address)[1]) if one["id"].startswith("preop.")]
+        assert not [
+            resource for resource in resources(ask("alice", "get", address)[1]) if resource["id"].startswith("preop.")
+        ]
     assert ask("charlie", "get", eq5d)[0] == 404
     with as_system():
         event = AuditEvent.objects.filter(table_name="registry_assessment", action="update").latest("pk")
@@ -109,22 +111,22 @@ def test_a_response_that_was_entered_in_error_takes_its_form_out(ask, stored, as
 
 def test_a_patients_own_form_is_not_marked_alone(ask, stored):
     address = "QuestionnaireResponse/patient.sins.N01-0001"
-    _status, found, headers = ask("alice", "get", address)
+    _status, body, headers = ask("alice", "get", address)
     reason = [{"url": names.REASON, "valueString": "wrong"}]
-    wrong = {**found, "status": "entered-in-error", "extension": reason}
+    wrong = {**body, "status": "entered-in-error", "extension": reason}
     status, refused, _headers = ask("alice", "put", address, wrong, **{"If-Match": headers["ETag"]})
     assert (status, refused["issue"][0]["code"]) == (422, "not-supported")
 
 
-def issues(found):
-    assert found["resourceType"] == "OperationOutcome"
-    return [(one.get("expression", [""])[0], one["details"]["text"]) for one in found["issue"]]
+def issues(body):
+    assert body["resourceType"] == "OperationOutcome"
+    return [(issue.get("expression", [""])[0], issue["details"]["text"]) for issue in body["issue"]]
 
 
 def test_what_is_read_is_written_and_read_again(ask, stored, alice, as_system):
-    _, found, _ = ask("alice", "get", "QuestionnaireResponse?patient=N01-0001")
-    Bundle.model_validate(found)
-    originals = resources(found)
+    _, body, _ = ask("alice", "get", "QuestionnaireResponse?patient=N01-0001")
+    Bundle.model_validate(body)
+    originals = resources(body)
     assert len(originals) == 6 + 2 * 6 + 1
     patient = new_patient(ask)
     for original in originals:
@@ -140,8 +142,8 @@ def test_what_is_read_is_written_and_read_again(ask, stored, alice, as_system):
             assert status == 200, answer
             continue
         assert status == 201, (original, _)
-    _, found, _ = ask("alice", "get", f"QuestionnaireResponse?patient={patient}")
-    assert [bare(resource) for resource in resources(found)] == [bare(original) for original in originals]
+    _, body, _ = ask("alice", "get", f"QuestionnaireResponse?patient={patient}")
+    assert [bare(resource) for resource in resources(body)] == [bare(original) for original in originals]
     with as_system():
         row = Patient.objects.get(pk=patient)
         assert (row.baseline_state, row.surgery_state, row.age_at_surgery) == ("complete", "complete", 73)
@@ -160,11 +162,11 @@ def test_each_reads_the_patients_of_the_own_sites(ask, stored, request, who, own
         mine, theirs = (404, 404) if own == other == 403 and "?" not in address else (own, other)
         assert ask(who, "get", address.format("N01-0001"))[0] == mine
         assert ask(who, "get", address.format("S01-0001"))[0] == theirs
-    status, found, _ = ask(who, "get", "Patient")
+    status, body, _ = ask(who, "get", "Patient")
     assert status == (403 if own == other == 403 else 200)
-    ids = [resource["id"] for resource in resources(found)]
+    ids = [resource["id"] for resource in resources(body)]
     assert ("N01-0001" in ids, "S01-0001" in ids) == (own == 200, other == 200)
-    assert "1950-04-03" not in json.dumps(found)
+    assert "1950-04-03" not in json.dumps(body)
 
 
 def test_nobody_reads_without_signing_in(ask, db):
@@ -203,18 +205,18 @@ def test_one_instrument_leaves_the_others_as_they_are(ask, stored, alice, as_sys
 
 def test_lost_updates_and_changes_without_a_reason_are_refused(ask, stored, as_system):
     address = "QuestionnaireResponse/preop.frankel.N01-0001"
-    _, found, headers = ask("alice", "get", address)
-    found["item"][0]["answer"][0]["valueCoding"]["code"] = "D"
+    _, body, headers = ask("alice", "get", address)
+    body["item"][0]["answer"][0]["valueCoding"]["code"] = "D"
     match = {"If-Match": headers["ETag"]}
-    assert ask("alice", "put", address, found)[0] == 428
-    assert ask("alice", "put", address, found, **{"If-Match": 'W/"99"'})[0] == 412
-    status, answer, _ = ask("alice", "put", address, found, **match)
+    assert ask("alice", "put", address, body)[0] == 428
+    assert ask("alice", "put", address, body, **{"If-Match": 'W/"99"'})[0] == 412
+    status, answer, _ = ask("alice", "put", address, body, **match)
     assert (status, "reason" in issues(answer)[0][1]) == (422, True)
-    found["extension"].append({"url": names.REASON, "valueString": "read the chart again"})
-    assert ask("alice", "put", "QuestionnaireResponse/1m.frankel.N01-0001", found, **match)[0] == 422
-    status, answer, _ = ask("alice", "put", address, found, **match)
+    body["extension"].append({"url": names.REASON, "valueString": "read the chart again"})
+    assert ask("alice", "put", "QuestionnaireResponse/1m.frankel.N01-0001", body, **match)[0] == 422
+    status, answer, _ = ask("alice", "put", address, body, **match)
     assert (status, answer["item"][0]["answer"][0]["valueCoding"]["code"]) == (200, "D")
-    assert ask("alice", "put", address, found, **match)[0] == 412
+    assert ask("alice", "put", address, body, **match)[0] == 412
     assert ask("alice", "post", "QuestionnaireResponse", frankel("N01-0001", "preop"))[0] == 409
     with as_system():
         event = AuditEvent.objects.filter(table_name="registry_assessment", action="update").latest("pk")
@@ -235,8 +237,8 @@ def test_lost_updates_and_changes_without_a_reason_are_refused(ask, stored, as_s
     ],
 )
 def test_an_outcome_names_the_item(ask, stored, alice, as_system, body, path):
-    status, found, _ = ask("alice", "post", "QuestionnaireResponse", body)
-    assert (status, issues(found)[0][0]) == (422, path)
+    status, result, _ = ask("alice", "post", "QuestionnaireResponse", body)
+    assert (status, issues(result)[0][0]) == (422, path)
     with as_system():
         assert not Assessment.objects.filter(patient="N01-0001", timepoint="6m").exists()
 
@@ -249,12 +251,12 @@ def test_a_body_that_is_no_resource(client, alice, body):
 
 
 def test_patients_come_in_pages(ask, stored, bob):
-    _, found, _ = ask("bob", "get", "Patient?_count=2")
-    Bundle.model_validate(found)
-    following = next(one["url"] for one in found["link"] if one["relation"] == "next")
-    assert [resource["id"] for resource in resources(found)] == ["N01-0001", "N01-0002"]
-    _, found, _ = ask("bob", "get", following.partition(f"{ROOT}/")[2])
-    assert [resource["id"] for resource in resources(found)] == ["S01-0001"]
+    _, body, _ = ask("bob", "get", "Patient?_count=2")
+    Bundle.model_validate(body)
+    following = next(entry["url"] for entry in body["link"] if entry["relation"] == "next")
+    assert [resource["id"] for resource in resources(body)] == ["N01-0001", "N01-0002"]
+    _, body, _ = ask("bob", "get", following.partition(f"{ROOT}/")[2])
+    assert [resource["id"] for resource in resources(body)] == ["S01-0001"]
     assert ask("bob", "get", "Patient?_count=0")[0] == 400
     assert [resource["id"] for resource in resources(ask("bob", "get", "Patient?identifier=N01-0002")[1])] == [
         "N01-0002"
@@ -263,19 +265,19 @@ def test_patients_come_in_pages(ask, stored, bob):
 
 def test_what_is_not_understood_is_refused_and_not_left_out(ask, stored, bob):
     for asked in ("Patient?name=Sato", "Questionnaire?title=x", "QuestionnaireResponse?patient=N01-0001&authored=2024"):
-        status, found, _ = ask("bob", "get", asked)
-        assert (status, found["issue"][0]["code"]) == (400, "not-supported")
+        status, body, _ = ask("bob", "get", asked)
+        assert (status, body["issue"][0]["code"]) == (400, "not-supported")
     assert ask("bob", "get", "QuestionnaireResponse?patient=N01-0001&_format=json")[0] == 200
-    status, found, _ = ask("bob", "get", "Condition?code=x")
-    assert (status, found["resourceType"]) == (404, "OperationOutcome")
+    status, body, _ = ask("bob", "get", "Condition?code=x")
+    assert (status, body["resourceType"]) == (404, "OperationOutcome")
 
 
 def test_questionnaires_are_listed(ask, alice):
-    _, found, _ = ask("alice", "get", "Questionnaire")
-    Bundle.model_validate(found)
-    one = next(resource for resource in resources(found) if resource["id"] == "eq5d5l")
-    assert ask("alice", "get", "Questionnaire/eq5d5l")[1] == one
-    assert resources(ask("alice", "get", f"Questionnaire?url={one['url']}")[1]) == [one]
+    _, body, _ = ask("alice", "get", "Questionnaire")
+    Bundle.model_validate(body)
+    questionnaire = next(resource for resource in resources(body) if resource["id"] == "eq5d5l")
+    assert ask("alice", "get", "Questionnaire/eq5d5l")[1] == questionnaire
+    assert resources(ask("alice", "get", f"Questionnaire?url={questionnaire['url']}")[1]) == [questionnaire]
     assert ask("alice", "get", "Questionnaire/none")[0] == 404
 
 
@@ -289,14 +291,14 @@ def test_an_extra_is_answered_where_it_is_on(ask, stored, alice, as_system):
         "authored": "2024-01-09",
         "item": [{"linkId": "cobb_deg", "answer": [{"valueDecimal": -4.5}]}],
     }
-    status, found, _ = ask("alice", "post", "QuestionnaireResponse", response)
-    assert status == 422 and "switched off" in json.dumps(found)
+    status, body, _ = ask("alice", "post", "QuestionnaireResponse", response)
+    assert status == 422 and "switched off" in json.dumps(body)
     with as_system(reason="test"):
         switch(access=None, code="cobb", on=True)
     missing = [{"url": names.MISSING, "valueCode": "not_done"}]
     rest = [{"linkId": f"cobb_{name}", "extension": missing} for name in ("upper", "lower", "modality", "posture")]
     response["item"] += rest
-    status, found, _ = ask("alice", "post", "QuestionnaireResponse", response)
-    assert status == 201, found
-    assert found["item"][0]["answer"] == [{"valueDecimal": -4.5}] and found["status"] == "completed"
-    QuestionnaireResponse.model_validate(found)
+    status, body, _ = ask("alice", "post", "QuestionnaireResponse", response)
+    assert status == 201, body
+    assert body["item"][0]["answer"] == [{"valueDecimal": -4.5}] and body["status"] == "completed"
+    QuestionnaireResponse.model_validate(body)

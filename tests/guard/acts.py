@@ -29,7 +29,7 @@ from registry.exports import jobs as exports
 from registry.exports import presets
 from registry.exports.choices import Choices
 from registry.imports import jobs as imports
-from registry.models import ComparisonRun, Freezing, Import, Patient, Query, SuspectedPair
+from registry.models import ComparisonRun, Erasing, Freezing, Import, Patient, Query, SuspectedPair
 from registry.services.entry import merging, own_records, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
@@ -180,9 +180,9 @@ def merged(world, place):
     number = enrolled_twice(world, place)["with"]
     access, scope = _as(world, "own", "data_manager")
     with scope:
-        kept, other = (Patient.objects.get(pk=pk) for pk in (world.values[place]["patient_id"], number))
-        choices = dict.fromkeys(merging.compare(kept, other).to_choose, "kept")
-        done = merging.merge(access=access, remaining=kept, merged=other, choices=choices, reason="one person")
+        survivor, other = (Patient.objects.get(pk=pk) for pk in (world.values[place]["patient_id"], number))
+        choices = dict.fromkeys(merging.compare(survivor, other).to_choose, "kept")
+        done = merging.merge(access=access, remaining=survivor, merged=other, choices=choices, reason="one person")
     return {"merge_id": done.pk}
 
 
@@ -244,8 +244,8 @@ def with_key(world, place):
 
 def own_session(world, place):
     user = world.people["coordinator"]
-    kept = UserSession.objects.create(user=user, session_key="s" * 32, ip="10.0.0.1", user_agent="x")
-    return {"session_id": kept.pk}
+    session = UserSession.objects.create(user=user, session_key="s" * 32, ip="10.0.0.1", user_agent="x")
+    return {"session_id": session.pk}
 
 
 def own_token(world, place):
@@ -281,6 +281,22 @@ def queued_run(world, place, status="queued"):
             status=status, plan=run.plan, cohort=run.cohort, requested_by=world.people["statistician"]
         )
     return {"run_id": again.pk}
+
+
+def asked_erasing(status):
+    def ask(world, place):
+        asked = {
+            "site_id": world.values[place]["site_id"],
+            "patient_id": world.values[place]["patient_id"],
+            "extent": "identifiers",
+        }
+        with everything():
+            row = Erasing.objects.create(
+                status=status, reason="letter", requested_by=world.people["data_manager"], **asked
+            )
+        return {"erasing_id": row.pk}
+
+    return ask
 
 
 def asked_snapshot(status):
@@ -343,12 +359,12 @@ def stored_import(world, place):
     """An import whose rows are stored, and may be taken back."""
     access, scope = _as(world, "own", "data_manager")
     with scope:
-        one = imports.begin(access=access, files={"events.csv": EVENTS})
+        upload = imports.begin(access=access, files={"events.csv": EVENTS})
         for act, more in ((Import.Act.CHECK, {}), (Import.Act.STORE, {"reason": "from the clinic"})):
-            imports.request(one, act, **more)
-            imports.perform(one.pk)
-            one.refresh_from_db()
-    return {"import_id": one.pk}
+            imports.request(upload, act, **more)
+            imports.perform(upload.pk)
+            upload.refresh_from_db()
+    return {"import_id": upload.pk}
 
 
 EVENTS = b"patient_id,kind,onset_date\nN01-0001,pneumonia,2026-03-14\n"
@@ -415,6 +431,8 @@ ACTS = {
         lambda values, *_: {"extent": "everything", "typed": values["patient_id"], "reason": "letter of 3 May"},
         before=withdrawn,
     ),
+    "erasing_cancel": Act(on="", before=asked_erasing("queued")),
+    "erasing_again": Act(on="", before=asked_erasing("failed"), stores=False),
     "show_identifiers": Act({"on": "1"}, on=""),
     "transfer_patient": Act(
         lambda values, _who, world: {
@@ -594,19 +612,19 @@ ACTS = {
     "admin:study_sites_membership_change": Act({"ends_on": "2030-12-31"}),
     "admin:registry_timepoint_change": Act({"label": "Before the operation"}),
     **{
-        f"admin:study_sites_{one}_export": Act({"format": "0"}, done=200)
-        for one in ("site", "user", "membership")
+        f"admin:study_sites_{model}_export": Act({"format": "0"}, done=200)
+        for model in ("site", "user", "membership")
     },
     "admin:registry_timepoint_export": Act({"format": "0"}, done=200),
     **{
-        f"admin:study_sites_{one}_import": Act(lambda *_, one=one: filed(one), done=200, stores=False)
-        for one in FILED
+        f"admin:study_sites_{model}_import": Act(lambda *_, model=model: filed(model), done=200, stores=False)
+        for model in FILED
     },
     **{
-        f"admin:study_sites_{one}_process_import": Act(
-            on=f"admin:study_sites_{one}_import", first=lambda *_, one=one: filed(one)
+        f"admin:study_sites_{model}_process_import": Act(
+            on=f"admin:study_sites_{model}_import", first=lambda *_, model=model: filed(model)
         )
-        for one in FILED
+        for model in FILED
     },
 }  # fmt: skip
 
@@ -677,8 +695,8 @@ NOBODY_ACTS = {
     "admin:index": "a list",
     "admin:app_list": "a list",
     **{
-        f"admin:{one}_changelist": "a list without actions"
-        for one in (
+        f"admin:{address}_changelist": "a list without actions"
+        for address in (
             "study_sites_site", "study_sites_user", "study_sites_membership", "registry_timepoint",
             "registry_scheduleversion",
         )

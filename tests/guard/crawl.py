@@ -39,17 +39,17 @@ class Address:
 def addresses(resolver=None, namespaces=(), route=""):
     """Every `Address` of the project; none is left out, whatever it is called."""
     resolver = resolver or get_resolver()
-    found = []
+    rows = []
     for pattern in resolver.url_patterns:
         here = route + str(pattern.pattern)
         if isinstance(pattern, URLPattern):
             names = tuple(pattern.pattern.converters) or tuple(pattern.pattern.regex.groupindex)
             name = ":".join((*namespaces, pattern.name)) if pattern.name else here
-            found.append(Address(name, names, here))
+            rows.append(Address(name, names, here))
         else:
             inner = (*namespaces, pattern.namespace) if pattern.namespace else namespaces
-            found += addresses(pattern, inner, here)
-    return found
+            rows += addresses(pattern, inner, here)
+    return rows
 
 
 @dataclass
@@ -117,10 +117,10 @@ def stored():
 
 @dataclass(frozen=True)
 class Answer:
-    """`told` is the body and the headers without what differs every time; `stored` the rows that came or went."""
+    """`text` is the body and the headers without what differs every time; `stored` the rows that came or went."""
 
     status: int
-    told: str
+    text: str
     stored: dict
 
 
@@ -196,10 +196,10 @@ class Asker:
         with undone():
             with connection.execute_wrapper(writes):
                 response = getattr(self.client, method)(url, sent, **more)
-                told = f"{response.headers} {response.cookies} {body_of(response)}"
-                told = told.replace(response.headers.get(request_id.HEADER) or "\0", "")
+                text = f"{response.headers} {response.cookies} {body_of(response)}"
+                text = text.replace(response.headers.get(request_id.HEADER) or "\0", "")
             came = self._came() if writes.seen else {}
-            answer = Answer(response.status_code, _CHANCE.sub("", told), came)
+            answer = Answer(response.status_code, _CHANCE.sub("", text), came)
         self.client.cookies = cookies
         return answer
 

@@ -115,7 +115,7 @@ def screen(**more):
 def screens(model, key, *, imports=True, adds=200, opened=200, changes=(200,), deletes=403):
     """The addresses that Django's admin has for one model. `key`: of the row that the addresses are about."""
     of_row = {"arguments": {"object_id": key, "id": key}}
-    found = {
+    screens_of_model = {
         "export": screen(),
         "changelist": screen(),
         "add": screen(opened=adds, acted=(adds,)),
@@ -124,9 +124,9 @@ def screens(model, key, *, imports=True, adds=200, opened=200, changes=(200,), d
         "change": screen(opened=opened, acted=changes, **of_row),
     }
     if imports:
-        found |= {"import": screen(), "process_import": screen(opened=405)}
+        screens_of_model |= {"import": screen(), "process_import": screen(opened=405)}
     app, name = model.rsplit("_", 1)
-    return {f"admin:{model}_{action}": rule for action, rule in found.items()} | {
+    return {f"admin:{model}_{action}": rule for action, rule in screens_of_model.items()} | {
         f"admin/{app}/{name}/<path:object_id>/": screen(opened=302, acted=(302,), **of_row)
     }
 
@@ -158,8 +158,8 @@ class Operation:
         """(body or None, status for those who may)."""
         if not self.sent:
             return [(None, self.answered)]
-        told = [(body, own if place == "own" else other) for body, own, other in self.sent]
-        return [(body, one[who in CENTRAL] if isinstance(one, tuple) else one) for body, one in told]
+        report = [(body, own if place == "own" else other) for body, own, other in self.sent]
+        return [(body, status[who in CENTRAL] if isinstance(status, tuple) else status) for body, status in report]
 
 
 def changes(people, *sent):
@@ -347,13 +347,14 @@ def _of_the_api():
 
 def clinical_screens(model, key):
     """Screens that an administrator who is nothing else may not open."""
-    found = screens(model, key, imports=False, adds=403, opened=403, changes=(403,), deletes=403)
-    found.pop(f"admin:{model}_export")
-    found[f"admin:{model}_import"] = screen(opened=403, acted=(403,))
-    found[f"admin:{model}_process_import"] = screen(opened=405, acted=(403,))
-    kept = {one: found[f"admin:{model}_{one}"].arguments for one in ("changelist", "history")}
-    return found | {
-        f"admin:{model}_{one}": screen(opened=403, acted=(403,), arguments=arguments) for one, arguments in kept.items()
+    rules = screens(model, key, imports=False, adds=403, opened=403, changes=(403,), deletes=403)
+    rules.pop(f"admin:{model}_export")
+    rules[f"admin:{model}_import"] = screen(opened=403, acted=(403,))
+    rules[f"admin:{model}_process_import"] = screen(opened=405, acted=(403,))
+    arguments_of = {view: rules[f"admin:{model}_{view}"].arguments for view in ("changelist", "history")}
+    return rules | {
+        f"admin:{model}_{view}": screen(opened=403, acted=(403,), arguments=arguments)
+        for view, arguments in arguments_of.items()
     }
 
 
@@ -456,6 +457,12 @@ RULES = {
     "show_identifiers": Rule(ENTRY, ENTRY, opened=405, acted=(302,), refused=404),
     "identification_log": page(ENTRY, refused=404),
     "erasures": page(DATA_MANAGER, refused=404),
+    "erasing_cancel": Rule(
+        DATA_MANAGER, DATA_MANAGER, opened=405, acted=(404,), refused=404, arguments={"erasing_id": NO_UUID}
+    ),
+    "erasing_again": Rule(
+        DATA_MANAGER, DATA_MANAGER, opened=405, acted=(404,), refused=404, arguments={"erasing_id": NO_UUID}
+    ),
     "transfer_patient": record(DATA_MANAGER, DATA_MANAGER, acted=(409,)),
     "merge_patients": record(DATA_MANAGER, DATA_MANAGER, acted=(200,)),
     "suspected_pairs": page(DATA_MANAGER),

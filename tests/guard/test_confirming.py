@@ -35,7 +35,7 @@ def administering():
             and rules[address.name].writers == permissions.ADMIN
             and address.name not in ASKS_NOTHING
         },
-        key=lambda one: one.name,
+        key=lambda item: item.name,
     )
 
 
@@ -55,13 +55,13 @@ def test_every_address_that_administers_asks(client, ada, alice, late):
     late()
     values = dict.fromkeys(("user_id", "membership_id", "invitation_id", "token_id", "site_id"), 1) | ARGUMENTS
     silent = []
-    for one in administering():
-        of_rule = {name: values.get(value, value) for name, value in permissions.RULES[one.name].arguments.items()}
-        url = one.url(values | of_rule)
+    for address in administering():
+        of_rule = {name: values.get(value, value) for name, value in permissions.RULES[address.name].arguments.items()}
+        url = address.url(values | of_rule)
         answer = client.post(url, {"anything": "1"})
         asked = answer.status_code == 302 and answer.url.startswith("/account/confirm/")
         if not asked:
-            silent.append((one.name, answer.status_code))
+            silent.append((address.name, answer.status_code))
     assert silent == []
 
 

@@ -42,10 +42,10 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, settings):
     settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 10**6  # the walk may take longer than a sign-in is fresh
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     users = {"alice": alice, "charlie": charlie, "ivo": ivo, "mona": mona, "bob": bob, "dana": dana, "ada": ada}
-    found = populated(north, south, **users)
+    result = populated(north, south, **users)
     with everything():
         assert (Assessment.objects.count(), AdverseEvent.objects.count()) == (2, 2)
-    return found
+    return result
 
 
 def test_every_address_has_its_rule_and_every_rule_an_address():
@@ -97,7 +97,7 @@ def faults(askers, world, address):
             posted = (
                 ({}, *rule.bodies) if (writes or act is None) and not refuses_unseen(rule, address, who, place) else ()
             )
-            url, ghost = (address.url(world.arguments(rule, one)) for one in (place, "ghost"))
+            url, ghost = (address.url(world.arguments(rule, whose)) for whose in (place, "ghost"))
             for method, sent in (("get", {}), *(("post", body) for body in posted)):
                 expected, may_store = rule.expected(who, place, method)
                 answer = askers[who](method, url, sent)
@@ -115,18 +115,18 @@ def wrongly_answered(world, who, asked, url, answer, expected, may_store):
         yield f"{who}: {asked}: {answer.status} instead of {sorted(expected)}"
     if answer.stored and not may_store:
         yield f"{who}: {asked}: stored {answer.stored}"
-    told = answer.told.replace(url, "")
+    shown = answer.text.replace(url, "")
     for text in world.hidden_from(who):
-        if text in told and text not in asked:
+        if text in shown and text not in asked:
             yield f"{who}: {asked}: tells {text}"
 
 
 def tells_of(nothing, ghost, answer, url, asked):
     """A record that is not theirs is answered as one that there is not."""
-    told, of_none = answer.told.replace(url, ""), nothing.told.replace(ghost, "")
-    if (answer.status, told) != (nothing.status, of_none):
-        same = next((n for n, pair in enumerate(zip(told, of_none, strict=False)) if len(set(pair)) > 1), 0)
-        differs = f"{told[same : same + 80]!r} beside {of_none[same : same + 80]!r}"
+    shown, of_none = answer.text.replace(url, ""), nothing.text.replace(ghost, "")
+    if (answer.status, shown) != (nothing.status, of_none):
+        same = next((n for n, pair in enumerate(zip(shown, of_none, strict=False)) if len(set(pair)) > 1), 0)
+        differs = f"{shown[same : same + 80]!r} beside {of_none[same : same + 80]!r}"
         yield f"{asked}: tells that there is such a record: {answer.status} {differs} beside {nothing.status}"
 
 
@@ -180,7 +180,7 @@ def brought_about(act, world, place):
 def ghosts(world, rule):
     """The values that differ between a record of the other site and one that there is not."""
     others = world.arguments(rule, "other")
-    return {name: one for name, one in world.arguments(rule, "ghost").items() if one != others.get(name)}
+    return {name: value for name, value in world.arguments(rule, "ghost").items() if value != others.get(name)}
 
 
 def send(asker, url, sent):
@@ -200,7 +200,7 @@ def body_for(asker, url, act, values, role, world):
     if act.on != "":
         text, page = asker.page(page_of(act, values, url) + act.query, act.first and act.first())
         fields = next((form.fields for form in forms(text, page) if form.url == url and form.method == "post"), {})
-    return {name: one for name, one in (fields | typed).items() if one is not None}, {}
+    return {name: value for name, value in (fields | typed).items() if value is not None}, {}
 
 
 def page_of(act, values, url):
@@ -231,8 +231,8 @@ def faults_of_methods(asking, world, who, address, place):
     """
     rule = RULES[address.name]
     taken = {method: OPERATIONS[name] for name, _path, method in NAMED if name == f"{address.name[4:]}_{method}"}
-    once = who == "admin" and place == "own"
-    if not (once or (address.of_the_api and (place == "own" or taken or rule.replacers))):
+    own_admin = who == "admin" and place == "own"
+    if not (own_admin or (address.of_the_api and (place == "own" or taken or rule.replacers))):
         return
     url = address.url(world.arguments(rule, place))
     for method in OTHER_METHODS:
@@ -245,7 +245,9 @@ def faults_of_methods(asking, world, who, address, place):
 
 SCHEMA = described()
 NAMED = [
-    (one["operationId"], path, method) for path, methods in SCHEMA["paths"].items() for method, one in methods.items()
+    (operation["operationId"], path, method)
+    for path, methods in SCHEMA["paths"].items()
+    for method, operation in methods.items()
 ]
 
 
@@ -260,8 +262,8 @@ def token_of(user, *scopes):
     if not access or not access.grants:
         return {}
     expires_at = timezone.now() + timedelta(days=1)
-    one = tokens.issue(access=access, user=user, name="crawl", scopes=scopes, expires_at=expires_at)
-    return {"authorization": f"Bearer {one.text}"}
+    token = tokens.issue(access=access, user=user, name="crawl", scopes=scopes, expires_at=expires_at)
+    return {"authorization": f"Bearer {token.text}"}
 
 
 @pytest.mark.parametrize("who", sorted(EVERYBODY - {"former"}))
@@ -291,15 +293,15 @@ def faults_of(asking, world, who, every, reading, name, path, method):
                 answer = api(asking, method, url, sent, headers)
                 asked = f"{method} {url} {sent or ''}{' (reading)' if headers is reading else ''}:"
                 if answer.status != wanted:
-                    yield f"{asked} {answer.status} instead of {wanted}: {answer.told[-300:]}"
+                    yield f"{asked} {answer.status} instead of {wanted}: {answer.text[-300:]}"
                 if answer.stored and not 200 <= wanted < 300:
                     yield f"{asked} stored {answer.stored}"
-                told = answer.told.replace(url, "")
+                shown = answer.text.replace(url, "")
                 unseen = hidden if headers is every else {*hidden, *world.secrets["own"], *world.secrets["other"]}
-                yield from (f"{asked} tells {text}" for text in unseen if text in told and text not in str(sent))
+                yield from (f"{asked} tells {text}" for text in unseen if text in shown and text not in str(sent))
                 if wanted == 404 and place == "other":
                     nothing = api(asking, method, ghost, sent, headers)
-                    if (answer.status, told) != (nothing.status, nothing.told.replace(ghost, "")):
+                    if (answer.status, shown) != (nothing.status, nothing.text.replace(ghost, "")):
                         yield f"{asked} tells that there is such a record"
 
 
@@ -313,16 +315,16 @@ def api(asking, method, url, sent, headers):
 def test_the_crawl_of_the_api_would_see_a_leak(client, world, as_system):
     headers = token_of(world.people["coordinator"], *TokenScope)
     asking, own = Asker(client, None), world.records["own"][0]
-    assert own in api(asking, "get", "/api/v1/patients", {}, headers).told
+    assert own in api(asking, "get", "/api/v1/patients", {}, headers).text
     answer = api(asking, "get", f"/api/v1/patients/{own}/identifiers", {}, headers)
-    assert sum(text in answer.told for text in world.secrets["own"]) >= 3
+    assert sum(text in answer.text for text in world.secrets["own"]) >= 3
     assert answer.stored == {"study_sites_auditevent": 1}
 
 
 def test_the_crawl_would_see_a_leak(client, world, as_system):
     """The page of the patient tells of the patient, and the identifiers' page the identifiers, to the site's own."""
     asking, own = Asker(client, world.people["coordinator"]), world.records["own"][0]
-    assert own in asking("get", "/patients/", {}).told
+    assert own in asking("get", "/patients/", {}).text
     answer = asking("get", f"/patients/{own}/identifiers/", {})
-    assert sum(text in answer.told for text in world.secrets["own"]) >= 3
+    assert sum(text in answer.text for text in world.secrets["own"]) >= 3
     assert answer.stored == {"study_sites_auditevent": 1}

@@ -65,13 +65,13 @@ def test_a_secret_is_taken_out_wherever_it_stands(line, token):
 
 
 def test_what_is_no_secret_stays():
-    kept = [
+    lines = [
         "audit seal 12 over 300 events: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "Not Found: /patients/S07-0012/assessments/preop/",
         "comparison 0c3c37c2-94be-4ac6-8f5f-3cb2f3b5b4a1: its files will be made when somebody asks for them",
         "violates check constraint registry_assessment_barthel_bathing_within_its_declared_range",
     ]
-    assert [redacted(one) for one in kept] == kept
+    assert [redacted(line) for line in lines] == lines
 
 
 def test_a_refused_link_is_logged_without_its_token(db, caplog, token):
@@ -116,7 +116,7 @@ def test_a_mail_waits_in_the_broker_sealed(broker, committed, settings, token):
     waiting = server.lrange(app.conf.task_default_queue, 0, -1)
     messages = b"".join(waiting)
     assert b"send_mail" in messages
-    bodies = b"".join(base64.b64decode(json.loads(one)["body"]) for one in waiting)
+    bodies = b"".join(base64.b64decode(json.loads(message)["body"]) for message in waiting)
     assert token.encode() not in messages + bodies and b"alice@" not in messages + bodies
 
 

@@ -43,8 +43,8 @@ class OwnBroker:
 
 @pytest.fixture
 def own_broker(tmp_path_factory):
-    one = OwnBroker(tmp_path_factory.mktemp("b"))
-    yield one
+    own = OwnBroker(tmp_path_factory.mktemp("b"))
+    yield own
     with suppress(ProcessLookupError):
-        one.thaw()
-    one.stop()
+        own.thaw()
+    own.stop()

@@ -37,7 +37,9 @@ class Load:
 
     def __init__(self, port, cast, patience=0):
         self.port, self.patience, self.repeated = port, patience, 0
-        self.forms = {session_of(user): [(one, at) for one in mine for at in TIMEPOINTS] for user, (_, mine) in cast}
+        self.forms = {
+            session_of(user): [(patient_id, at) for patient_id in mine for at in TIMEPOINTS] for user, (_, mine) in cast
+        }
         self.statuses = {}
         self.sent = threading.Semaphore(0)
 
@@ -140,7 +142,7 @@ def test_a_message_waits_in_the_database_and_is_sent_once(committed, own_broker)
         assert Postponed.objects.count() == 0
         with celery.app.connection_for_read() as connected:
             sent = connected.default_channel.client.lrange(settings.URGENT, 0, -1)
-        assert [b"send_mail" in one for one in sent] == [True]
+        assert [b"send_mail" in message for message in sent] == [True]
 
 
 def test_what_was_postponed_is_sent_again_where_the_broker_goes_meanwhile(committed):

@@ -57,7 +57,9 @@ def test_what_was_typed_comes_back_to_be_sent_again(away):
     page = response.content.decode()
     assert 'action="/patients/N01-0001/assessments/preop/?a=1&amp;b=2"' in page
     sent = re.findall(r'<textarea name="(\w+)" hidden>\n(.*?)</textarea>', page, re.DOTALL)
-    expected = [(name, one) for name, value in TYPED.items() for one in (value if isinstance(value, list) else [value])]
+    expected = [
+        (name, choice) for name, value in TYPED.items() for choice in (value if isinstance(value, list) else [value])
+    ]
     assert [(name, html.unescape(value)) for name, value in sent] == expected
 
 
@@ -79,9 +81,9 @@ def test_pages_of_errors_have_the_colours_of_the_study_without_the_database(away
         ({}, asdict(brand) | {"bar": "red;} body {"}),
         ({}, {"other": 1}),
     ]
-    for number, (known, kept) in enumerate(sources):
+    for number, (known, saved) in enumerate(sources):
         monkeypatch.setattr(branding, "_known", known)
-        cache.set(branding.REMEMBERED, kept)
+        cache.set(branding.REMEMBERED, saved)
         response = away.get("/patients/")
         page, policy = response.content.decode(), response["Content-Security-Policy"]
         style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
@@ -145,14 +147,14 @@ def test_a_request_begins_on_a_new_connection_where_the_kept_one_broke(committed
         with CaptureQueriesContext(connection) as asked:
             assert client.get(address, **more).status_code == 200
         assert not any(query["sql"] == "SELECT 1" for query in asked)
-        kept = connection.connection
+        session = connection.connection
         other = connection.copy()
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(%s)", [kept.info.backend_pid])
+            cursor.execute("SELECT pg_terminate_backend(%s)", [session.info.backend_pid])
         other.close()
         connection.health_check_enabled, connection.health_check_done = True, False
         assert client.get(address, **more).status_code == 200
-        assert connection.connection is not kept
+        assert connection.connection is not session
     with pytest.raises(OperationalError, match="statement timeout"):  # refused, and not asked twice
         connection.health_check_done = False
         first_row("SELECT set_config('statement_timeout', '50', false), pg_sleep(0.01)", ())

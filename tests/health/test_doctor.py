@@ -50,9 +50,9 @@ def test_every_part_is_looked_at_and_a_new_registry_has_nothing_wrong_but_what_d
     settings.EXPORT_FOLDER = tmp_path
     with pytest.raises(SystemExit) as ended:
         call_command("doctor", "--json")
-    told = {one["check"]: one for one in json.loads(capsys.readouterr().out)["checks"]}
-    assert set(told) == {check.name for check in CHECKS}
-    assert {name for name, one in told.items() if one["state"] == "failed"} == {"workers"}  # none is there
+    checks = {check["check"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert set(checks) == {check.name for check in CHECKS}
+    assert {name for name, check in checks.items() if check["state"] == "failed"} == {"workers"}  # none is there
     assert ended.value.code == 1
     with pytest.raises(SystemExit):
         call_command("doctor")
@@ -108,11 +108,11 @@ def test_a_database_that_is_away_is_told_once_and_the_rest_is_looked_at(db, monk
     settings.EXPORT_FOLDER, settings.MAIL = tmp_path, False
     monkeypatch.setattr(findings, "PATIENCE", 60)
     monkeypatch.setattr(findings, "_ask_the_database", away)
-    told = {check.name: finding for check, finding, _seconds in examine(CHECKS)}
-    assert (told["database"].state, told["database"].text) == ("failed", "OperationalError: connection refused")
-    looked_at = {name for name, finding in told.items() if not finding.text.startswith("Not looked at: ")}
+    report = {check.name: finding for check, finding, _seconds in examine(CHECKS)}
+    assert (report["database"].state, report["database"].text) == ("failed", "OperationalError: connection refused")
+    looked_at = {name for name, finding in report.items() if not finding.text.startswith("Not looked at: ")}
     assert looked_at == {"database", "settings", "proxies", "mail", "disk"}
-    assert {finding.state for name, finding in told.items() if name not in looked_at} == {"note"}
+    assert {finding.state for name, finding in report.items() if name not in looked_at} == {"note"}
 
 
 def test_after_a_clock_was_set_back_another_beat_takes_over(look):
@@ -198,16 +198,16 @@ def test_identifiers_that_the_keys_do_not_open_are_found(look, settings, alice, 
 def test_a_clock_that_is_wrong_is_found(look, monkeypatch):
     assert look(deployment.clock)[0] == "ok"
 
-    def told(there):
+    def clock_at(there):
         """Of the database's clock, asked at 1000 and answered at 1005 of this machine's."""
         ours = iter([1000.0, 1005.0])
         monkeypatch.setattr(deployment, "time", SimpleNamespace(time=lambda: next(ours)))
         monkeypatch.setattr(Looking, "ask", lambda *_: (there,))
         return deployment.clock(Looking())
 
-    assert {told(there).state for there in (1000.0, 1003.0, 1005.0)} == {"ok"}  # slow is not wrong
+    assert {clock_at(there).state for there in (1000.0, 1003.0, 1005.0)} == {"ok"}  # slow is not wrong
     for there in (940.0, 1065.0):
-        assert told(there) == Finding("failed", "This machine and the database differ by 60.0 s.")
+        assert clock_at(there) == Finding("failed", "This machine and the database differ by 60.0 s.")
 
 
 class Mails(StreamRequestHandler):

@@ -56,8 +56,8 @@ def test_a_failure_is_a_page_and_a_line_of_one_id(client, alice, caplog, monkeyp
     assert answer.status_code == 500
     identity = answer["X-Request-ID"]
     assert identity in answer.content.decode()
-    (told,) = [line for line in lines(caplog) if line["logger"] == "registry.requests"]
-    assert (told["request"], told["view"], told["status"], told["level"]) == (identity, "home", 500, "WARNING")
+    (record,) = [line for line in lines(caplog) if line["logger"] == "registry.requests"]
+    assert (record["request"], record["view"], record["status"], record["level"]) == (identity, "home", 500, "WARNING")
     (raised,) = [line for line in lines(caplog) if "exception" in line]
     assert raised["request"] == identity and "ZeroDivisionError" in raised["exception"]
 
@@ -171,8 +171,8 @@ class Kept(Transport):
 
 def test_reports_of_errors_hold_nobodys_data(client, alice, enrolled, settings, monkeypatch):
     settings.SENTRY_DSN = "https://key@sentry.example/1"
-    patient, kept = enrolled(alice), Kept()
-    error_hook.install(transport=kept)
+    patient, handler = enrolled(alice), Kept()
+    error_hook.install(transport=handler)
     try:
         client.force_login(alice)
         client.raise_request_exception = False
@@ -189,8 +189,8 @@ def test_reports_of_errors_hold_nobodys_data(client, alice, enrolled, settings, 
     finally:
         sentry_sdk.flush()
         sentry_sdk.init()
-    text = json.dumps(kept.events, default=str)
-    assert kept.events and identity in text and "ValueError" in text and "OperationalError" in text
+    text = json.dumps(handler.events, default=str)
+    assert handler.events and identity in text and "ValueError" in text and "OperationalError" in text
     for datum in (patient.pk, "H-4711", "hunter2secret", "secretcode", alice.email, "1960-01-02"):
         assert datum not in text
 

@@ -16,7 +16,7 @@ def test_a_role_that_owns_the_tables_is_refused_and_the_applications_is_not(comm
     assert application_role_owns_no_table(None, ["owner"]) == []
     monkeypatch.setattr("sites.tenancy.checks.connections", {"default": connections["owner"]})
     assert connections["owner"].settings_dict["NAME"] == connection.settings_dict["NAME"]
-    assert [one.id for one in application_role_owns_no_table(None, ["default"])] == ["study_sites.E002"]
+    assert [warning.id for warning in application_role_owns_no_table(None, ["default"])] == ["study_sites.E002"]
 
 
 def test_every_check_is_one_that_django_knows():

@@ -42,14 +42,14 @@ READ = ("registry/imports/", "registry/instruments/core/eq5d5l.py")
 @pytest.mark.parametrize("row", [*glossary()], ids=lambda row: row[2])
 def test_nothing_says_another_word_than_the_glossary_s(row):
     _, japanese, word, stays = row
-    found = []
+    rows = []
     for where, text in said():
         rest = text
         for allowed in stays:
             rest = rest.replace(allowed, "")
         if word in rest and not where.startswith(READ):
-            found.append((where, text.strip()[:120]))
-    assert found == [], f"say {japanese}"
+            rows.append((where, text.strip()[:120]))
+    assert rows == [], f"say {japanese}"
 
 
 def test_the_glossary_s_words_are_said():

@@ -20,8 +20,8 @@ PATIENT = {
 }
 
 
-def names(found):
-    return [check.name for check in found]
+def names(findings):
+    return [check.name for check in findings]
 
 
 def test_a_record_in_order_breaks_nothing():

@@ -30,7 +30,7 @@ def accepted(item):
     if item.kind == "integer":
         return (item.minimum, (item.minimum + item.maximum) // 2, item.maximum)
     if item.kind == "decimal":
-        return tuple(Decimal(one).quantize(Decimal(1).scaleb(-item.places)) for one in (item.minimum, item.maximum))
+        return tuple(Decimal(bound).quantize(Decimal(1).scaleb(-item.places)) for bound in (item.minimum, item.maximum))
     if item.kind == "date":
         return (date(1900, 1, 1), date(2024, 2, 29), TODAY)
     if isinstance(item, Number):
@@ -51,7 +51,7 @@ def refused(item):
     if item.kind == "decimal":
         fine = f"{item.minimum}.{'0' * item.places}1"
         return [
-            *(one for one in wrong if one != 2.5),
+            *(value for value in wrong if value != 2.5),
             item.minimum - 1,
             item.maximum + 1,
             fine,
@@ -200,9 +200,9 @@ def labels(thing):
 
 @pytest.mark.parametrize("instrument", catalogue.INSTRUMENTS, ids=lambda instrument: instrument.code)
 def test_every_label_speaks_both_languages(instrument):
-    found = list(labels(instrument))
-    assert instrument.title in found
-    for label in found:
+    texts = list(labels(instrument))
+    assert instrument.title in texts
+    for label in texts:
         assert label.en.strip() == label.en != ""
         assert label.ja.strip() == label.ja != ""
 

@@ -43,7 +43,9 @@ WORST = {
 
 
 @pytest.mark.parametrize(
-    ("score", "best", "worst"), [(TOMITA, 2, 10), (BAUER, 4, 0), (NESMS, 3, 0), (KATAGIRI, 0, 10)], ids=lambda one: one
+    ("score", "best", "worst"),
+    [(TOMITA, 2, 10), (BAUER, 4, 0), (NESMS, 3, 0), (KATAGIRI, 0, 10)],
+    ids=lambda value: value,
 )
 def test_the_range_of_each_score(score, best, worst):
     assert (score.compute(BEST), score.compute(WORST)) == (best, worst)
@@ -88,8 +90,8 @@ def test_the_points_of_each_primary(detail, tomita, bauer, katagiri):
 
 def test_other_answers_decide_where_the_primary_does_not():
     growth = KATAGIRI.terms[0]
-    assert [growth.compute({"primary_detail": "lung", "targeted_drug": one}) for one in (0, 1)] == [3, 2]
-    assert [growth.compute({"primary_detail": "prostate", "hormone_dependent": one}) for one in (0, 1)] == [2, 0]
+    assert [growth.compute({"primary_detail": "lung", "targeted_drug": answer}) for answer in (0, 1)] == [3, 2]
+    assert [growth.compute({"primary_detail": "prostate", "hormone_dependent": answer}) for answer in (0, 1)] == [2, 0]
     assert growth.compute({"primary_detail": "neuroendocrine", "katagiri_growth": 0}) == 0
     assert growth.missing({"primary_detail": "neuroendocrine"}) == ("katagiri_growth",)
     assert growth.missing({"primary_detail": "breast"}) == ("hormone_dependent",)
@@ -195,7 +197,7 @@ def test_the_ecog_grades_published_for_kps(mapping, grades):
     assert {points: mapping.grades(points) for points in grades} == {
         points: (grade,) for points, grade in grades.items()
     }
-    assert [mapping.grades(one) for one in (0, None)] == [(), ()]
+    assert [mapping.grades(answer) for answer in (0, None)] == [(), ()]
     for points, grade in grades.items():
         low, high = mapping.kps(grade)
         assert low <= points <= high

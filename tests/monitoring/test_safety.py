@@ -49,7 +49,7 @@ def name(ada, as_person):
 
     def naming(*people):
         with as_person(ada) as access:
-            return safety.declare(access=access, people=[one.pk for one in people], note="named")
+            return safety.declare(access=access, people=[item.pk for item in people], note="named")
 
     return naming
 

@@ -177,11 +177,13 @@ def test_the_list_shows_what_the_plan_asks_for_or_everything(finished, declare, 
     assert [words for words, _url in waits["waits"]] == ["2 forms to verify"]
     assert waits["counted_at"] is not None
     monkeypatch.setattr(verification_page, "PAGE", 1)
-    for kept in (1, 5):  # forms were completed since the worker counted, or verified: the last page is reached
-        counts = site_counts.Counted({1: (kept, kept)}, timezone.now())
+    for count in (1, 5):  # forms were completed since the worker counted, or verified: the last page is reached
+        counts = site_counts.Counted({1: (count, count)}, timezone.now())
         monkeypatch.setattr(site_counts, "counts", lambda *asked, counts=counts: counts)
         first = client.get(address)
-        assert (first.context["count"], first.context["counted_at"] is None) == ((2, True) if kept == 1 else (5, False))
+        assert (first.context["count"], first.context["counted_at"] is None) == (
+            (2, True) if count == 1 else (5, False)
+        )
         assert b'rel="next"' in first.content
         for number in (2, 5):
             last = client.get(f"{address}?page={number}")

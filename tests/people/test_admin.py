@@ -72,7 +72,7 @@ def person_post(user, memberships, **changes):
     return {name: value for name, value in fields.items() if value is not None} | inline(memberships)
 
 
-def kept(membership, **changes):
+def row_of(membership, **changes):
     return {"id": membership.pk, "user": membership.user_id, "ends_on": membership.ends_on or ""} | changes
 
 
@@ -183,7 +183,7 @@ def test_the_code_of_a_site_in_use_stays(admin_client, ada, enrolled, alice, as_
     enrolled(alice)
     site = Site.objects.get(code="N01")
     member = site.memberships.get()
-    posted = {"code": "X01", "name": "Renamed", "value_set": "JP"} | inline([kept(member, site=site.pk)])
+    posted = {"code": "X01", "name": "Renamed", "value_set": "JP"} | inline([row_of(member, site=site.pk)])
     address = reverse("admin:study_sites_site_change", args=[site.pk])
     assert admin_client.post(address, posted).status_code == 302
     site.refresh_from_db()
@@ -244,7 +244,7 @@ def test_a_role_is_given_on_the_persons_page_and_on_record(admin_client, ada, al
     old = alice.memberships.get()
     new = {"user": alice.pk, "role": "monitor", "site": south.pk, "starts_on": TODAY, "ends_on": ""}
     address = reverse("admin:study_sites_user_change", args=[alice.pk])
-    assert admin_client.post(address, person_post(alice, [kept(old), new])).status_code == 302
+    assert admin_client.post(address, person_post(alice, [row_of(old), new])).status_code == 302
     assert access_of(alice).sites_for("verify") == (south.pk,)
     with as_person(ada):
         assert trail("study_sites_membership", alice.memberships.get(role="monitor").pk) == [("insert", ada.pk)]
@@ -263,7 +263,7 @@ def test_central_roles_have_no_site_and_others_need_one(admin_client, alice, sou
 def test_what_a_membership_gave_is_history_and_only_its_end_changes(admin_client, alice, south):
     old = alice.memberships.get()
     address = reverse("admin:study_sites_user_change", args=[alice.pk])
-    posted = person_post(alice, [kept(old, role="investigator", site=south.pk, ends_on=YESTERDAY)])
+    posted = person_post(alice, [row_of(old, role="investigator", site=south.pk, ends_on=YESTERDAY)])
     assert admin_client.post(address, posted).status_code == 302
     old.refresh_from_db()
     assert (old.role, old.site.code, old.ends_on) == ("coordinator", "N01", YESTERDAY)
@@ -285,7 +285,7 @@ def test_the_last_administrator_stays(admin_client, ada, page, another, status):
         person("Second", Role.ADMIN)
     mine = ada.memberships.get()
     if page == "user":
-        address, posted = reverse("admin:study_sites_user_change", args=[ada.pk]), person_post(ada, [kept(mine)])
+        address, posted = reverse("admin:study_sites_user_change", args=[ada.pk]), person_post(ada, [row_of(mine)])
         posted["memberships-0-ends_on"] = TOMORROW
     else:
         address = reverse("admin:study_sites_membership_change", args=[mine.pk])
@@ -302,7 +302,7 @@ def test_the_last_administrator_stays_active(admin_client, ada, another, active)
     if another:
         person("Second", Role.ADMIN)
     address = reverse("admin:study_sites_user_change", args=[ada.pk])
-    admin_client.post(address, person_post(ada, [kept(ada.memberships.get())], is_active=None))
+    admin_client.post(address, person_post(ada, [row_of(ada.memberships.get())], is_active=None))
     ada.refresh_from_db()
     assert ada.is_active is active
 

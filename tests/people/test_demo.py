@@ -100,12 +100,12 @@ def test_the_patients_moved_to_now_are_those_whom_the_study_leaves_out(cohort_of
         patient = by_id[patient_id]
         assert patient["surgery_date"] == today - timedelta(days=days)
         assert patient["last_contact_date"] <= today
-        assert not levels.is_consecutive(found := patient["lesion_levels"].split(";")) or len(found) > 3
+        assert not levels.is_consecutive(lesions := patient["lesion_levels"].split(";")) or len(lesions) > 3
 
     def clinical(of):
         dated = ("patient_id", "birth_date", "consent_date", "surgery_date", "last_contact_date")
         return sorted(
-            str({k: v for k, v in one.items() if k not in (*dated, "vital_status", "death_date")}) for one in of
+            str({k: v for k, v in row.items() if k not in (*dated, "vital_status", "death_date")}) for row in of
         )
 
     assert clinical(changed.patients) == clinical(cohort.patients)

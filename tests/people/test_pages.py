@@ -80,8 +80,8 @@ def test_people_are_found_by_name_address_role_and_site(client, ada, alice, mona
     assert names(client, site="S01", role="monitor")[0] == set()  # one membership has to fit both
     assert names(client, role="none")[0] == {"Rolf"}
     assert names(client, role="nonsense")[0] == everybody
-    found, page = names(client, q="%")
-    assert found == set()
+    people, page = names(client, q="%")
+    assert people == set()
     assert "Nobody matches" in page
 
 
@@ -89,8 +89,8 @@ def test_the_list_of_people_has_pages_that_keep_the_search(client, ada):
     for number in range(51):
         User.objects.create_user(f"p{number}@many.example", name=f"Person {number:02}")
     client.force_login(ada)
-    found, page = names(client, q="many.example")
-    assert len(found) == 50
+    people, page = names(client, q="many.example")
+    assert len(people) == 50
     assert "?q=many.example&amp;page=2" in page
     assert names(client, q="many.example", page=2)[0] == {"Person 50"}
 

@@ -138,7 +138,7 @@ def rows_of_plan(result, printed):
                 yield row, rows[at]
 
 
-def told(row, group, place):
+def as_printed(row, group, place):
     """What a row of the plan says of a group, as the paper prints it."""
     if row["kind"] != "mean_sd":
         codes = [str(code) for code in row.get("codes", ("yes", "no"))]
@@ -157,7 +157,7 @@ def test_the_plan_comes_to_the_numbers_beside_the_paper(demo, lines, compared):
     for row, ours in rows_of_plan(result, printed):
         line = lines[row["id"]]
         groups = [ours["groups"][group["code"].lower()] for group in printed["groups"]]
-        assert [told(row, group, place) for place, group in enumerate(groups)] == list(line.ours), row["id"]
+        assert [as_printed(row, group, place) for place, group in enumerate(groups)] == list(line.ours), row["id"]
         checked += 1
         if SAME_TEST.get(row.get("test")) == ours["test"] and line.p_ours:
             assert f"{ours['p']:.{printed['places']}f}" == line.p_ours, row["id"]
@@ -176,7 +176,7 @@ def test_the_plans_curves_come_to_the_rates_beside_the_paper(demo, lines, compar
         for place, group in enumerate(published_study.document(demo)["groups"]):
             code = group["code"].lower()
             if row["kind"] == "median":
-                ours = next(one["median"] for one in entry["followed"] if one["group"] == code)
+                ours = next(group["median"] for group in entry["followed"] if group["group"] == code)
                 assert f"{ours:.0f}" == line.ours[place]
                 continue
             months = [row["months"]] if isinstance(row["months"], int) else row["months"]

@@ -42,13 +42,13 @@ def cast(followed, withdraw, alice, charlie, dana):
 
 def chosen(cohort, source=frames.LIVE):
     frame = frames.read(("preop",), keep_key=True, source=source)
-    found = cohorts.select(cohort, frame)
-    return found, frames.patient_ids(frame["key"][found.chosen], source)
+    selection = cohorts.select(cohort, frame)
+    return selection, frames.patient_ids(frame["key"][selection.chosen], source)
 
 
 @pytest.mark.parametrize("cohort", [cohorts.ALL, LUNG], ids=["all", "lung"])
 def test_a_cohort_leaves_them_out_first_and_counts_them(cast, cohort):
-    keeping, _stopping, staying, south = (one.pk for one in cast)
+    keeping, _stopping, staying, south = (patient.pk for patient in cast)
     with everything(), transaction.atomic():
         matched, ids = chosen(cohort)
     assert ids == [keeping, staying, south]
@@ -65,7 +65,7 @@ def test_where_nobody_withdrew_the_flow_is_as_declared(followed, alice):
     followed(alice)
     with everything(), transaction.atomic():
         matched, ids = chosen(LUNG)
-    assert [one["step"] for one in matched.flow] == ["enrolled", "primary_tumour"] and len(ids) == 1
+    assert [step["step"] for step in matched.flow] == ["enrolled", "primary_tumour"] and len(ids) == 1
 
 
 def test_comparison_files_and_expected_numbers_tell_of_them(cast, bob, as_person):
@@ -92,7 +92,7 @@ def test_r_finds_the_same_numbers_without_them(db, tmp_path):
     frame = Draw(seed=4, n=60, oddity=0).frame(plan.timepoints)
     frame.data["data_use_stopped"][::9] = 1
     result = runner.run(plan, cohorts.SEGI2024, frame)
-    assert [one["step"] for one in result["cohort"]["flow"]][:2] == ["enrolled", "data_use_permitted"]
+    assert [step["step"] for step in result["cohort"]["flow"]][:2] == ["enrolled", "data_use_permitted"]
     assert result["cohort"]["flow"][1]["excluded"] == 7
     done = verify(unpacked(tmp_path / "withdrawn", bundle.bundle(result, frame, plan)))
     assert done.returncode == 0, "\n".join(wrong(done))
@@ -138,8 +138,8 @@ def test_a_snapshot_stays_as_it_is_and_is_read_without_them(followed, withdraw, 
         assert snapshots.verify(snapshot)
     assert ids == [first.pk] and matched.flow[1]["excluded"] == 2
     asked = choices.Choices(snapshot=str(snapshot.pk))
-    with everything(), transaction.atomic(), selected(asked, [alice.memberships.get().site_id]) as one:
-        assert (one.enrolled, one.exported) == (3, 1)
+    with everything(), transaction.atomic(), selected(asked, [alice.memberships.get().site_id]) as selection:
+        assert (selection.enrolled, selection.exported) == (3, 1)
 
 
 def test_what_changed_since_a_snapshot_tells_nothing_of_them(followed, withdraw, alice, dana, as_person):
@@ -149,25 +149,25 @@ def test_what_changed_since_a_snapshot_tells_nothing_of_them(followed, withdraw,
     with everything(reason="source checked"), transaction.atomic():
         Patient.objects.filter(pk__in=[stopping.pk, keeping.pk]).update(blood_loss_ml=42)
 
-    def told():
+    def changed():
         with everything(), transaction.atomic():
             tables = snapshots.differences(frozen, snapshots.LIVE)
         return {key for table in tables for (key, *_one), *_cell in table.cells}
 
-    assert told() == {stopping.pk, keeping.pk}
+    assert changed() == {stopping.pk, keeping.pk}
     withdraw(alice, stopping)
-    assert told() == {keeping.pk}
+    assert changed() == {keeping.pk}
 
 
 def test_programs_of_the_centre_do_not_find_them_and_those_of_the_site_do(cast, alice, dana, mona, browse, as_person):
-    keeping, stopping, staying, south = (one.pk for one in cast)
+    keeping, stopping, staying, south = (patient.pk for patient in cast)
 
-    def found(user):
+    def numbers_seen_by(user):
         listed = browse(user).get("/api/v1/patients").json()["items"]
         return [item["patient_id"] for item in listed]
 
-    assert found(dana) == [keeping, staying, south]
-    assert found(alice) == found(mona) == [keeping, stopping, staying]
+    assert numbers_seen_by(dana) == [keeping, staying, south]
+    assert numbers_seen_by(alice) == numbers_seen_by(mona) == [keeping, stopping, staying]
     reading = issued(alice, [TokenScope.READ])
     listed = Program(reading).get("/api/v1/patients").json()["items"]
     assert [item["patient_id"] for item in listed] == [keeping, stopping, staying]
@@ -181,7 +181,7 @@ def test_programs_of_the_centre_do_not_find_them_and_those_of_the_site_do(cast, 
         }
         assert (stopping in of[alice], stopping in of[dana]) == (True, False)
     fhir = browse(dana).get("/api/fhir/R4/Patient").json()["entry"]
-    assert [one["resource"]["id"] for one in fhir] == [keeping, staying, south]
+    assert [entry["resource"]["id"] for entry in fhir] == [keeping, staying, south]
     for address in ("/api/v1/patients/{}", "/api/fhir/R4/Patient/{}"):
         assert browse(dana).get(address.format(stopping)).status_code == 404
         assert browse(dana).get(address.format(keeping)).status_code == 200

@@ -65,8 +65,8 @@ def ciphertexts(patient):
     """What the trail has of a patient's date of birth, as bytes."""
     with everything():
         events = AuditEvent.objects.filter(table_name="registry_identity", row_id=patient.pk)
-        found = [(event.new or event.old)["birth_date"] for event in events if event.action in ("insert", "delete")]
-    return [bytes.fromhex(one.removeprefix("\\x")) for one in found]
+        cells = [(event.new or event.old)["birth_date"] for event in events if event.action in ("insert", "delete")]
+    return [bytes.fromhex(cell.removeprefix("\\x")) for cell in cells]
 
 
 def test_erasing_identifiers_leaves_the_record_and_makes_the_trail_unreadable(withdrawn, erase, stored):
@@ -194,12 +194,12 @@ def test_exports_that_may_hold_the_patient_are_taken_away(
     of_north, of_south = (
         Export.objects.create(site_ids=[site.pk], status=Export.Status.DONE, **made) for site in (north, south)
     )
-    for one in (of_north, of_south):
-        export_path(one).write_bytes(b"rows")
+    for export in (of_north, of_south):
+        export_path(export).write_bytes(b"rows")
     assert jobs.expire() == 0
     erase(withdrawn)
     assert jobs.expire() == 1
-    assert [export_path(one).exists() for one in (of_north, of_south)] == [False, True]
+    assert [export_path(export).exists() for export in (of_north, of_south)] == [False, True]
     of_north.refresh_from_db()
     assert of_north.status == Export.Status.EXPIRED
     with as_person(dana) as access:

@@ -30,8 +30,8 @@ def row_of(patient):
 
 def known(as_person, user, site, born=BORN, number=""):
     with as_person(user) as access:
-        found = known_patients.alike(access=access, site=site, born=born, sex="male", hospital_number=number)
-        return [(one.patient_id, one.by) for one in found]
+        candidates = known_patients.alike(access=access, site=site, born=born, sex="male", hospital_number=number)
+        return [(candidate.patient_id, candidate.by) for candidate in candidates]
 
 
 def test_marks_are_keyed_by_field_and_fold_what_spelling_differs_by(settings):

@@ -50,7 +50,7 @@ def test_files_of_exports_go_first_and_their_records_later(export, north, stored
     ancient = export(north, expires=-400)
     counts = tasks.purge()
     assert counts["files of exports"] == 2
-    assert [export_path(one).exists() for one in (running, over, ancient)] == [True, False, False]
+    assert [export_path(item).exists() for item in (running, over, ancient)] == [True, False, False]
     assert {row.pk for row in stored(Export)} == {running.pk, over.pk}
     (event,) = stored(AuditEvent, action="purged", table_name="registry_export")
     assert (event.new["rows"], event.reason) == (1, "purge_expired")

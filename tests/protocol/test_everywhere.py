@@ -94,7 +94,9 @@ def test_a_dictionary_is_brought(ada, browsed):
     # What cannot be kept even as a draft is told: no code, no list of items, a second of its code.
     fit = {"metaspine": "instrument", "format": 1, "code": "odd", "title": 5, "items": [{"name": 5, "label": [1]}]}
     odd = [fit | {"code": None}, fit | {"code": "x", "items": 5}, fit | {"code": "y", "items": [3]}, fit, fit]
-    for entry, says in [([one], "must be") for one in odd[:3]] + [(odd[3:], "two declarations have the code")]:
+    for entry, says in [([declaration], "must be") for declaration in odd[:3]] + [
+        (odd[3:], "two declarations have the code")
+    ]:
         file = io.BytesIO(json.dumps(entry).encode())
         file.name = "forms.json"
         page = browsed(ada, "post", "own_instrument_upload", data={"file": file, "record": "surgery"})

@@ -28,7 +28,7 @@ def test_a_questionnaire_has_the_type_of_every_kind_of_item(asking):
         "srs_per": "decimal",
     }  # fmt: skip
     (sites,) = [item for item in answer.json()["item"] if item["linkId"] == "srs_sites"]
-    assert sites["repeats"] is True and [one["valueCoding"]["code"] for one in sites["answerOption"]] == [
+    assert sites["repeats"] is True and [option["valueCoding"]["code"] for option in sites["answerOption"]] == [
         "rib",
         "spine",
         "other",

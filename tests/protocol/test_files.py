@@ -103,7 +103,7 @@ def test_own_soft_checks_speak_before_an_import_is_stored(publish, dose, good, b
     for dry_run in (True, False):
         report = bring_in(good, dry_run=dry_run)
         assert findings(report) == []
-        ours = [one for one in report.warnings.listed if one.reason.en.endswith("is it right?")]
+        ours = [finding for finding in report.warnings.listed if finding.reason.en.endswith("is it right?")]
         assert {(fault.file, fault.row, fault.column, fault.reason.en.split(",")[0]) for fault in ours} == said
         assert len(ours) == len(said) and ours[0].reason.ja.endswith("正しいですか")
     with as_system():
@@ -124,7 +124,7 @@ def test_own_soft_checks_speak_before_an_import_is_stored(publish, dose, good, b
     rows[2]["srs_fractions"] = "2"  # a file that brings one of the answers: the others are those that are stored
     write_csv(good / "assessments.csv", rows, list(rows[0]))
     report = bring_in(good, update=True, reason="chart")
-    ours = [(one.row, one.column) for one in report.warnings.listed if one.reason.en.startswith("high")]
+    ours = [(finding.row, finding.column) for finding in report.warnings.listed if finding.reason.en.startswith("high")]
     assert ours == [(4, "srs_dose_gy, srs_fractions")]
 
 

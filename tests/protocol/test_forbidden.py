@@ -53,8 +53,8 @@ def test_no_page_and_no_program_stores_it(name, stored, alice, patient, client):
     assert client.post(page, sent).status_code == 422
     headers = {"If-Match": f'"{row.version}"'}
     address = f"/api/v1/assessments/{patient.pk}/preop"
-    told = {name: [value] if name == "srs_sites" else value, "reason": "by a program"}
-    refused = client.patch(address, told, content_type="application/json", headers=headers)
+    body = {name: [value] if name == "srs_sites" else value, "reason": "by a program"}
+    refused = client.patch(address, body, content_type="application/json", headers=headers)
     assert refused.status_code == 422 and name in refused.json()["errors"]
     unchanged()
 

@@ -174,7 +174,7 @@ def test_it_is_asked_about_answered_compared_with_the_source_and_signed(
         queries.close(access=access, query=query)
     with as_person(ivo) as access:
         ready = signing.ready(patient)
-        assert form in [one.form for one in ready.forms]
+        assert form in [form.form for form in ready.forms]
         assert to_sign.unsigned([patient.site_id], limit=5).lines[0].ready == 1
         # The patient's other forms are not complete: the record is signed with those of its own that are.
         assert form_row(patient, form).is_finished
@@ -185,7 +185,7 @@ def test_a_signed_record_is_locked_and_its_signature_checked(record, ivo, patien
     # The patient's baseline and surgery are not complete, which would keep anybody from signing.
     monkeypatch.setattr(signing, "PATIENT_FORMS", {})
     of_all = signing.forms_of
-    monkeypatch.setattr(signing, "forms_of", lambda *about: [one for one in of_all(*about) if one.form.own])
+    monkeypatch.setattr(signing, "forms_of", lambda *about: [details for details in of_all(*about) if details.form.own])
     with as_person(ivo) as access:
         signing.sign(access=access, patient=patient)
         assert OwnRecord.objects.get().state == "locked"
@@ -222,7 +222,9 @@ def test_the_api_reads_records_corrects_and_refuses(record, alice, charlie, pati
     _form, row = record()
     client.force_login(alice)
     listed = client.get("/api/v1/own-records?form=rt_courses").json()["items"]
-    assert [(one["id"], one["rtc_levels"], one["rtc_from"]) for one in listed] == [(row.pk, "T8", "2025-11")]
+    assert [(preset["id"], preset["rtc_levels"], preset["rtc_from"]) for preset in listed] == [
+        (row.pk, "T8", "2025-11")
+    ]
     sent = {"patient_id": patient.pk, "form": "rt_courses", "rtc_levels": "L1", "missing": {"rtc_dose_gy": "unknown"}}
 
     def post(body):
@@ -285,7 +287,9 @@ def test_a_snapshot_freezes_records_for_exports_differences_and_comparisons(
         assert snapshots.verify(frozen)
         with snapshots.opened(frozen) as source:
             assert frame.read([wanted], source=source).data[wanted].tolist() == [1]
-            (difference,) = [one for one in snapshots.differences(source, snapshots.LIVE) if one.differs]
+            (difference,) = [
+                difference for difference in snapshots.differences(source, snapshots.LIVE) if difference.differs
+            ]
         assert frame.read([wanted]).data[wanted].tolist() == [2]
     assert (difference.table, difference.added, difference.changed) == ("own_records", 1, 1)
     assert ("rtc_levels", "T8", "T9") in [cell[1:] for cell in difference.cells]
@@ -424,8 +428,8 @@ def test_two_rows_that_number_courses_name_the_columns_together(courses):
     ]
     for first in ([], [(1, ["Our courses in 2026"])]):
         rows = [*first, *((number + len(first), cells) for number, cells in head)]
-        found = shaping.find_header(rows, mapping.knower(), mapping.visit_reader())
-        assert found == ((1 + len(first), 2 + len(first)), True)
+        header = shaping.find_header(rows, mapping.knower(), mapping.visit_reader())
+        assert header == ((1 + len(first), 2 + len(first)), True)
     names = shaping.joined_names([cells for _, cells in head[:2]])
     assert list(mapping.suggested(names).values())[1:] == [
         "rtc_dose_gy#1", "rtc_fractions#1", "rtc_dose_gy#2", "rtc_fractions#2"
@@ -439,7 +443,7 @@ def test_records_side_by_side_come_in_as_the_first_the_second_and_so_on(
     _form, row = record()
 
     def bring(*cells):
-        lines = (side_by_side(), [patient.pk, *(cell for one in cells for cell in one)])
+        lines = (side_by_side(), [patient.pk, *(cell for pair in cells for cell in pair)])
         content = "\n".join(",".join(map(str, line)) for line in lines).encode()
         return matched(browser, content)["own_rt_courses"]
 
@@ -469,11 +473,11 @@ def test_numbers_that_skip_are_told_and_a_fault_names_its_own_column(record, bro
         browser.post(f"{address}values/", values_of(page))
         page = follow(browser, address)
     report = import_jobs.report_of(page.context["one"])
-    assert [(one.row, one.column) for one in report["errors"].listed] == [(2, "3回目 照射高位")]
-    told = {(one.row, one.column): one.reason.en for one in report["warnings"].listed}
-    assert told.keys() == {(1, "rtc_from_3"), (1, "rtc_from_5"), (2, "rtc_from_3")}, told
-    assert "no columns for record 2" in told[1, "rtc_from_3"]
-    assert "Record 1" in told[2, "rtc_from_3"] and "is empty in this row" in told[2, "rtc_from_3"]
+    assert [(finding.row, finding.column) for finding in report["errors"].listed] == [(2, "3回目 照射高位")]
+    reasons = {(finding.row, finding.column): finding.reason.en for finding in report["warnings"].listed}
+    assert reasons.keys() == {(1, "rtc_from_3"), (1, "rtc_from_5"), (2, "rtc_from_3")}, reasons
+    assert "no columns for record 2" in reasons[1, "rtc_from_3"]
+    assert "Record 1" in reasons[2, "rtc_from_3"] and "is empty in this row" in reasons[2, "rtc_from_3"]
 
 
 def test_a_wide_export_has_records_side_by_side_and_comes_back_as_it_is(

@@ -77,10 +77,10 @@ def entered(walk, alice, ivo):
     assert [doubt["text"] for doubt in doubts] == ["More than 24 Gy a fraction."]
     lacking = walk.act(alice, "post", *form, **SENT | {"srs_fractions": ""})
     assert lacking.status_code == 422 and "field-srs_fractions" in text(lacking)
-    kept = {"assessment_date": ASSESSMENT["assessment_date"], "srs_given": "1", "srs_fractions_missing": "unknown"}
-    assert walk.act(alice, "post", *form, **kept).status_code == 302
-    other = walk.act(ivo, "post", *form, **kept | {"srs_given": "0", "srs_fractions_missing": "", "version": ""})
-    assert other.status_code == 409 and "srs_given" in {one.name for one in other.context["conflict"].asked}
+    answers = {"assessment_date": ASSESSMENT["assessment_date"], "srs_given": "1", "srs_fractions_missing": "unknown"}
+    assert walk.act(alice, "post", *form, **answers).status_code == 302
+    other = walk.act(ivo, "post", *form, **answers | {"srs_given": "0", "srs_fractions_missing": "", "version": ""})
+    assert other.status_code == 409 and "srs_given" in {question.name for question in other.context["conflict"].asked}
     with walk.as_person(alice):
         row = Assessment.objects.get()
         assert (row.missing, row.state) == ({"srs_fractions": "unknown"}, "draft")
@@ -113,7 +113,7 @@ def read_by_programs(walk, alice):
     assert (read["srs_dose_gy"], read["srs_sites"], read["srs_at"]) == (24.0, ["rib", "other"], "08:30")
     assert (read["srs_first"], read["srs_per"], read["srs_by_pain"]) == ("2026-01", 8.0, 72)
     listed = walk.act(alice, "get", "/api/v1/assessments?fields=srs_by_pain").json()["items"]
-    assert [one["srs_by_pain"] for one in listed] == [72]
+    assert [preset["srs_by_pain"] for preset in listed] == [72]
 
     def patch(gray, version):
         sent = {"content_type": "application/json", "headers": {"If-Match": f'"{version}"'}}
@@ -149,7 +149,9 @@ def reviewed(walk, alice, mona, ivo, monkeypatch):
         queries.close(access=access, query=query)
     monkeypatch.setattr(signing, "PATIENT_FORMS", {})  # which are not complete, and would keep anybody from signing
     of_all = signing.forms_of
-    monkeypatch.setattr(signing, "forms_of", lambda *about: [one for one in of_all(*about) if one.form == PREOP])
+    monkeypatch.setattr(
+        signing, "forms_of", lambda *about: [details for details in of_all(*about) if details.form == PREOP]
+    )
     with walk.as_person(ivo) as access:
         signature = signing.sign(access=access, patient=walk.patient)
         assert "srs_dose_gy" in signature.forms[0]["columns"] and "srs_per" not in signature.forms[0]["columns"]

@@ -81,8 +81,8 @@ def test_the_delay_is_from_the_visit_to_its_first_saving(finished, counted, as_s
 
 
 def test_half_days_of_delay_are_rounded_up(north):
-    ((_site, told),) = views._delay_rows([north], {north.pk: (4, 2.5, 6.4)})
-    assert told[1:] == ["3", "6"]
+    ((_site, delays),) = views._delay_rows([north], {north.pk: (4, 2.5, 6.4)})
+    assert delays[1:] == ["3", "6"]
 
 
 def test_each_number_opens_its_rows(finished, save, mona, browse, text):

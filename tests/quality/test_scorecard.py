@@ -57,11 +57,11 @@ def test_expected_is_the_sum_of_the_models_probabilities():
     sites = rng.integers(1, 5, 400)
     event = (rng.random(400) < 1 / (1 + np.exp(-inputs[:, 0]))).astype(float)
     inputs[:7, 2] = np.nan
-    found = scorecards._expected(np.column_stack([sites, event, inputs]))
-    assert sum(of_site.left_out for of_site in found.values()) == 7
+    expected = scorecards._expected(np.column_stack([sites, event, inputs]))
+    assert sum(of_site.left_out for of_site in expected.values()) == 7
     # The score equations of the intercept: over all sites as many are expected as were observed.
-    assert sum(of_site.expected for of_site in found.values()) == pytest.approx(
-        sum(of_site.observed for of_site in found.values()), rel=1e-9
+    assert sum(of_site.expected for of_site in expected.values()) == pytest.approx(
+        sum(of_site.observed for of_site in expected.values()), rel=1e-9
     )
 
 

@@ -17,7 +17,7 @@ HISTORIES = [(release, drifted) for release in restored.RELEASES for drifted in 
 
 
 @pytest.fixture(
-    scope="module", params=HISTORIES, ids=[f"{one}{' drifted' if drifted else ''}" for one, drifted in HISTORIES]
+    scope="module", params=HISTORIES, ids=[f"{item}{' drifted' if drifted else ''}" for item, drifted in HISTORIES]
 )
 def release(request, django_db_setup, django_db_blocker):
     """Inside, both connections lead to the upgraded registry of a release; its name."""

@@ -216,11 +216,11 @@ def test_a_monitor_does_not_answer(mona, ivo, dana, as_person, patient):
 def test_many_are_asked_at_once_and_nobody_twice(enrolled, alice, charlie, dana, mona, as_person, stored):
     unknown = {"eq_vas": "unknown"}
     for user in (alice, alice, charlie):
-        one = enrolled(user)
+        patient = enrolled(user)
         with as_person(user) as access:
             raw = {name: value for name, value in FINE.items() if name != "eq_vas"}
             save_assessment(
-                access=access, patient=one, timepoint="1m", raw=raw, missing=unknown, complete=True, today=TODAY
+                access=access, patient=patient, timepoint="1m", raw=raw, missing=unknown, complete=True, today=TODAY
             )
     wanted = Wanted("assessment", "eq_vas", "unknown", timepoint="1m")
     with as_person(mona) as access:

@@ -29,15 +29,15 @@ def address(finished):
 
 def test_the_signing_page_shows_every_answer_that_is_signed(finished, ivo, browse, address, row_of):
     page = browse(ivo).get(address)
-    told = {
+    payload = {
         part.code: {answer.label: answer.value for _title, answers in part.groups for answer in answers}
         for part in page.context["sheet"].parts
     }
-    assert told["preop"]["Frankel grade"].startswith("D")
-    assert told["baseline"]["Primary tumour"] == "Lung"
-    assert told["surgery"]["Blood loss"] == "300 mL"
+    assert payload["preop"]["Frankel grade"].startswith("D")
+    assert payload["baseline"]["Primary tumour"] == "Lung"
+    assert payload["surgery"]["Blood loss"] == "300 mL"
     forms = {"baseline": Form("baseline"), "surgery": Form("surgery"), "preop": PREOP}
-    assert {code: len(answers) for code, answers in told.items()} == {
+    assert {code: len(answers) for code, answers in payload.items()} == {
         code: len(row_of(finished, form).columns) for code, form in forms.items()
     }
 

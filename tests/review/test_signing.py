@@ -28,10 +28,10 @@ def test_all_fields_make_a_form_verified_and_a_change_takes_it_back(finished, sa
         verification.verify(access=access, form_row=form_row, columns=[last])
     row = row_of(finished).row
     assert (row.state, row.verified["frankel"]["by"]) == ("verified", mona.pk)
-    told = save(frankel="E")
+    assessment = save(frankel="E")
     row = row_of(finished).row
     assert (row.state, verification.changed_since(row, form_row.comparable)) == ("complete", ["frankel"])
-    assert (told.state, told.verified, told.version) == (row.state, row.verified, row.version)
+    assert (assessment.state, assessment.verified, assessment.version) == (row.state, row.verified, row.version)
     with as_person(mona) as access:
         verification.verify(access=access, form_row=row_of(finished), columns=["frankel"])
     assert row_of(finished).state == "verified"
@@ -107,7 +107,7 @@ def test_a_signature_covers_every_finished_form_and_locks_it(signed, finished, i
 
 def test_the_hash_is_over_a_text_that_anybody_can_write_down(signed, finished, row_of):
     """The canonical text, put together by hand from what is stored."""
-    rows = {one: row_of(finished, Form.of(one, {"preop"})).row for one in (entry["form"] for entry in signed.forms)}
+    rows = {code: row_of(finished, Form.of(code, {"preop"})).row for code in (entry["form"] for entry in signed.forms)}
 
     def plain(value):
         return value.isoformat() if hasattr(value, "isoformat") else 3 << 11 if value == ("T5", "T6") else value
@@ -195,7 +195,7 @@ def test_what_stands_against_a_signature(finished, save, mona, alice, ivo, as_pe
     save(timepoint="1m", assessment_date="2026-02-14", complete=False)
     with as_person(ivo) as access, pytest.raises(signing.NotReady) as refused:
         signing.sign(access=access, patient=finished)
-    assert [one.form.code for one in refused.value.ready.unfinished] == ["1m"]
+    assert [form.form.code for form in refused.value.ready.unfinished] == ["1m"]
     save(timepoint="1m", assessment_date="2026-02-14")
     with as_person(mona) as access:
         query = queries.raise_query(access=access, patient=finished, form=PREOP, text="Why?")

@@ -1,6 +1,8 @@
 """Read and sign: several patients on one page, one password, and a signature of its own for each."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from registry.models import Signature
@@ -54,13 +56,37 @@ def test_each_patient_who_is_ticked_gets_a_signature_of_their_own(finished, anot
     answer = together(page, [finished.pk, another.pk])
     assert (answer.status_code, answer.url) == (302, reverse("to_sign"))
     signed = stored(Signature)
-    assert [(one.patient_id, one.signed_by_id) for one in signed] == [(finished.pk, ivo.pk), (another.pk, ivo.pk)]
+    assert [(signature.patient_id, signature.signed_by_id) for signature in signed] == [
+        (finished.pk, ivo.pk),
+        (another.pk, ivo.pk),
+    ]
     assert signed[0].sha256 != signed[1].sha256
+
+
+def test_reading_several_asks_as_often_as_reading_a_single_one(finished, another, browse, ivo):
+    client, page = browse(ivo), reverse("sign_many")
+
+    def statements(*patients):
+        client.get(page, {"patient": patients})
+        with CaptureQueriesContext(connection) as asked:
+            assert len(client.get(page, {"patient": patients}).context["lines"]) == len(patients)
+        return len(asked)
+
+    assert statements(finished.pk, another.pk) == statements(another.pk) <= 14
+
+
+def test_what_is_read_together_is_what_is_read_alone(finished, another, browse, ivo):
+    client = browse(ivo)
+    for line in client.get(reverse("sign_many")).context["lines"]:
+        alone = client.get(reverse("signatures", args=[line.patient.pk])).context
+        assert line.sheet == alone["sheet"] and line.ready.forms == alone["ready"].forms
+        assert line.sheet.written_parts == alone["sheet"].written_parts
+        assert 'class="sign-answers"' in line.sheet.written_parts and "<td" in line.sheet.written_course
 
 
 def test_who_is_not_ticked_is_not_signed(finished, another, browse, ivo, together, stored):
     together(browse(ivo).get(reverse("sign_many")), [another.pk])
-    assert [one.patient_id for one in stored(Signature)] == [another.pk]
+    assert [signature.patient_id for signature in stored(Signature)] == [another.pk]
 
 
 def test_a_change_since_the_page_keeps_that_patient_alone_from_being_signed(
@@ -70,14 +96,14 @@ def test_a_change_since_the_page_keeps_that_patient_alone_from_being_signed(
     save(eq_vas="61")
     answer = together(page, [finished.pk, another.pk])
     assert answer.status_code == 409
-    assert [one.patient_id for one in stored(Signature)] == [another.pk]
+    assert [signature.patient_id for signature in stored(Signature)] == [another.pk]
     (line,) = answer.context["lines"]
     assert [(difference.was, difference.now) for difference in line.differences] == [("60", "61")]
     assert "60 → 61" in text(answer)
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         ({"password": "wrong"}, "The password is not right."),
         ({"confirm": []}, "Confirm the statement."),
@@ -86,12 +112,12 @@ def test_a_change_since_the_page_keeps_that_patient_alone_from_being_signed(
     ],
 )
 def test_nobody_is_signed_without_a_tick_the_statement_the_password_and_the_page(
-    finished, another, browse, ivo, together, stored, text, more, told
+    finished, another, browse, ivo, together, stored, text, more, message
 ):
     page = browse(ivo).get(reverse("sign_many"))
     answer = together(page, **({"sign": [finished.pk, another.pk]} | more))
     assert answer.status_code in (409, 422)
-    assert told in text(answer)
+    assert message in text(answer)
     assert stored(Signature) == []
 
 

@@ -30,9 +30,9 @@ def test_the_list_says_what_the_page_of_signatures_says(finished, enrolled, alic
     with as_person(alice) as access:
         raw = {"assessment_date": "2026-03-01"}
         save_assessment(access=access, patient=finished, timepoint="u1", raw=raw, today=TODAY)
-    found = listed()
-    assert found.lines == [Unsigned(finished.pk, len(ready.forms), ("u1",), 1)]
-    assert (found.total, found.can_be_signed) == (1, 0)
+    rows = listed()
+    assert rows.lines == [Unsigned(finished.pk, len(ready.forms), ("u1",), 1)]
+    assert (rows.total, rows.can_be_signed) == (1, 0)
 
 
 def test_what_is_signed_leaves_the_list(finished, ivo, as_person, listed):

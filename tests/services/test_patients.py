@@ -32,7 +32,7 @@ def errors_of(call, **arguments):
 
 
 def test_patients_are_numbered_by_site(enrolled, alice, charlie):
-    assert [enrolled(one).pk for one in (alice, alice, charlie)] == ["N01-0001", "N01-0002", "S01-0001"]
+    assert [enrolled(user).pk for user in (alice, alice, charlie)] == ["N01-0001", "N01-0002", "S01-0001"]
 
 
 def test_numbers_go_on_past_four_digits(enrolled, alice, north, as_system):
@@ -93,12 +93,12 @@ def test_identifiers_are_encrypted_and_readable_at_the_site(alice, bob, north, a
 
 
 def test_an_identifier_cannot_be_moved_to_another_patient(enrolled, alice, as_person):
-    one, other = enrolled(alice), enrolled(alice, birth_date="1960-06-06")
+    first, other = enrolled(alice), enrolled(alice, birth_date="1960-06-06")
     with as_person(alice):
         stolen = Identity.objects.get(pk=other.pk)
-        Identity.objects.filter(pk=one.pk).update(key=stolen.key, birth_date=stolen.birth_date)
+        Identity.objects.filter(pk=first.pk).update(key=stolen.key, birth_date=stolen.birth_date)
         with pytest.raises(identity.UnreadableIdentity):
-            identity.read(one)
+            identity.read(first)
         assert identity.read(other)["birth_date"] == dt.date(1960, 6, 6)
 
 

@@ -96,7 +96,16 @@ def test_who_was_operated_before_keeps_the_plan(publish, monkeypatch, django_ass
 def test_a_further_timepoint_between_or_after(publish):
     nine = {"code": "9m", "label": "9 months", "label_ja": "術後9か月", "day": "270", "before": "20", "after": "20"}
     publish([*typed(), FURTHER, nine])
-    assert [one.code for one in schedule.plans().on(TOMORROW)] == ["preop", "1m", "3m", "6m", "9m", "12m", "24m", "36m"]
+    assert [visit.code for visit in schedule.plans().on(TOMORROW)] == [
+        "preop",
+        "1m",
+        "3m",
+        "6m",
+        "9m",
+        "12m",
+        "24m",
+        "36m",
+    ]
     assert [timepoint.code for timepoint in schedule.plans().timepoints] == [
         "preop",
         "1m",
@@ -232,7 +241,9 @@ def test_sql_waits_for_what_python_waits_for(enrolled, alice, north, as_person):
             if visit.state in ("due", "overdue")
         }
         waiting = visits.awaited([north.pk], plans, TODAY)
-        by_sql = {(one.patient_id, one.code, one.state(TODAY), one.last, one.missed_from) for one in waiting}
+        by_sql = {
+            (visit.patient_id, visit.code, visit.state(TODAY), visit.last, visit.missed_from) for visit in waiting
+        }
         counts = visits.awaited_by_site([north.pk], plans, TODAY)[north.pk]
     assert by_sql == by_python
     assert len(by_sql) > 20
@@ -387,8 +398,8 @@ def test_any_number_of_unscheduled_visits(operated, alice, as_person):
             assert code == f"u{number}"
             raw = {"assessment_date": f"2026-02-{number:02}", "pain_vas_mm": str(number)}
             save_assessment(access=access, patient=operated, timepoint=code, raw=raw, today=TODAY)
-        found = {assessment.timepoint_id: assessment for assessment in Assessment.objects.filter(patient=operated)}
-        others = visits.others(SCHEDULE, found, schedule.labels())
+        by_visit = {assessment.timepoint_id: assessment for assessment in Assessment.objects.filter(patient=operated)}
+        others = visits.others(SCHEDULE, by_visit, schedule.labels())
         file = b"".join(blocks(file_formats.ASSESSMENTS, Selection(sites=(operated.site_id,)))).decode()
     assert [other.code for other in others] == [f"u{number}" for number in range(1, 13)]
     assert others[11].label == "Unscheduled 12"

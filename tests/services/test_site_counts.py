@@ -165,8 +165,8 @@ def test_enrolment_by_site_is_kept_and_equals_what_is_counted(both, enrolled, al
     assert counted.at is None
     monkeypatch.setattr(site_counts, "is_large", lambda: True)
     cache.clear()
-    kept = client.get("/enrolment/").context["enrolment"]
-    assert (kept.sites, kept.months) == (counted.sites, counted.months)
+    enrolment = client.get("/enrolment/").context["enrolment"]
+    assert (enrolment.sites, enrolment.months) == (counted.sites, counted.months)
     enrolled(alice)
     page = client.get("/enrolment/")
     assert page.context["enrolment"].sites == counted.sites

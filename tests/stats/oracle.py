@@ -33,11 +33,11 @@ def lacking(packages):
     return tuple(package for package in packages if package not in installed())
 
 
-def close(found, expected, relative=1e-9, absolute=1e-13):
+def close(value, expected, relative=1e-9, absolute=1e-13):
     """Where two lists of numbers differ by more than the promise, or None."""
-    if len(found) != len(expected):
-        return f"{len(found)} numbers against {len(expected)}"
-    for place, (mine, theirs) in enumerate(zip(found, expected, strict=True)):
+    if len(value) != len(expected):
+        return f"{len(value)} numbers against {len(expected)}"
+    for place, (mine, theirs) in enumerate(zip(value, expected, strict=True)):
         if (mine is None) != (theirs is None):
             return f"number {place}: {mine} against {theirs}"
         if mine is not None and abs(mine - theirs) > relative * abs(theirs) + absolute:
@@ -70,10 +70,10 @@ class Room:
         """Our numbers, None where one does not exist; and the reason where the whole does not."""
         vectors = [np.array([np.nan if v is None else v for v in vector], dtype=float) for vector in vectors]
         try:
-            found = self.ours[name](*vectors)
+            value = self.ours[name](*vectors)
         except NotEstimable as error:
             return None, error.reason
-        return [float(v) if v is not None and np.isfinite(v) else None for v in found], None
+        return [float(v) if v is not None and np.isfinite(v) else None for v in value], None
 
     def ask_r(self, cases):
         """R's numbers for (name, vectors) cases, all in one run."""
@@ -97,8 +97,8 @@ class Room:
             answered[case[0]].append((case, expected))
         return answered
 
-    def differ(self, name, found, expected):
-        return close(found, expected, *self.tolerance.get(name, ()))
+    def differ(self, name, value, expected):
+        return close(value, expected, *self.tolerance.get(name, ()))
 
 
 def against_r(room):

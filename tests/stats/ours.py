@@ -87,15 +87,15 @@ OURS = {
 }
 
 
-def differ(name, found, expected, coarse=False):
+def differ(name, value, expected, coarse=False):
     """Where two lists of numbers differ by more than the promise: 1e-9 relative.
 
     Tukey's P is compared absolutely and its limits to 1e-6 relative: R's qtukey stops at 1e-4. R's ptukey itself is out
     by up to 1e-4 below ten degrees of freedom (SciPy agrees with us there to 1e-14): `coarse` allows for that.
     """
-    if len(found) != len(expected):
-        return f"{len(found)} numbers against {len(expected)}"
-    for place, (mine, theirs) in enumerate(zip(found, expected, strict=True)):
+    if len(value) != len(expected):
+        return f"{len(value)} numbers against {len(expected)}"
+    for place, (mine, theirs) in enumerate(zip(value, expected, strict=True)):
         if (mine is None) != (theirs is None):
             return f"number {place}: {mine} against {theirs}"
         if mine is None:

@@ -117,8 +117,8 @@ def test_the_same_with_an_argument_that_can():
 
 def test_a_sample_of_nobody_is_described_all_the_same():
     assert (describe([NAN, None]).n, describe([NAN, None]).missing, describe([NAN, None]).mean) == (0, 2, None)
-    one = describe([7])
-    assert (one.mean, one.median, one.sd, one.mean_low, one.skewness) == (7, 7, None, None, None)
+    summary = describe([7])
+    assert (summary.mean, summary.median, summary.sd, summary.mean_low, summary.skewness) == (7, 7, None, None, None)
     assert describe([7, 7]).sd == 0
 
 

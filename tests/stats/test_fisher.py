@@ -243,7 +243,7 @@ def test_a_sampled_table_says_why_and_is_sampled_again_whatever_the_machine():
     table = independent(60, [1] * 6, [1] * 3)
     assert fisher(table, seconds=1).method == "fisher_exact"
     sampled = [fisher(table, seconds=1e-4, resamples=1000) for _ in range(3)]
-    assert {(one.method, one.why, one.p) for one in sampled} == {
+    assert {(test.method, test.why, test.p) for test in sampled} == {
         ("fisher_monte_carlo", "the table has too many states", sampled[0].p)
     }
     assert fisher_monte_carlo(table, resamples=1000).why == ""

@@ -155,8 +155,8 @@ def test_what_is_asked_calculated_or_queried_by_the_arm_is_hidden_with_it(by_arm
     knowing = seen_by(browse(alice), by_arm)
     assert [word for word in ("Mesh cages", "Cage weight", "Why a hybrid") if word not in knowing] == []
     trail = b"".join(browse(bob).post(reverse("audit_csv")).streaming_content).decode()
-    told = re.sub(r'""\w+"": ""changed""', "", trail)
-    assert [word for word in TELLING if word in told and word != "study_arm"] == []  # its declaration may be read
+    trail_text = re.sub(r'""\w+"": ""changed""', "", trail)
+    assert [word for word in TELLING if word in trail_text and word != "study_arm"] == []  # its declaration may be read
     assert '""HT""' not in trail
     with as_person(bob):
         assert not Query.objects.exists()
@@ -334,8 +334,8 @@ def test_pages_carry_the_name_the_logo_the_colours_and_the_imprint(browse, ada, 
     assert "--bar: #4a1f6b" in text(style) and "immutable" in style["Cache-Control"]
     assert client.get(reverse("brand_logo")).content == png()
     assert "/brand/logo.png" in text(browse(ada).get(reverse("study_protocol")))
-    kept = browse(ada).post(reverse("study_about"), {"short_name": "HT-TES", "note": "no logo sent"})
-    assert kept.status_code == 302 and client.get(reverse("brand_logo")).status_code == 200
+    response = browse(ada).post(reverse("study_about"), {"short_name": "HT-TES", "note": "no logo sent"})
+    assert response.status_code == 302 and client.get(reverse("brand_logo")).status_code == 200
     browse(ada).post(reverse("study_about"), {"short_name": "HT-TES", "note": "away", "without_logo": "on"})
     assert client.get(reverse("brand_logo")).status_code == 404
 
@@ -352,8 +352,8 @@ def test_a_logo_that_does_not_fit_is_refused(content, reason, browse, ada, text)
 
 def test_mails_are_of_the_study(about, settings):
     about(contact="centre@example.org", imprint="A. Abe")
-    told = b'["Invitation to Metaspine", "Come to Metaspine.", "a@b.jp"]'
-    sealed = tasks.field_keys.deployment_cipher().encrypt(told)
+    words = b'["Invitation to Metaspine", "Come to Metaspine.", "a@b.jp"]'
+    sealed = tasks.field_keys.deployment_cipher().encrypt(words)
     tasks.send_mail(sealed.decode())
     (sent,) = mail.outbox
     assert (sent.subject, sent.body) == (

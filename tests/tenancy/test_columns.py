@@ -53,7 +53,9 @@ def test_an_assessments_column_takes_every_code_and_no_other(enrolled, alice, as
                 rows.update(**{item.name: wrong})
 
 
-@pytest.mark.parametrize("instrument", [i for i in catalogue.INSTRUMENTS if i.derived], ids=lambda one: one.code)
+@pytest.mark.parametrize(
+    "instrument", [i for i in catalogue.INSTRUMENTS if i.derived], ids=lambda instrument: instrument.code
+)
 def test_generated_columns_equal_the_declared_derivation(enrolled, alice, as_system, instrument):
     chance = random.Random(5)
     model = Patient if instrument in catalogue.OF_PATIENT else Assessment
@@ -102,12 +104,12 @@ def test_the_segment_group_equals_the_default_rule(db):
 def test_what_no_form_may_hold_cannot_be_stored(enrolled, alice, as_system, values, constraint):
     patient = enrolled(alice)
     with as_system():
-        kept = {"patient": patient, "site_id": patient.site_id}
+        columns = {"patient": patient, "site_id": patient.site_id}
         with pytest.raises(DatabaseError, match=constraint), transaction.atomic():
-            Assessment.objects.create(timepoint_id="preop", **kept, **values)
-        Assessment.objects.create(timepoint_id="preop", missing={"frankel": "unknown"}, **kept)
+            Assessment.objects.create(timepoint_id="preop", **columns, **values)
+        Assessment.objects.create(timepoint_id="preop", missing={"frankel": "unknown"}, **columns)
         with pytest.raises(DatabaseError, match="once_a_timepoint"), transaction.atomic():
-            Assessment.objects.create(timepoint_id="preop", **kept)
+            Assessment.objects.create(timepoint_id="preop", **columns)
 
 
 def test_every_item_of_an_event_has_a_column():

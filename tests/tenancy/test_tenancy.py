@@ -137,12 +137,12 @@ def test_a_membership_counts_from_its_first_day_to_its_last(alice, north, day):
 def test_the_person_of_a_session_comes_with_their_roles_once(request, person, django_assert_num_queries):
     user = request.getfixturevalue(person)
     known = access_of(user)
-    found = Backend().get_user(user.pk)
+    result = Backend().get_user(user.pk)
     with django_assert_num_queries(bool(known.all_site_ids)):  # who reaches all sites has them looked up
-        assert access_of(found) == known
+        assert access_of(result) == known
     assert known.grants
     Membership.objects.filter(user=user).update(ends_on="2018-01-01")
-    assert access_of(found).grants == ()
+    assert access_of(result).grants == ()
     late = Backend().get_user(user.pk)
     assert access_of(late, "2018-01-01") == known  # another day than that of the session's request
     User.objects.filter(pk=user.pk).update(is_active=False)

@@ -11,12 +11,12 @@ def test_an_empty_database_is_told_in_a_sentence(command, tmp_path, monkeypatch,
     monkeypatch.setenv("METASPINE_DATA", "/srv/other")
     arguments = {"export_csv": [tmp_path / "a"], "export_data": [tmp_path / "a.zip"]}
     arguments["compare_segments"] = ["--format", "json"]
-    told = []
+    messages = []
     for _ in range(2):
         err = io.StringIO()
         call_command(command, *arguments[command], stdout=io.StringIO(), stderr=err)
-        told.append(err.getvalue())
+        messages.append(err.getvalue())
         bring_in(good)
         arguments[command][0] = tmp_path / "b.zip" if command == "export_data" else arguments[command][0]
-    assert "no patients (/srv/other)" in told[0]
-    assert "no patients" not in told[1]
+    assert "no patients (/srv/other)" in messages[0]
+    assert "no patients" not in messages[1]

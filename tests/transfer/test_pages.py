@@ -78,7 +78,7 @@ def test_each_gets_the_patients_of_the_own_sites(good, bring_in, signed_in, name
     _, content = download(client, "patients")
     assert [row["patient_id"] for row in csv.DictReader(io.StringIO(content.decode()))] == ids
     page = client.get("/export/").content.decode()
-    assert [one for one in ("N01-0001", "N01-0002", "S01-0001") if one in page] == ids
+    assert [number for number in ("N01-0001", "N01-0002", "S01-0001") if number in page] == ids
 
 
 @pytest.mark.parametrize(("name", "status"), [("alice", 200), ("bob", 404), ("dana", 404)])
@@ -264,9 +264,9 @@ def test_in_a_large_registry_a_worker_counts_what_would_be_exported_for_each_per
     (asked,) = sent  # once, however often the page looks
     tasks.preview_export(*asked)
     page = signed_in("alice").get("/export/")
-    kept = page.context["preview"]
-    assert (kept.exported, kept.tables) == (here.exported, here.tables)
-    assert kept.exported == 2
+    preview = page.context["preview"]
+    assert (preview.exported, preview.tables) == (here.exported, here.tables)
+    assert preview.exported == 2
     question = PreviewOf.from_json(asked[0])
     lies = cache.get(question.key)  # rows of patients are in it: the cache has them encrypted
     assert len(lies) > 100 and b"N01-0001" not in lies

@@ -129,7 +129,7 @@ def visible(html):
 
 def test_no_page_says_anything_in_english(asked, alice, mona, ivo, dana, ada, browse):
     User.objects.update(language="ja")
-    people = {one.name.lower(): one for one in (alice, mona, ivo, dana, ada)}
+    people = {user.name.lower(): user for user in (alice, mona, ivo, dana, ada)}
     clients = {name: browse(person) for name, person in people.items()}
     left, words = {}, set()
     for who, path in PAGES:
@@ -140,8 +140,8 @@ def test_no_page_says_anything_in_english(asked, alice, mona, ivo, dana, ada, br
         text = visible(response.content.decode())
         assert re.search("[ぁ-ん]", text), path
         words.update(SINGLE.findall(response.content.decode()))
-        if found := sorted(set(ENGLISH.findall(NAMES.sub(" ", text)))):
-            left[f"{who} {path}"] = found
+        if findall := sorted(set(ENGLISH.findall(NAMES.sub(" ", text)))):
+            left[f"{who} {path}"] = findall
     assert left == {}
     assert sorted(words - WORDS - {person.name for person in people.values()}) == []
 

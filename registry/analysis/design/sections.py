@@ -6,7 +6,7 @@ the same code. docs/plans.md describes each.
 
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from registry.analysis.design.errors import Refused, refusal
@@ -127,7 +127,7 @@ def tables_of(result, words):
     """The Tables of every section of a result, in the order of the sections."""
     for code, section in SECTIONS.items():
         for entry in result.get(code, ()):
-            yield from section.tables(entry, words)
+            yield from (replace(table, part=words(section.label)) for table in section.tables(entry, words))
 
 
 def figures_of(result, words):

@@ -35,6 +35,7 @@ class Table:
     """`header` names the columns, that of the labels first; `spans` (text, how many columns) stand above it.
 
     number  that of the table in the study; 0 for one that the study does not have
+    part    what the kind of section that it is of is called; "" for those that every plan has
     """
 
     code: str
@@ -44,6 +45,7 @@ class Table:
     spans: tuple = ()
     notes: tuple = ()
     number: int = 0
+    part: str = ""
 
 
 KNOWN = Label("n known (unknown)", "既知例数（不明）")

@@ -253,11 +253,12 @@ def _patient_items(protocol: catalogue.Catalogue) -> frozenset[str]:
     return frozenset(item.name for item in protocol.items_of_patient)
 
 
-def findings_of(patient: Patient, records: Any = None, every: Any = None) -> list:
+def findings_of(patient: Patient, records: Any = None, every: Any = None, stored: Any = None) -> list:
     """The `Finding`s of a patient as stored now. `patient` must be.
 
     records  assessments and adverse events to look at, and nothing else; None for every form
     every    the checks to make; None for those of `checks_asked`
+    stored   with no `records`: those to look at beside the patient's own forms, where they are read; None for all
     """
     every = checks_asked(schedule.plans()) if every is None else every
     findings = []
@@ -268,12 +269,7 @@ def findings_of(patient: Patient, records: Any = None, every: Any = None) -> lis
             if kind not in OF_RECORDS:
                 state = getattr(patient, f"{kind}_state", None)
                 findings += _met(Form(str(kind)), [check], known, state == State.DRAFT)
-        of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
-        records = [
-            *Assessment.objects.filter(**of_patient).order_by("pk"),
-            *AdverseEvent.objects.filter(**of_patient).order_by("pk"),
-            *(OwnRecord.objects.filter(**of_patient).order_by("pk") if catalogue.current().repeats else ()),
-        ]
+        records = _records_of(patient) if stored is None else stored
     for row in records:
         form = form_of_record(row)
         own, asked = _checks_of(every, form)
@@ -283,6 +279,15 @@ def findings_of(patient: Patient, records: Any = None, every: Any = None) -> lis
         answers["timepoint"] = form.timepoint
         findings += _met(form, own, answers, row.state == State.DRAFT)
     return findings
+
+
+def _records_of(patient: Patient) -> list:
+    of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
+    return [
+        *Assessment.objects.filter(**of_patient).order_by("pk"),
+        *AdverseEvent.objects.filter(**of_patient).order_by("pk"),
+        *(OwnRecord.objects.filter(**of_patient).order_by("pk") if catalogue.current().repeats else ()),
+    ]
 
 
 def findings_if(patient: Patient, form: Any, answers: Any) -> list[Finding]:

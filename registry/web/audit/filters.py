@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from registry.models import Change, Heartbeat, Patient, Postponed, Utility, Watermark
 from registry.services.entry.transfers import sites_with_trail
 from registry.web.audit import history, subjects
-from registry.web.audit.history import ROW_ACTIONS, records_of
+from registry.web.audit.history import ROW_ACTIONS
 from registry.web.shared.lookup import number_in
 from sites.audit import sealing
 from sites.models import AuditEvent, Site, User
@@ -161,13 +161,11 @@ def _midnight(day):
 def _of_row(access, row):
     """A patient's number stands for all of the patient's records; anything else for the row of that key."""
     with with_errors():
-        patient = Patient.objects.visible_to(access).filter(pk=row.upper()).first()
+        patient = Patient.objects.visible_to(access).filter(pk=row.upper()).only("site_id").first()
+        keys = subjects.rows_of(patient.pk, patient.site_id) if patient else {}
     if patient is None:
         return Q(row_id=row)
     condition = Q()
-    for _label, table, row_id in records_of(patient).values():
-        condition |= Q(table_name=table, row_id=row_id)
-    for table, keys in subjects.rows_of(patient).items():
-        if keys:
-            condition |= Q(table_name=table, row_id__in=keys)
+    for table, of_table in keys.items():
+        condition |= Q(table_name=table, row_id__in=of_table)
     return condition & Q(site_id__in=sites_with_trail(patient))

@@ -4,6 +4,8 @@ For those who may compare; to everyone else none of these addresses exists.
 """
 
 import tempfile
+from itertools import groupby
+from operator import attrgetter
 
 from django.conf import settings
 from django.contrib import messages
@@ -48,6 +50,7 @@ from sites.tenancy.scope import everything
 
 PAGE = 50
 BUNDLE = "bundle"  # beside the formats of a result: the result with its data
+LISTED = 8  # tables that the contents of the page name beside each other; more of them are opened by their part
 UNDER_WAY = (ComparisonRun.Status.QUEUED, ComparisonRun.Status.RUNNING)
 
 
@@ -161,16 +164,24 @@ def _flow(comparison, result, language, listing):
 
 
 def _shown(result, language):
-    tables = presentation.tables(result, language)
+    tables = [table for table in presentation.tables(result, language) if table.code != "flow"]
     return {
         "answer": narrative.answer(result, language),
-        "tables": [table for table in tables if table.code != "flow"],
+        "tables": tables,
+        "parts": _parts(tables),
         "methods": narrative.methods(result, language),
         "method": result["method"],
         "rule": levels.SegmentRule.of_version(result["method"]["segment_rule"]).in_words.in_language(language),
         "formats": list(files.FORMATS),
         **sections(result, language),
     }
+
+
+def _parts(tables):
+    """(part, tables) of the page's contents, those that every plan has first; none where all links fit in a line."""
+    if len(tables) <= LISTED:
+        return []
+    return [(part, list(group)) for part, group in groupby(tables, attrgetter("part"))]
 
 
 @require_safe

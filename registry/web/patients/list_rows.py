@@ -1,8 +1,11 @@
-"""Lines of the list of patients as HTML, put together in Python: a template takes several times longer."""
+"""Lines of the list of patients and of the identification log as HTML, put together in Python: a template takes several
+times longer.
+"""
 
 from django.urls import reverse
 
 from registry.instruments import catalogue
+from registry.instruments.keys import LOCAL_NUMBERS
 from registry.models import Patient
 from registry.web.shared import cells, wording
 from registry.web.shared.cells import escape
@@ -72,3 +75,28 @@ class Lines:
         if key not in self.segments:
             self.segments[key] = escape(wording.segment_of(patient))
         return self.segments[key]
+
+
+LOG = ("patient_id", "sex", "consent_date", "surgery_date")
+
+
+def of_log(site_id, limit, offset):
+    """What the identification log says of a site's patients in the order of their numbers; limit: None for all."""
+    rows = rows_of(Patient).only(LOG)
+    return rows.where("site_id = %s ORDER BY patient_id LIMIT %s OFFSET %s", [site_id, limit, offset])
+
+
+def identification_log(lines, identifiers):
+    """Rows of the log. identifiers: patient's number to {field: plain value}, of those whose identifiers are there."""
+    worded, sex = wording.Worded(escape), catalogue.item("sex")
+    return cells.joined(_log_row(line, identifiers.get(line.patient_id, {}), worded(sex, line.sex)) for line in lines)
+
+
+def _log_row(line, known, sex):
+    days = (known.get("birth_date"), line.consent_date, line.surgery_date)
+    born, consent, surgery = (f'<td class="nowrap">{escape(wording.day(date))}</td>' for date in days)
+    number, initials = (escape(known.get(name) or wording.NOTHING) for name in LOCAL_NUMBERS)
+    return (
+        f'<tr><th scope="row" class="code nowrap">{escape(line.patient_id)}</th><td class="code">{number}</td>'
+        f"<td>{initials}</td>{born}<td>{sex}</td>{consent}{surgery}</tr>\n"
+    )

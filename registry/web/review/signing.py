@@ -225,6 +225,8 @@ def _page(
 
 def queries_of(ready, labels):
     """The lines of the queries that a signature acknowledges."""
+    if not ready.queries:
+        return []
     return lines(Query.objects.filter(pk__in=[query.pk for query in ready.queries]).order_by("pk"), labels=labels)
 
 

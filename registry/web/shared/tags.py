@@ -45,6 +45,7 @@ register.filter("site_name", wording.site_name)
 
 
 register.simple_tag(cells.options, name="options")
+register.simple_tag(cells.choices, name="choices")
 
 
 @register.simple_tag

@@ -53,7 +53,7 @@ STEPS = (
     Step("measured", {"variable": "hsuv", "timepoint": "1m"}),
     Step("measured", {"variable": "eq_vas", "timepoint": "1m"}),
 )
-POINTS = {f"sins_{one}": 0 for one in ("location", "pain", "bone_lesion", "alignment", "collapse", "posterolateral")}
+POINTS = {f"sins_{name}": 0 for name in ("location", "pain", "bone_lesion", "alignment", "collapse", "posterolateral")}
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_a_step_keeps_those_whom_it_names(north, as_system, step, who):
     with as_system():
         frame = frames.read(cohorts.timepoints_needed(cohort(step)), keep_key=True)
         selection = select(cohort(step), frame)
-        assert frames.patient_ids(frame["key"][selection.chosen]) == sorted(f"N01-{one}" for one in who)
+        assert frames.patient_ids(frame["key"][selection.chosen]) == sorted(f"N01-{number}" for number in who)
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_the_flow_adds_up_by_site_too(random_patients, south, as_system):
         selection = select(cohort(*STEPS), frame)
     assert frame.n == selection.chosen.size + sum(step["excluded"] for step in selection.flow[1:])
     assert [row["site"] for row in selection.by_site] == ["N01", "S01"]
-    for told in selection.by_site:
-        assert told["enrolled"] == told["analysed"] + sum(told["excluded"])
+    for report in selection.by_site:
+        assert report["enrolled"] == report["analysed"] + sum(report["excluded"])
     assert sum(row["analysed"] for row in selection.by_site) == selection.chosen.size
     for place, step in enumerate(selection.flow[1:]):
         assert sum(row["excluded"][place] for row in selection.by_site) == step["excluded"]

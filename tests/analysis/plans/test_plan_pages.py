@@ -84,14 +84,14 @@ def test_lists_and_tables_are_fetched_once(opened, monkeypatch):
     counts, at = known.counts, dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
     with monkeypatch.context() as large:  # numbers that the worker keeps have their time
         large.setattr(known, "counts", lambda: (counts()[0], at))
-        told = opened.get(reverse("comparison_plan_lists")).json()["told"]["frankel"]
-        assert told.startswith(f"ordinal · known on {wording.moment(at)}: Before surgery ")
+        summary = opened.get(reverse("comparison_plan_lists")).json()["told"]["frankel"]
+        assert summary.startswith(f"ordinal · known on {wording.moment(at)}: Before surgery ")
     year = {"grouping": "named", "visit_what_1": "nearest", "visit_day_1": "365", "visit_within_1": "60"}
     page = html.fromstring(opened.get(reverse("comparison_plan_new")).content.decode())
     parts = [details.get("hx-post") for details in page.iter("details") if details.get("hx-post")]
-    told = {part: opened.post(part, year).content.decode() for part in parts}
-    assert len(told) > 20 and all("name=" in content for content in told.values())
-    table = next(content for content in told.values() if 'value="pain_vas_mm@1m"' in content)
+    summary = {part: opened.post(part, year).content.decode() for part in parts}
+    assert len(summary) > 20 and all("name=" in content for content in summary.values())
+    table = next(content for content in summary.values() if 'value="pain_vas_mm@1m"' in content)
     assert 'value="pain_vas_mm@visit_1"' in table and "Day 365 ± 60" in table
     for part in ("grid&of=Astrology", "astrology"):
         assert opened.post(f"{reverse('comparison_plan_new')}?part={part}", year).status_code == 404
@@ -160,8 +160,8 @@ RECODED = CHOICES | {
 def test_variables_are_cut_and_collapsed_on_the_page(opened):
     plan = plans.from_json(plan_builder.compiled(RECODED))
     frankel, age = plan.variables[:2]
-    assert (frankel.kind, [one.holds for one in frankel.cut]) == ("binary", [("A", "B", "C"), ("D", "E")])
-    assert (age.kind, [(one.low, one.high) for one in age.cut]) == ("ordinal", [(None, 60), (60, 75), (75, None)])
+    assert (frankel.kind, [step.holds for step in frankel.cut]) == ("binary", [("A", "B", "C"), ("D", "E")])
+    assert (age.kind, [(step.low, step.high) for step in age.cut]) == ("ordinal", [(None, 60), (60, 75), (75, None)])
     given = choices_of(plan.to_json())
     assert given is not None and plans.from_json(plan_builder.compiled(given)) == plan
     page = opened.post(reverse("comparison_plan_new"), RECODED | {"act": "check"}).content.decode()
@@ -222,17 +222,17 @@ SECTIONED = CHOICES | {
 
 def test_every_section_is_asked_by_fields_and_comes_back(opened):
     plan = plans.from_json(plan_builder.compiled(SECTIONED))
-    told = plan.to_json()
+    document = plan.to_json()
     assert [entry.code for entry in plan.entries("endpoints")] == ["survival", "endpoint_1", "endpoint_2"]
-    assert told["endpoints"][1]["event"] == [{"kind": "adverse_event", "of": ["pneumonia"], "grade": "IIIa"}]
-    assert told["endpoints"][2]["event"][0]["at_least"] == 3
-    assert [entry["model"] for entry in told["models"]] == ["ancova", "logistic", "repeated"]
+    assert document["endpoints"][1]["event"] == [{"kind": "adverse_event", "of": ["pneumonia"], "grade": "IIIa"}]
+    assert document["endpoints"][2]["event"][0]["at_least"] == 3
+    assert [entry["model"] for entry in document["models"]] == ["ancova", "logistic", "repeated"]
     logistic = {"code": "model_2", "model": "logistic", "outcome": "frankel", "visits": ["last"], "event": ["D", "E"]}
-    assert told["models"][1] == logistic | {"title": told["models"][1]["title"]}
-    assert told["models"][1]["title"]["en"].startswith("Logistic regression: Frankel")
-    assert [entry["title"]["en"] for entry in told["qol"]][1] == "Relief"
-    assert told["propensity"][0]["ratio"] == 2 and told["propensity"][0]["exact"] == ["sex"]
-    given = choices_of(told)
+    assert document["models"][1] == logistic | {"title": document["models"][1]["title"]}
+    assert document["models"][1]["title"]["en"].startswith("Logistic regression: Frankel")
+    assert [entry["title"]["en"] for entry in document["qol"]][1] == "Relief"
+    assert document["propensity"][0]["ratio"] == 2 and document["propensity"][0]["exact"] == ["sex"]
+    given = choices_of(document)
     assert given is not None and plans.from_json(plan_builder.compiled(given)) == plan
     answer = opened.post(reverse("comparison_plan_new"), SECTIONED | {"act": "save"})
     saved = SavedPlan.objects.get()

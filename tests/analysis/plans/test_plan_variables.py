@@ -32,21 +32,21 @@ def asked(variable, visit="", names=None, value_set=None):
         frame = frames.read(tuple(columns.needed(variable, visit, names)), keep_key=True)
         ids = list(Patient.objects.order_by("patient_id").values_list("patient_id", flat=True))
     by_key = {key: place for place, key in enumerate(frame["key"].tolist())}
-    order = np.array([by_key[frames.key_of(one)] for one in ids])
-    found = columns.variable_columns(frame, variable, visit, names)
-    return found, order
+    order = np.array([by_key[frames.key_of(patient_id)] for patient_id in ids])
+    values = columns.variable_columns(frame, variable, visit, names)
+    return values, order
 
 
-def told(variable, visit="", names=None):
+def values_of(variable, visit="", names=None):
     """[value or the reason why there is none] a patient: codes of categories, numbers otherwise."""
-    found, order = asked(variable, visit, names)
-    categories = [choice.code for choice in found.variable.categories]
+    values, order = asked(variable, visit, names)
+    categories = [choice.code for choice in values.variable.categories]
     return [
-        columns.WHY[found.why[place]]
-        if not found.known[place]
-        else categories[int(found.values[place])]
+        columns.WHY[values.why[place]]
+        if not values.known[place]
+        else categories[int(values.values[place])]
         if categories
-        else float(found.values[place])
+        else float(values.values[place])
         for place in order
     ]
 
@@ -80,18 +80,18 @@ def test_items_are_variables_of_the_kind_of_their_declaration(four):
         "sex": "binary", "frankel": "ordinal", "kps": "ordinal", "consent_date": "date", "ecog_ps": "ordinal",
         "hsuv": "continuous",
     }  # fmt: skip
-    assert told("sex") == ["male", "female", "male", "male"]
-    assert told("frankel", "preop") == ["A", "D", "E", "no_visit"]
-    assert told("hsuv", "1m")[0] == 1.0
+    assert values_of("sex") == ["male", "female", "male", "male"]
+    assert values_of("frankel", "preop") == ["A", "D", "E", "no_visit"]
+    assert values_of("hsuv", "1m")[0] == 1.0
     assert not {"hospital_number", "initials", "birth_date"} & known.keys()
 
 
 def test_why_a_value_lacks_tells_missing_from_dead_and_from_not_yet_due(four):
-    assert told("kps", "preop") == ["40", "refused", "90", "no_visit"]
-    assert told("kps", "1m") == ["60", "died_before", "not_due", "70"]
-    found, _ = asked("kps", "1m")
-    assert found.reasons() == {"died_before": 1, "not_due": 1}
-    assert told("ecog_ps_over_2", "preop") == ["<=2", "dead", "no_reason", "no_visit"]
+    assert values_of("kps", "preop") == ["40", "refused", "90", "no_visit"]
+    assert values_of("kps", "1m") == ["60", "died_before", "not_due", "70"]
+    values, _ = asked("kps", "1m")
+    assert values.reasons() == {"died_before": 1, "not_due": 1}
+    assert values_of("ecog_ps_over_2", "preop") == ["<=2", "dead", "no_reason", "no_visit"]
 
 
 def test_a_plan_cuts_collapses_and_names(four):
@@ -102,41 +102,41 @@ def test_a_plan_cuts_collapses_and_names(four):
         }
     )  # fmt: skip
     assert (low.kind, low.label.ja) == ("binary", "A〜C")
-    assert told(low, "preop") == ["abc", "d", "no_category", "no_visit"]
+    assert values_of(low, "preop") == ["abc", "d", "no_category", "no_visit"]
     as_number = made({"name": "karnofsky", "of": {"item": "kps"}, "kind": "continuous"})
-    assert told(as_number, "preop") == [40.0, "refused", 90.0, "no_visit"]
+    assert values_of(as_number, "preop") == [40.0, "refused", 90.0, "no_visit"]
     old = made(
         {"name": "old", "of": {"item": "age_at_surgery"},
          "categories": [{"code": "<65", "below": 65}, {"code": "65+", "from": 65}]}
     )  # fmt: skip
-    assert told(old) == ["65+"] * 4
+    assert values_of(old) == ["65+"] * 4
 
 
 def test_events_count_by_kind_and_within_days(four):
-    assert told(made({"name": "e", "of": {"events": []}})) == ["yes", "no", "no", "no"]
-    assert told(made({"name": "e", "of": {"events": ["hematoma"], "last_day": 1}})) == ["no"] * 4
-    assert told(made({"name": "e", "of": {"events": ["hematoma", "csf_leak"], "last_day": 2}}))[0] == "yes"
-    assert told(made({"name": "e", "of": {"events": [], "give": "count"}})) == [2.0, 0.0, 0.0, 0.0]
-    assert told(made({"name": "e", "of": {"events": ["hematoma"], "give": "day"}}))[:2] == [2.0, "no_reason"]
+    assert values_of(made({"name": "e", "of": {"events": []}})) == ["yes", "no", "no", "no"]
+    assert values_of(made({"name": "e", "of": {"events": ["hematoma"], "last_day": 1}})) == ["no"] * 4
+    assert values_of(made({"name": "e", "of": {"events": ["hematoma", "csf_leak"], "last_day": 2}}))[0] == "yes"
+    assert values_of(made({"name": "e", "of": {"events": [], "give": "count"}})) == [2.0, 0.0, 0.0, 0.0]
+    assert values_of(made({"name": "e", "of": {"events": ["hematoma"], "give": "day"}}))[:2] == [2.0, "no_reason"]
     with everything(reason="test"):
         AdverseEvent.objects.filter(kind="pneumonia").update(clavien_dindo="IIIb")
         AdverseEvent.objects.filter(kind="hematoma").update(clavien_dindo="II")
-    assert told(made({"name": "e", "of": {"events": [], "grade": "IIIa", "give": "count"}}))[0] == 1.0
+    assert values_of(made({"name": "e", "of": {"events": [], "grade": "IIIa", "give": "count"}}))[0] == 1.0
 
 
 def test_days_between_dates_and_changes(four):
     days = made({"name": "wait", "of": {"days": {"from": "consent_date", "to": "surgery_date"}, "unit": "days"}})
-    assert told(days) == [10.0, 10.0, 200.0, 10.0]
+    assert values_of(days) == [10.0, 10.0, 200.0, 10.0]
     years = made({"name": "wait_y", "of": {"days": {"from": "consent_date", "to": "surgery_date"}, "unit": "years"}})
-    assert told(years)[2] == 200 / 365.25
+    assert values_of(years)[2] == 200 / 365.25
     # Japanese counts years of time and of a person's age by two words; an age under another name stays an age.
     age = made({"name": "age", "of": {"item": "age_at_surgery"}})
-    assert [UNITS[one.unit].ja for one in (days, years, age)] == ["日", "年", "歳"]
-    assert [UNITS[one.unit].en for one in (years, age)] == ["years", "years"]
+    assert [UNITS[variable.unit].ja for variable in (days, years, age)] == ["日", "年", "歳"]
+    assert [UNITS[variable.unit].en for variable in (years, age)] == ["years", "years"]
     kps = made({"name": "karnofsky", "of": {"item": "kps"}, "kind": "continuous"})
     change = made({"name": "gain", "of": {"change": "karnofsky", "from": "preop"}}, kps)
     names = declared.Variables((kps, change))
-    assert told(change, "1m", names)[0] == 20.0
+    assert values_of(change, "1m", names)[0] == 20.0
     assert names.get("gain").label.en.startswith("Δ ")
 
 
@@ -147,10 +147,10 @@ def test_visits_by_rule(four):
         plan_visits.from_json({"code": "quarter", "take": "nearest", "day": 85, "within": 10}),
     ]
     names = declared.Variables((), rules)
-    assert told("kps", "latest", names) == ["60", "no_visit", "no_visit", "80"]
-    assert told("kps", "early", names) == ["60", "died_before", "not_due", "70"]
-    assert told("kps", "quarter", names)[3] == "80"
-    assert told("hsuv", "latest", names)[0] == 1.0
+    assert values_of("kps", "latest", names) == ["60", "no_visit", "no_visit", "80"]
+    assert values_of("kps", "early", names) == ["60", "died_before", "not_due", "70"]
+    assert values_of("kps", "quarter", names)[3] == "80"
+    assert values_of("hsuv", "latest", names)[0] == 1.0
 
 
 def test_own_items_are_variables_once_published(four, publish, dose):  # noqa: F811
@@ -163,10 +163,10 @@ def test_own_items_are_variables_once_published(four, publish, dose):  # noqa: F
         first.srs_dose_gy, first.srs_fractions, first.srs_sites, first.srs_given = "24.6", 2, ("rib",), 1
         first.srs_intent, first.srs_planned = "cure", SURGERY
         first.save()
-    assert told("srs_dose_gy", "1m")[0] == 24.6
-    assert told("srs_sites:rib", "1m")[0] == "yes" and told("srs_sites:spine", "1m")[0] == "no"
-    assert told("srs_given", "1m")[0] == "1" and told("srs_intent", "1m")[0] == "cure"
-    assert told("srs_per", "1m")[0] == 12.3
+    assert values_of("srs_dose_gy", "1m")[0] == 24.6
+    assert values_of("srs_sites:rib", "1m")[0] == "yes" and values_of("srs_sites:spine", "1m")[0] == "no"
+    assert values_of("srs_given", "1m")[0] == "1" and values_of("srs_intent", "1m")[0] == "cure"
+    assert values_of("srs_per", "1m")[0] == 12.3
     known = sources.offered()
     assert [known[name].kind for name in ("srs_given", "srs_per", "srs_planned")] == ["binary", "continuous", "date"]
     assert "srs_other" not in known
@@ -177,15 +177,15 @@ def test_repeating_forms_are_gathered(four, publish, north):  # noqa: F811
     publish(document)
     catalogue.current()
     items = {item["name"]: item for item in document["items"]}
-    number = next(name for name, one in items.items() if one["kind"] in ("decimal", "whole"))
+    number = next(name for name, item in items.items() if item["kind"] in ("decimal", "whole"))
     with everything(reason="test"):
         for value in (8, 20):
             OwnRecord.objects.create(patient_id="N01-0001", site=north, form=document["code"], **{number: value})
     of = {"repeat": document["code"], "item": number}
-    assert told(made({"name": "n", "of": of | {"give": "count"}})) == [2.0, 0.0, 0.0, 0.0]
-    assert told(made({"name": "n", "of": of | {"give": "sum"}}))[0] == 28.0
-    assert told(made({"name": "n", "of": of | {"give": "last"}}))[0] == 20.0
-    assert told(made({"name": "n", "of": of | {"give": "any"}})) == ["yes", "no", "no", "no"]
+    assert values_of(made({"name": "n", "of": of | {"give": "count"}})) == [2.0, 0.0, 0.0, 0.0]
+    assert values_of(made({"name": "n", "of": of | {"give": "sum"}}))[0] == 28.0
+    assert values_of(made({"name": "n", "of": of | {"give": "last"}}))[0] == 20.0
+    assert values_of(made({"name": "n", "of": of | {"give": "any"}})) == ["yes", "no", "no", "no"]
 
 
 @pytest.mark.django_db

@@ -15,19 +15,23 @@ GROUPS = ("cervical", "thoracic", "tls")
 PAIRS = (("cervical", "thoracic"), ("thoracic", "tls"), ("cervical", "tls"))
 
 
-def followup_days(one):
-    end = one["death_date"] if one["vital_status"] == "dead" and one.get("death_date") else one["last_contact_date"]
+def followup_days(patient):
+    end = (
+        patient["death_date"]
+        if patient["vital_status"] == "dead" and patient.get("death_date")
+        else patient["last_contact_date"]
+    )
     if end is None:
-        after = [code for code in one["visits"] if code != "preop"]
-        end = one["surgery_date"] + dt.timedelta(days=30) if after else None
-    return None if end is None or one["surgery_date"] is None else (end - one["surgery_date"]).days
+        after = [code for code in patient["visits"] if code != "preop"]
+        end = patient["surgery_date"] + dt.timedelta(days=30) if after else None
+    return None if end is None or patient["surgery_date"] is None else (end - patient["surgery_date"]).days
 
 
-def in_cohort(one):
+def in_cohort(patient):
     return (
-        levels.DEFAULT_RULE.group(one["lesion_levels"]) in GROUPS
-        and one["procedure"] != "tes"
-        and (followup_days(one) or 0) >= 30
+        levels.DEFAULT_RULE.group(patient["lesion_levels"]) in GROUPS
+        and patient["procedure"] != "tes"
+        and (followup_days(patient) or 0) >= 30
     )
 
 
@@ -35,10 +39,10 @@ def total(values, names):
     return sum(values[name] for name in names) if all(values.get(name) is not None for name in names) else None
 
 
-def value(one, name, timepoint=None):
+def value(patient, name, timepoint=None):
     """The value of a variable for one patient; None where there is none."""
     if timepoint:
-        visit = one["visits"].get(timepoint, {})
+        visit = patient["visits"].get(timepoint, {})
         return {
             "frankel_abc": lambda: visit.get("frankel") and ("A/B/C" if visit["frankel"] in "ABC" else "D/E"),
             "ecog_ps_over_2": lambda: (
@@ -47,16 +51,16 @@ def value(one, name, timepoint=None):
             "barthel_total": lambda: total(visit, BARTHEL),
             "hsuv": lambda: hsuv(visit),
         }.get(name, lambda: visit.get(name))()
-    sins = total(one, [n for n in one if n.startswith("sins_")])
+    sins = total(patient, [n for n in patient if n.startswith("sins_")])
     return {
-        "tokuhashi_total": lambda: total(one, [n for n in one if n.startswith("tokuhashi_")]),
+        "tokuhashi_total": lambda: total(patient, [n for n in patient if n.startswith("tokuhashi_")]),
         "sins_total": lambda: sins,
         "sins_class": lambda: "stable" if sins <= 6 else "potentially_unstable" if sins <= 12 else "unstable",
-        "followup_months": lambda: followup_days(one) / 30.4375,
-        "died": lambda: {"dead": "yes", "alive": "no"}[one["vital_status"]],
-        "ssi_or_wound": lambda: yes({"surgical_site_infection", "wound_problem"} & set(one["events"])),
-        "neurological": lambda: yes("neurological_deterioration" in one["events"]),
-    }.get(name, lambda: one[name])()
+        "followup_months": lambda: followup_days(patient) / 30.4375,
+        "died": lambda: {"dead": "yes", "alive": "no"}[patient["vital_status"]],
+        "ssi_or_wound": lambda: yes({"surgical_site_infection", "wound_problem"} & set(patient["events"])),
+        "neurological": lambda: yes("neurological_deterioration" in patient["events"]),
+    }.get(name, lambda: patient[name])()
 
 
 def yes(had):

@@ -39,8 +39,8 @@ def categories(name):
     return [str(choice.code) for choice in variables.get(name).categories]
 
 
-def agree(told, expected):
-    assert {name: told[name] for name in expected} == pytest.approx(expected, rel=1e-9), expected
+def agree(actual, expected):
+    assert {name: actual[name] for name in expected} == pytest.approx(expected, rel=1e-9), expected
 
 
 def test_the_flow_adds_up_and_equals_a_recount(compared_patients, patients, result):
@@ -79,8 +79,8 @@ def test_the_contract_of_the_rows(result):
         for row in result[table]:
             fields = {"variable", "kind", "test", "p"} | more | (set() if table == "recovery" else {"groups"})
             assert fields <= set(row), (table, row["variable"])
-            told = [row["baseline"], row["followup"]] if table == "recovery" else list(row["groups"].values())
-            for group in told:
+            cells = [row["baseline"], row["followup"]] if table == "recovery" else list(row["groups"].values())
+            for group in cells:
                 assert {"n", "missing"} | ({"mean", "sd"} if row["kind"] == "continuous" else {"counts"}) <= set(group)
     pairs = {"cervical_vs_thoracic", "thoracic_vs_tls", "cervical_vs_tls"}
     for row in (*result["between_groups"], *result["eq5d_domains"]):

@@ -24,22 +24,22 @@ def compare(as_system):
 
 def row(result, table, variable, **where):
     return next(
-        one
-        for one in result[table]
-        if one["variable"] == variable and all(one[name] == value for name, value in where.items())
+        item
+        for item in result[table]
+        if item["variable"] == variable and all(item[name] == value for name, value in where.items())
     )
 
 
 def missing_p(result):
     """Every place without a P, and whether it says why."""
     for table in TABLES:
-        for one in result[table]:
-            for field in [name for name in one if name == "p" or (name.startswith("p_") and name != "p_raw")]:
-                reason = one.get("reason" + field.removeprefix("p"))
-                if isinstance(one[field], dict):
-                    yield from (((reason or {}).get(pair), p) for pair, p in one[field].items())
+        for item in result[table]:
+            for field in [name for name in item if name == "p" or (name.startswith("p_") and name != "p_raw")]:
+                reason = item.get("reason" + field.removeprefix("p"))
+                if isinstance(item[field], dict):
+                    yield from (((reason or {}).get(pair), p) for pair, p in item[field].items())
                 else:
-                    yield reason, one[field]
+                    yield reason, item[field]
 
 
 def assert_every_gap_has_a_reason(result):
@@ -123,9 +123,9 @@ def test_all_missing(stored, compare):
     result = compare()
     assert_every_gap_has_a_reason(result)
     for name in ("sex", "blood_loss_ml", "died"):
-        one = row(result, "characteristics", name)
-        assert (one["p"], [group["n"] for group in one["groups"].values()]) == (None, [0, 0, 0])
-        assert [group["missing"] for group in one["groups"].values()] == [3, 3, 3]
+        row_of_name = row(result, "characteristics", name)
+        assert (row_of_name["p"], [group["n"] for group in row_of_name["groups"].values()]) == (None, [0, 0, 0])
+        assert [group["missing"] for group in row_of_name["groups"].values()] == [3, 3, 3]
 
 
 def test_a_death_without_a_date_is_followed_to_the_last_contact_and_unknown_follow_up_is_left_out(stored, compare):

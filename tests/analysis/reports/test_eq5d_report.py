@@ -34,13 +34,13 @@ def result(compared_result):
 
 @pytest.fixture
 def groups(compared_patients):
-    found = slow.grouped([patient for patient in compared_patients if slow.in_cohort(patient)])
-    return {"all": [patient for ones in found.values() for patient in ones]} | found
+    grouped = slow.grouped([patient for patient in compared_patients if slow.in_cohort(patient)])
+    return {"all": [patient for ones in grouped.values() for patient in ones]} | grouped
 
 
-def profile(one, timepoint):
+def profile(patient, timepoint):
     """Such as "21232"; None unless all five answers are there."""
-    visit = one["visits"].get(timepoint, {})
+    visit = patient["visits"].get(timepoint, {})
     levels = [visit.get(item.name) for item in DIMENSIONS]
     return None if None in levels else "".join(map(str, levels))
 
@@ -50,8 +50,8 @@ def profiles(patients, timepoint):
 
 
 def pairs(patients):
-    found = [(profile(patient, "preop"), profile(patient, "1m")) for patient in patients]
-    return [pair for pair in found if None not in pair]
+    outcome = [(profile(patient, "preop"), profile(patient, "1m")) for patient in patients]
+    return [pair for pair in outcome if None not in pair]
 
 
 def paretian(before, after):
@@ -86,8 +86,8 @@ def test_an_answer_counts_without_the_others(stored, as_system):
 def test_the_most_frequent_profiles(result, groups):
     for row in result["eq5d_report"]["profiles"]:
         given = profiles(groups[row["group"]], row["timepoint"])
-        expected = sorted(Counter(given).items(), key=lambda one: (-one[1], one[0]))
-        assert [(str(one["state"]), one["count"]) for one in row["most_frequent"]] == expected[:10]
+        expected = sorted(Counter(given).items(), key=lambda pair: (-pair[1], pair[0]))
+        assert [(str(state["state"]), state["count"]) for state in row["most_frequent"]] == expected[:10]
         assert (row["n"], row["different"]) == (len(given), len(expected))
         assert row["worst"] == {"state": 55555, "count": given.count("55555")}
 
@@ -103,9 +103,9 @@ def test_level_sum_and_frequency_scores(result, groups):
         scores = Counter("".join(str(profile.count(level)) for level in "12345") for profile in given)
         assert {score["score"]: score["count"] for score in row["scores"]} == scores
         values = value_sets.get("JP")
-        for one in row["scores"]:
-            worth = [values.hsuv(int(p)) for p in given if "".join(str(p.count(v)) for v in "12345") == one["score"]]
-            assert one["mean_value"] == pytest.approx(st.fmean(worth), rel=1e-9)
+        for item in row["scores"]:
+            worth = [values.hsuv(int(p)) for p in given if "".join(str(p.count(v)) for v in "12345") == item["score"]]
+            assert item["mean_value"] == pytest.approx(st.fmean(worth), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_scores_of_the_definition(stored, as_system, state, score, total):
      ("21111", "12111", "mixed_change")],
 )  # fmt: skip
 def test_the_paretian_classes(before, after, expected):
-    first, second = (np.array([[int(level) for level in one]]) for one in (before, after))
+    first, second = (np.array([[int(level) for level in levels]]) for levels in (before, after))
     assert CLASSES[paretian_class(first, second)[0]] == expected == paretian(before, after)
 
 
@@ -168,7 +168,7 @@ def test_summaries(result, groups, field, name):
             "mean": st.fmean(known),
             "standard_error": stats.sem(known),
             "median": st.median(known),
-            "mode": min(one for one, count in frequent.items() if count == max(frequent.values())),
+            "mode": min(state for state, count in frequent.items() if count == max(frequent.values())),
             "sd": st.stdev(known),
             "kurtosis": stats.kurtosis(known, fisher=False),
             "skewness": stats.skew(known),
@@ -193,10 +193,10 @@ def test_the_grid_counts_pairs_by_their_ranks(result, groups):
     order = stats.rankdata([-values[state] for state in PROFILES])
     ranked = dict(zip(map(str, PROFILES), order, strict=True))
     for row in result["eq5d_report"]["grid"]:
-        found = [tuple(ranked[value] for value in pair) for pair in pairs(groups[row["group"]])]
-        assert row["better"] == sum(after < before for before, after in found)
-        assert row["worse"] == sum(after > before for before, after in found)
-        cells = Counter(tuple(int((value - 1) // row["step"]) for value in pair) for pair in found)
+        pairs_of_ranks = [tuple(ranked[value] for value in pair) for pair in pairs(groups[row["group"]])]
+        assert row["better"] == sum(after < before for before, after in pairs_of_ranks)
+        assert row["worse"] == sum(after > before for before, after in pairs_of_ranks)
+        cells = Counter(tuple(int((value - 1) // row["step"]) for value in pair) for pair in pairs_of_ranks)
         assert {(a, b): count for a, b, count in row["counts"]} == cells
 
 

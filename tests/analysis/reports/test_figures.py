@@ -119,8 +119,8 @@ def test_courses_are_counts_of_rounded_pairs(result, grouped):
 
 
 def test_nothing_kept_for_figures_is_a_patients_own(result, compared_patients):
-    kept = json.dumps({name: result[name] for name in ("figures", "survival", "eq5d_report")})
-    assert not any(patient["patient_id"] in kept for patient in compared_patients)
+    text = json.dumps({name: result[name] for name in ("figures", "survival", "eq5d_report")})
+    assert not any(patient["patient_id"] in text for patient in compared_patients)
     for row in result["figures"]["trajectories"] + result["figures"]["distributions"]:
         step = step_of(row["variable"])
         for *rounded, _ in row["counts"]:
@@ -232,18 +232,18 @@ def stored_result(result):
 
 def texts(svg):
     root = ET.fromstring(svg)  # noqa: S314
-    return ["".join(one.itertext()).strip() for one in root.iter(f"{SVG}text")]
+    return ["".join(element.itertext()).strip() for element in root.iter(f"{SVG}text")]
 
 
 def test_every_chart_is_drawn_with_its_n_and_tells_it_in_words(stored_result):
-    told = {chart.code: chart for chart in charts(stored_result)}
-    assert list(told) == [
+    by_code = {chart.code: chart for chart in charts(stored_result)}
+    assert list(by_code) == [
         "flow", "levels",
         *(f"distribution-{name}" for name in ("pain_vas_mm", "barthel_total", "hsuv", "eq_vas")),
         *(f"trajectories-{name}" for name in ("pain_vas_mm", "barthel_total", "hsuv", "eq_vas")),
         "mean-changes", "responders", "eq5d-answers", "eq5d-grid", "survival",
     ]  # fmt: skip
-    for code, chart in told.items():
+    for code, chart in by_code.items():
         assert "n = " in chart.alt, code
         assert chart.title and chart.rows
         shown = " ".join(texts(drawn(stored_result, code, "svg")))
@@ -371,8 +371,8 @@ def test_a_figure_comes_in_each_format(client, run, bob, as_system, format, kind
     assert response["Content-Type"] == kind and response.content.startswith(start)
     with as_system():
         assert not AuditEvent.objects.filter(action="comparison_downloaded").exists()
-    kept = client.get(figure(run, format=format), {"download": ""})
-    assert kept["Content-Disposition"].endswith(f'-flow.{format}"')
+    download = client.get(figure(run, format=format), {"download": ""})
+    assert download["Content-Disposition"].endswith(f'-flow.{format}"')
     with as_system():
         event = AuditEvent.objects.get(action="comparison_downloaded")
         assert (event.user_id, event.row_id) == (bob.pk, str(run.pk))

@@ -117,10 +117,10 @@ def test_the_methods_paragraph_names_the_snapshot_in_every_file(result):
 
 def test_the_methods_paragraph_says_which_p_were_sampled_and_why(result):
     assert "Monte Carlo" not in narrative.methods(result)
-    told = {"standard_error": 0.00123, "resamples": 50_000, "seed": 20241}
-    told["why"] = "there are more than 5000 observations"
-    other = told | {"why": "the table has too many states", "standard_error": 0.002}
-    rows = [result["characteristics"][0] | {"monte_carlo": told, "monte_carlo_chi_square": other}]
+    effect = {"standard_error": 0.00123, "resamples": 50_000, "seed": 20241}
+    effect["why"] = "there are more than 5000 observations"
+    other = effect | {"why": "the table has too many states", "standard_error": 0.002}
+    rows = [result["characteristics"][0] | {"monte_carlo": effect, "monte_carlo_chi_square": other}]
     sampled = result | {"characteristics": [*rows, *result["characteristics"][1:]]}
     text = narrative.methods(sampled)
     assert "1 with 50000 samples, since there are more than 5000 observations (seed 20241" in text
@@ -183,18 +183,20 @@ def sheets(content):
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_workbook_has_a_sheet_for_each_table_and_every_number_as_a_number(result, language):
-    _book, told = sheets(files.to_xlsx(result, language))
+    _book, sheet = sheets(files.to_xlsx(result, language))
     tables = presentation.tables(result, language)
-    names = list(told)
+    names = list(sheet)
     assert names[1:3] == (["Table 1", "Table 2"] if language == "en" else ["表1", "表2"])
     for table, name in zip(tables, names, strict=False):
-        rows = told[name]
+        rows = sheet[name]
         assert rows[0][0] == table.title
         head = next(place for place, row in enumerate(rows) if tuple(row[: len(table.header)]) == table.header)
         shown = [tuple(text or "" for text in row) for row in rows[head + 1 :]]
         assert shown[: len(table.rows)] == [(row.label, *row.cells) for row in table.rows]
-    numbers = [dict(zip(told[names[-1]][2], row, strict=True)) for row in told[names[-1]][3:]]
-    row = next(one for one in result["recovery"] if (one["variable"], one["group"]) == ("pain_vas_mm", "thoracic"))
+    numbers = [dict(zip(sheet[names[-1]][2], row, strict=True)) for row in sheet[names[-1]][3:]]
+    row = next(
+        entry for entry in result["recovery"] if (entry["variable"], entry["group"]) == ("pain_vas_mm", "thoracic")
+    )
     (p,) = [
         number["value"]
         for number in numbers
@@ -202,7 +204,7 @@ def test_a_workbook_has_a_sheet_for_each_table_and_every_number_as_a_number(resu
         == ("recovery", "pain_vas_mm", "thoracic", "p")
     ]
     assert p == row["p"]
-    assert any(narrative.methods(result, language) in row for row in told[names[-2]])
+    assert any(narrative.methods(result, language) in row for row in sheet[names[-2]])
 
 
 def test_a_workbook_has_no_formula(stored, north, as_system):
@@ -229,7 +231,7 @@ def test_every_file_about_made_up_patients_says_so(db, as_system, settings, synt
     shown = [files.to_csv(result).decode(), files.to_html(result).decode()]
     shown.append(document.sections[0].header.paragraphs[0].text)
     shown += [str(rows[1][0]) for rows in sheets(files.to_xlsx(result))[1].values()]
-    assert ["SYNTHETIC DATA" in one for one in shown] == [synthetic] * len(shown)
+    assert ["SYNTHETIC DATA" in page for page in shown] == [synthetic] * len(shown)
     assert ("架空データ" in files.to_html(result, "ja").decode()) == synthetic
 
 

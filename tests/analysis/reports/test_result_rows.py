@@ -16,9 +16,9 @@ from registry.analysis.results.tables import BeforeAfter, Between, ByValueSet, O
 from registry.analysis.running import runner
 from sites.tenancy.scope import everything
 from tests.analysis.conftest import store
-from tests.analysis.random_plans import Drawn, People
+from tests.analysis.plans.random_plans import Drawn, People
 
-FIRST_RELEASE = Path(__file__).parents[1] / "releases/0.1.0/registry.sql.xz"
+FIRST_RELEASE = Path(__file__).parents[2] / "releases/0.1.0/registry.sql.xz"
 AGE = Described(2, 1, 60.5, 0.5, 60.5, 60.25, 60.75, 60.0, 61.0)
 AGE_JSON = (
     '{"n": 2, "missing": 1, "mean": 60.5, "sd": 0.5, "median": 60.5, "q1": 60.25, "q3": 60.75, '

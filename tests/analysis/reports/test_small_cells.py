@@ -16,7 +16,7 @@ from registry.analysis.presentation import tables as presentation
 from registry.analysis.presentation.numbers import count_percent, number, percent
 from registry.analysis.running import runner
 from sites.tenancy.scope import everything
-from tests.analysis.conftest import once
+from tests.analysis.conftest import random_registry
 from tests.analysis.running.test_comparison_pages import a_run
 
 THRESHOLD = 8
@@ -24,7 +24,7 @@ THRESHOLD = 8
 
 @pytest.fixture(scope="module")
 def result(django_db_setup, django_db_blocker):
-    with once(django_db_blocker), everything(reason="test"):
+    with random_registry(django_db_blocker), everything(reason="test"):
         return runner.compare(plans.segment_comparison(value_sets=("JP", "UK")), cohorts.SEGI2024)
 
 
@@ -66,7 +66,7 @@ def test_no_hidden_count_follows_from_what_is_shown(shown):
     for row in rows_of(shown):
         for name in ("counts", "classes"):
             if isinstance(row.get(name), dict) and sum(row[name].values()) == row.get("n"):
-                hidden = [one for one in (row["n"], *row[name].values()) if isinstance(one, Few)]
+                hidden = [count for count in (row["n"], *row[name].values()) if isinstance(count, Few)]
                 assert len(hidden) != 1, row
                 seen += len(hidden)
         if "group" in row and {"n", "missing"} <= row.keys() and row["n"] + row["missing"] == sizes.get(row["group"]):
@@ -85,9 +85,9 @@ def test_a_count_of_two_tables_is_told_alike_in_both(result, settings, threshold
     shown, seen = presentation.shown(result), 0
     for row in shown["eq5d_report"]["levels"]:
         for other in shown["eq5d_domains"]:
-            told = other["groups"].get(row["group"])
-            if told and (other["variable"], other["timepoint"]) == (row["dimension"], row["timepoint"]):
-                assert (str(told["n"]), str(told["counts"])) == (str(row["n"]), str(row["counts"]))
+            group = other["groups"].get(row["group"])
+            if group and (other["variable"], other["timepoint"]) == (row["dimension"], row["timepoint"]):
+                assert (str(group["n"]), str(group["counts"])) == (str(row["n"]), str(row["counts"]))
                 seen += "≥" in str(row["counts"])
     assert seen
 
@@ -110,7 +110,7 @@ def test_the_flow_tells_no_hidden_count():
         masked_result = masked(result, 5)
         complementary.complement(masked_result, 5)
         masked_result = masked_result["cohort"]
-        return [str(one) for step in masked_result["flow"] for one in (step.get("excluded"), step["n"])][1:], str(
+        return [str(count) for step in masked_result["flow"] for count in (step.get("excluded"), step["n"])][1:], str(
             masked_result["n"]
         )
 
@@ -125,7 +125,7 @@ def test_the_flow_tells_no_hidden_count():
 
 
 @pytest.mark.parametrize(
-    ("counts", "told"),
+    ("counts", "expected"),
     [
         ((3, 40, 60), ("<5", "≥5", "60")),
         ((2, 3, 60), ("<5", "<5", "60")),
@@ -136,10 +136,10 @@ def test_the_flow_tells_no_hidden_count():
         ((5, 0, 7), ("5", "0", "7")),
     ],
 )
-def test_a_sum_leaves_a_hidden_count_more_than_one_value(counts, told):
+def test_a_sum_leaves_a_hidden_count_more_than_one_value(counts, expected):
     row = {"counts": {str(place): Few(n, 5) if 0 < n < 5 else n for place, n in enumerate(counts)}, "n": sum(counts)}
     complementary.close([*complementary._of_row(row)], 5)
-    assert tuple(str(n) for n in row["counts"].values()) == told
+    assert tuple(str(n) for n in row["counts"].values()) == expected
 
 
 def test_two_larger_counts_that_a_sum_tells_give_no_small_one_away():
@@ -156,10 +156,10 @@ def test_two_larger_counts_that_a_sum_tells_give_no_small_one_away():
 
 
 def test_the_sites_tell_no_hidden_count(shown):
-    told = shown["cohort"]
+    report = shown["cohort"]
     row = {"site": "A", "enrolled": 60, "excluded": [2, 0], "analysed": 58}
     other = {"site": "B", "enrolled": 40, "excluded": [8, 12], "analysed": 20}
-    cohort = told | {"n": 78, "groups": {"a": 78}, "in_no_group": 0, "by_site": [row, other]}
+    cohort = report | {"n": 78, "groups": {"a": 78}, "in_no_group": 0, "by_site": [row, other]}
     cohort["flow"] = [{"n": 100}, {"n": 90, "excluded": 10}, {"n": 78, "excluded": 12}]
     masked_result = masked({"cohort": cohort, "recovery": []}, 5)
     complementary.complement(masked_result, 5)
@@ -231,8 +231,8 @@ def test_the_workbook_hides_small_counts_on_every_sheet(result, settings, langua
     gone = [(a, b) for a, b in pairs if b[-1] is None]
     assert {"statistic", "mean"} < {re.split("[/_]", str(a[-3]))[0] for a, _ in gone} <= GONE
     pairs = [pair for pair in pairs if pair not in gone]
-    told = {True: f"<{THRESHOLD}", False: f"≥{THRESHOLD}"}
-    assert pairs and all(a[-1] > 0 and b[-1] == told[a[-1] < THRESHOLD] and a[:-1] == b[:-1] for a, b in pairs)
+    words = {True: f"<{THRESHOLD}", False: f"≥{THRESHOLD}"}
+    assert pairs and all(a[-1] > 0 and b[-1] == words[a[-1] < THRESHOLD] and a[:-1] == b[:-1] for a, b in pairs)
     counted = [row for row in numbers if str(row[-2]).startswith(("n", "missing", "counts/", "excluded", "pairs"))]
     assert not [row for row in counted if isinstance(row[-1], int) and 0 < row[-1] < THRESHOLD]
 

@@ -83,15 +83,15 @@ def test_shares_have_newcombes_interval_and_a_further_test_its_own_statistic():
 
 def test_a_change_has_the_interval_of_a_paired_t_test():
     # t.test(c(-3, 0, 1, 4, 8))$conf.int
-    told = tested_p.mean_change({"n": 5, "mean": 2.0, "sd": 4.183300132670378}, English())
-    assert told == [("Mean change (95% interval)", "2.00 (−3.19 – 7.19)")]
+    details = tested_p.mean_change({"n": 5, "mean": 2.0, "sd": 4.183300132670378}, English())
+    assert details == [("Mean change (95% interval)", "2.00 (−3.19 – 7.19)")]
     assert tested_p.mean_change({"n": Few(3, 5), "mean": 2.0, "sd": 1.0}, English()) == []
 
 
 def test_the_interval_is_welchs():
     # a <- c(1, 2, 4, 7); b <- c(2, 2, 3); t.test(a, b)$conf.int
-    found = welch_interval((4, 3.5, 2.6457513110645907), (3, 2.3333333333333335, 0.5773502691896257))
-    assert found == pytest.approx((1.1666666666666667, -2.91574746773933, 5.24908080107266), rel=1e-9)
+    interval = welch_interval((4, 3.5, 2.6457513110645907), (3, 2.3333333333333335, 0.5773502691896257))
+    assert interval == pytest.approx((1.1666666666666667, -2.91574746773933, 5.24908080107266), rel=1e-9)
     with pytest.raises(NotEstimable):
         welch_interval((1, 3.5, 1.0), (3, 2.0, 1.0))
     with pytest.raises(NotEstimable):

@@ -212,8 +212,8 @@ def test_quick_leaves_out_what_takes_r_long_and_says_so(tmp_path):
 
 def falsified(text, column, changed, **where):
     rows = table(text)
-    one = next(row for row in rows if all(row[name] == value for name, value in where.items()))
-    one[column] = changed(one[column])
+    item = next(row for row in rows if all(row[name] == value for name, value in where.items()))
+    item[column] = changed(item[column])
     out = io.StringIO()
     writer = csv.DictWriter(out, rows[0].keys(), lineterminator="\n")
     writer.writeheader()
@@ -319,8 +319,8 @@ def test_no_number_of_the_result_is_forgotten(bundled):
     there = [number for name, part in result.items() if name not in ("cohort", "method") for number in numbers(part)]
     first = len(claimed) - len(there)
     assert claimed[first:] == there
-    told = (*result["cohort"]["flow"], *result["cohort"]["by_site"])
-    cohort = [float(number) for row in told for number in numbers(row)]
+    counts = (*result["cohort"]["flow"], *result["cohort"]["by_site"])
+    cohort = [float(number) for row in counts for number in numbers(row)]
     assert claimed[:first] == [
         *(result["cohort"]["n"], result["cohort"]["in_no_group"]), *result["cohort"]["groups"].values(), *cohort
     ]  # fmt: skip

@@ -56,8 +56,8 @@ def test_csv_has_one_number_a_line(random_patients):
     assert list(lines[0]) == ["table", "variable", "group", "timepoint", "category", "statistic", "value"]
 
     def value(*where):
-        (found,) = [line["value"] for line in lines if list(line.values())[:6] == list(where)]
-        return found
+        (values,) = [line["value"] for line in lines if list(line.values())[:6] == list(where)]
+        return values
 
     row = result["characteristics"][0]
     assert float(value("characteristics", "age_at_surgery", "tls", "", "", "mean")) == row["groups"]["tls"]["mean"]

@@ -21,6 +21,7 @@ from registry.analysis.figures import drawings
 from registry.analysis.presentation import tables as presentation
 from registry.analysis.running import runs
 from registry.models import ComparisonRun, Patient, Snapshot
+from registry.web.comparison import views
 from registry.web.comparison.stages import seconds_left
 from sites.models import AuditEvent
 
@@ -161,7 +162,9 @@ def test_a_new_comparison_may_start_from_an_earlier_one(client, bob):
     assert client.get(reverse("comparison_new"), {"from": "nonsense"}).status_code == 200
 
 
-def test_a_finished_run_shows_answer_flow_tables_and_source(client, bob, done):
+@pytest.mark.parametrize("listed", [views.LISTED, 3])
+def test_a_finished_run_shows_answer_flow_tables_and_source(client, bob, done, listed, monkeypatch):
+    monkeypatch.setattr(views, "LISTED", listed)
     client.force_login(bob)
     page = client.get(address("comparison_run", done)).content.decode()
     flow = done.result["cohort"]["flow"]
@@ -172,7 +175,9 @@ def test_a_finished_run_shows_answer_flow_tables_and_source(client, bob, done):
     figures = drawings.charts(done.result)
     assert page.count('<img src="') == len(figures) - 1  # the flow is drawn by the page, with links
     assert all(f"figures/{figure.code}.pdf" in page for figure in figures)
-    anchors = set(re.findall(r'href="#([\w-]+)"', page.split('class="on-this-page', 1)[1].split("</nav>")[0]))
+    contents = page.split('class="on-this-page', 1)[1].split("</nav>")[0]
+    assert ("<summary>Tables (" in contents) == (listed == 3)
+    anchors = set(re.findall(r'href="#([\w-]+)"', contents))
     assert (
         "downloads" in anchors and "table-recovery" in anchors and all(f'id="{anchor}"' in page for anchor in anchors)
     )
@@ -236,14 +241,14 @@ def test_the_numbers_of_a_runs_flow_open_the_patients_behind_them(client, bob, d
 
 def test_a_run_keeps_its_flow_by_site(client, bob, done, random_patients, as_system):
     client.force_login(bob)
-    told = {row["site"]: row for row in done.result["cohort"]["by_site"]}
+    by_site = {row["site"]: row for row in done.result["cohort"]["by_site"]}
     with as_system():
         Patient.objects.filter(pk=random_patients[0]["patient_id"]).update(procedure="tes")
     page = client.get(address("comparison_run", done)).content.decode()
     table = page[page.index("By site: enrolled") :].partition("</table>")[0]
     cells = re.findall(r'<td class="number">(.*?)</td>', table)
-    assert cells == [str(n) for row in told.values() for n in (row["enrolled"], *row["excluded"], row["analysed"])]
-    assert sum(row["enrolled"] for row in told.values()) == len(random_patients)
+    assert cells == [str(n) for row in by_site.values() for n in (row["enrolled"], *row["excluded"], row["analysed"])]
+    assert sum(row["enrolled"] for row in by_site.values()) == len(random_patients)
     older = a_run(bob, status="done", result=done.result | {"cohort": _without(done.result["cohort"], "by_site")})
     page = client.get(address("comparison_run", older)).content.decode()
     assert "By site: enrolled" not in page and "By site, as the registry is today" in page
@@ -294,9 +299,9 @@ def test_the_json_download_keeps_the_order_of_the_contract(client, bob, done):
     sent = json.loads(client.get(reverse("comparison_download", args=[done.pk, "json"])).content)
     assert sent == fresh
     for name in ("characteristics", "between_groups", "eq5d_domains"):
-        for one, other in zip(sent[name], fresh[name], strict=True):
-            assert json.dumps(one["groups"]) == json.dumps(other["groups"])
-            assert json.dumps(one["p"]) == json.dumps(other["p"])
+        for ours, other in zip(sent[name], fresh[name], strict=True):
+            assert json.dumps(ours["groups"]) == json.dumps(other["groups"])
+            assert json.dumps(ours["p"]) == json.dumps(other["p"])
 
 
 def test_a_word_document_has_every_table(client, bob, done):

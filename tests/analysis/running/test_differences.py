@@ -29,22 +29,22 @@ def finished(random_patients, as_system, bob):
 
 
 def test_the_same_run_twice_differs_in_nothing(finished):
-    one, two = finished(), finished()
-    results = [runs.result_of(run) for run in (one, two)]
-    assert differences.of_plans(one.plan, two.plan) == []
+    item, two = finished(), finished()
+    results = [runs.result_of(run) for run in (item, two)]
+    assert differences.of_plans(item.plan, two.plan) == []
     assert differences.of_versions(*results) == []
     assert differences.of_numbers(*results) == {}
-    assert differences.of_patients(one.patients, two.patients) == ([], [])
+    assert differences.of_patients(item.patients, two.patients) == ([], [])
 
 
 def test_another_correction_changes_p_and_nothing_else(finished):
     old, new = finished(), finished(plans.segment_comparison(adjust="holm"))
     assert [change.name for change in differences.of_plans(old.plan, new.plan)] == ["adjust"]
-    found = differences.of_numbers(runs.result_of(old), runs.result_of(new))
-    names = {change.name[-1] for table in found.values() for change in table}
+    changes = differences.of_numbers(runs.result_of(old), runs.result_of(new))
+    names = {change.name[-1] for table in changes.values() for change in table}
     assert names == {"p"}
     p = {name: value for *name, value in tables.numbers(runs.result_of(new)) for name in [tuple(name)]}
-    for table, changed in found.items():
+    for table, changed in changes.items():
         for change in changed:
             assert p[table, *change.name] == change.new != change.old
 
@@ -57,8 +57,8 @@ def test_the_patients_of_a_run_are_those_of_its_cohort(finished, as_system):
     assert len(old.patients) == old.result["cohort"]["n"]
     assert set(new.patients) == (set(old.patients) | set(came)) - set(left)
     assert came and left
-    assert any(surgery[one] == "tes" for one in came)
-    assert not any(surgery[one] == "tes" for one in left)
+    assert any(surgery[patient_id] == "tes" for patient_id in came)
+    assert not any(surgery[patient_id] == "tes" for patient_id in left)
     assert differences.of_patients(None, new.patients) is None
 
 
@@ -102,16 +102,16 @@ def test_the_page_tells_request_numbers_and_patients(client, bob, finished, nort
     assert (came, left) == (len(set(new.patients) - set(old.patients)), len(set(old.patients) - set(new.patients)))
     assert listed[0] in page
     assert [name for name, *_ in response.context["versions"]] == ["Data"]
-    told = ("Correction for several pairs", "Benjamini–Hochberg correction", "Holm correction")
-    assert [tuple(map(str, timepoint)) for timepoint in response.context["plan"]] == [told]
+    phrases = ("Correction for several pairs", "Benjamini–Hochberg correction", "Holm correction")
+    assert [tuple(map(str, timepoint)) for timepoint in response.context["plan"]] == [phrases]
     assert response.context["steps_came"] == ["followed for at least 100 days"]
     assert "Before and after surgery, within each group" in page
 
 
 def test_the_page_of_the_same_run_says_so(client, bob, finished):
     client.force_login(bob)
-    one = finished()
-    page = side_by_side(client, one, one).content.decode()
+    run = finished()
+    page = side_by_side(client, run, run).content.decode()
     assert "Every number is the same" in page and "Plan, cohort, versions and data are the same" in page
 
 

@@ -21,11 +21,11 @@ def test_rows_find_their_patients_and_strangers_find_none():
 @pytest.mark.parametrize("rows", [0, 1, 50_000])
 def test_blocks_are_all_rows_and_whole_ones(rows):
     with transaction.atomic(), connection.cursor() as cursor:
-        found = list(blocks(cursor, f"COPY (SELECT i FROM generate_series(1, {rows}) AS i) TO STDOUT", 1000))
+        lines = list(blocks(cursor, f"COPY (SELECT i FROM generate_series(1, {rows}) AS i) TO STDOUT", 1000))
         cursor.execute("SELECT 1")  # the connection is free again
-    assert b"".join(found).split() == [str(i).encode() for i in range(1, rows + 1)]
-    assert all(block.endswith(b"\n") for block in found)
-    assert all(len(block) >= 1000 for block in found[:-1])
+    assert b"".join(lines).split() == [str(i).encode() for i in range(1, rows + 1)]
+    assert all(block.endswith(b"\n") for block in lines)
+    assert all(len(block) >= 1000 for block in lines[:-1])
 
 
 @pytest.mark.django_db

@@ -84,9 +84,9 @@ def test_an_export_leaves_out_and_counts_whose_data_must_not_be_used(registry, n
         "entered_in_error": 0,
     }
     withdraw("N01-0002", north, STOPPED)
-    ids, told = exported(tmp_path / "permitted.zip", dates=dates)
+    ids, note = exported(tmp_path / "permitted.zip", dates=dates)
     assert ids == ["N01-0001", "N01-0003", "S01-0001"]
-    assert told == {
+    assert note == {
         "enrolled": 4,
         "exported": 3,
         "excluded": [{"reason": REASON, "n": 1}],

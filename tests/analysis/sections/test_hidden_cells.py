@@ -45,7 +45,7 @@ def shown(result):
         return tables.shown(result)
 
 
-def told(count):
+def readings(count):
     """What a reader may take a count for."""
     if not isinstance(count, Few):
         return {int(count)}
@@ -57,8 +57,8 @@ def possible(parts, whole):
     for place, part in enumerate(parts):
         others = {0}
         for other in parts[:place] + parts[place + 1 :]:
-            others = {a + b for a in others for b in told(other)}
-        yield part, {value for value in told(part) if any(value + rest in told(whole) for rest in others)}
+            others = {a + b for a in others for b in readings(other)}
+        yield part, {value for value in readings(part) if any(value + rest in readings(whole) for rest in others)}
 
 
 def sums(result):
@@ -133,7 +133,7 @@ def numbers_of(row):
     for part in ("baseline_of_compared", "baseline_of_all"):
         for code in codes:
             yield from (
-                (code, told[part]["n"]) for told in (row, row["groups"][code]) if part in told and told is not row
+                (code, cell[part]["n"]) for cell in (row, row["groups"][code]) if part in cell and cell is not row
             )
             if part in row:
                 yield code, row[part][code]["n"]
@@ -266,21 +266,21 @@ def test_numbers_of_groups_together_do_not_tell_the_one_that_is_hidden(whole):
 
 def test_degrees_of_freedom_go_with_the_number_of_patients(whole):
     entry = copy.deepcopy(whole)
-    model = next(one for one in entry["models"] if one["model"] == "ancova")
+    model = next(fitted for fitted in entry["models"] if fitted["model"] == "ancova")
     model["fits"][0] |= {"n": 66, "missing": 4}
-    model = next(one for one in shown(entry)["models"] if one["model"] == "ancova")
+    model = next(fitted for fitted in shown(entry)["models"] if fitted["model"] == "ancova")
     assert all(row.get("df") is None for part in ("coefficients", "contrasts") for row in model[part])
     assert all(row["df_residual"] is None for row in model["terms"])
 
 
 def test_differences_of_quality_of_life_tell_no_hidden_number(whole):
     entry = copy.deepcopy(whole)
-    section = next(one for one in entry["qol"] if one.get("responders"))
+    section = next(part for part in entry["qol"] if part.get("responders"))
     first, second = section["responders"][:2]
     first |= {"n": 30, "missing": 0, "improved": 15, "same": 10, "worse": 5}
     second |= {"n": 32, "missing": 4, "improved": 3, "same": 29, "worse": 0}
     section["differences"][0] |= {"n": 62, "estimate": -0.41, "low": -0.6, "high": -0.2, "df": 60}
-    difference = next(one for one in shown(entry)["qol"] if one.get("responders"))["differences"][0]
+    difference = next(part for part in shown(entry)["qol"] if part.get("responders"))["differences"][0]
     assert isinstance(difference["n"], Few)
     assert difference["df"] is None
     assert (difference["estimate"], difference["low"], difference["high"]) == (None, None, None)
@@ -319,11 +319,15 @@ def test_a_hidden_number_of_events_is_not_read_from_the_curve(whole):
     for language, said in (("en", "few patients or events stand behind it"), ("ja", "少数のため示さない")):
         with override_settings(SMALL_CELLS=THRESHOLD):
             result = tables.shown(entry)
-        chart = next(one for one in drawings.charts(result, language) if one.code == "endpoints-os-survival")
+        chart = next(
+            drawing for drawing in drawings.charts(result, language) if drawing.code == "endpoints-os-survival"
+        )
         assert said in chart.alt
         assert b"few" not in chart.csv()
         assert drawings.drawn(result, chart.code, "svg", language)
-        table = next(one for one in tables.tables(result, language) if one.code == "endpoints-os-followed0")
+        table = next(
+            candidate for candidate in tables.tables(result, language) if candidate.code == "endpoints-os-followed0"
+        )
         assert any(said in note for note in table.notes)
         assert not any("未到達" in cell or "not reached" in cell for cell in table.rows[1].cells)
 
@@ -380,8 +384,8 @@ def test_who_may_export_gets_every_number_as_data(whole, within, whole_told):
     with override_settings(SMALL_CELLS=THRESHOLD):
         result = tables.for_reader(whole, access)
     assert (result is whole) == whole_told
-    told = json.dumps(result["transitions"])
-    assert (f'"count": "<{THRESHOLD}"' in told) != whole_told
+    text = json.dumps(result["transitions"])
+    assert (f'"count": "<{THRESHOLD}"' in text) != whole_told
 
 
 def test_figures_are_drawn_where_weights_are_hidden(whole):

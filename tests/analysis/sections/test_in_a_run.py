@@ -67,7 +67,7 @@ PLAN = {"name": "sections", "grouping": "sex", **SECTIONS}
 
 
 def people(n=70, seed=7):
-    draw, told = random.Random(seed), []
+    draw, rows = random.Random(seed), []
     for _ in range(n):
         female = draw.random() < 0.45
         dead = draw.random() < 0.5
@@ -85,7 +85,7 @@ def people(n=70, seed=7):
                 )
         end = {"vital_status": "dead", "death_date": SURGERY + days * DAY, "last_contact_date": None}
         left = {"vital_status": "alive", "last_contact_date": SURGERY + days * DAY}
-        told.append(
+        rows.append(
             patient(
                 sex="female" if female else "male",
                 age_at_surgery=draw.randint(45, 85),
@@ -97,7 +97,7 @@ def people(n=70, seed=7):
                 **(end if dead else left),
             )
         )
-    return told
+    return rows
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_every_section_is_told_in_every_form(result, settings):
     json.dumps(result, allow_nan=False)
     for code, entries in SECTIONS.items():
         assert [entry["code"] for entry in result[code]] == [entry["code"] for entry in entries]
-        assert all(name in told["names"] for told in result[code] for name in _named(told))
+        assert all(name in section["names"] for section in result[code] for name in _named(section))
     for code in ("pain", "course"):
         fit = next(model for model in result["models"] if model["code"] == code)["fits"][0]
         assert "reason" not in fit
@@ -179,15 +179,15 @@ def test_every_p_of_a_section_opens(north, groups):
         assert len(cells) > 50
         closed = {(code, heading) for code, heading, absent, details in cells if not absent and not details}
         assert not closed
-        told = [dict(details) for _code, _heading, _absent, details in cells if details]
+        details_of_cells = [dict(details) for _code, _heading, _absent, details in cells if details]
         test, in_r = ("Test", "In R") if language == "en" else ("検定", "Rでは")
-        assert all(one[test] and one[in_r] for one in told)
-        calls |= {one[in_r] for one in told}
-        assert not any("{" in text for one in told for text in (*one, *one.values()))
+        assert all(details[test] and details[in_r] for details in details_of_cells)
+        calls |= {details[in_r] for details in details_of_cells}
+        assert not any("{" in text for details in details_of_cells for text in (*details, *details.values()))
     if groups == "three":
-        of_all = [one for one in told if "3群全体" in one["検定"]]
-        assert any("survdiff" in one["Rでは"] and any("対照" in label for label in one) for one in of_all)
-        assert any("平均値の差" in label and "lung – breast" in label for one in of_all for label in one)
+        of_all = [details for details in details_of_cells if "3群全体" in details["検定"]]
+        assert any("survdiff" in details["Rでは"] and any("対照" in label for label in details) for details in of_all)
+        assert any("平均値の差" in label and "lung – breast" in label for details in of_all for label in details)
         for said in OF_THREE:
             assert any(said in call for call in calls), said
 
@@ -213,10 +213,10 @@ OF_THREE = (
 
 
 def test_a_hazard_ratio_tells_its_test(result):
-    told = result["endpoints"][0]
-    place = [row["model"] for row in told["hazards"]].index("adjusted") + 1
-    row, fit = told["hazards"][place], told["fits"][1]
-    table = next(one for one in tables.tables(result, "en") if one.code == "endpoints-os-hazards4")
+    endpoint = result["endpoints"][0]
+    place = [row["model"] for row in endpoint["hazards"]].index("adjusted") + 1
+    row, fit = endpoint["hazards"][place], endpoint["fits"][1]
+    table = next(candidate for candidate in tables.tables(result, "en") if candidate.code == "endpoints-os-hazards4")
     details = dict(table.rows[place].cells[2].details)
     assert details["Test"] == "Wald test"
     assert details["n"] == f"{fit['n']}, {fit['events']} events"
@@ -283,7 +283,7 @@ def test_an_endpoint_of_a_section_that_is_not_there(north):
         ran({"name": "wrong", "grouping": "sex", "endpoints": [{"code": "x", **named("x", "x"), "matched": "ps"}]})
 
 
-def _named(told):
+def _named(section):
     """The variables that a result's rows speak of."""
-    rows = [row for part in told.values() if isinstance(part, list) for row in part if isinstance(row, dict)]
+    rows = [row for part in section.values() if isinstance(part, list) for row in part if isinstance(row, dict)]
     return {row["variable"] for row in rows if "variable" in row} - {"group", "baseline"}

@@ -103,7 +103,9 @@ def test_the_table_and_the_words_say_whose_pairs_they_are(read):
         ("ja", (f"（{sets}対）", "対応のあるt検定", "正確McNemar検定", f"n = {sets}")),
     ):
         table, within = (
-            one for one in tables.tables(result, language) if one.code in ("comparisons_pairs", "comparisons_within")
+            candidate
+            for candidate in tables.tables(result, language)
+            if candidate.code in ("comparisons_pairs", "comparisons_within")
         )
         text = "\n".join((*table.notes, *table.header))
         assert all(part in text for part in parts), text
@@ -122,8 +124,8 @@ def test_weighted_groups_are_compared_by_robust_tests(read):
         chosen = np.zeros(values.size, bool)
         chosen[data.groups[name]] = True
         chosen &= (weights > 0) & ~np.isnan(values)
-        told = row["groups"][name]
-        assert told["n"] == chosen.sum() and told["mean"] == pytest.approx(
+        group = row["groups"][name]
+        assert group["n"] == chosen.sum() and group["mean"] == pytest.approx(
             np.average(values[chosen], weights=weights[chosen]), rel=1e-12
         )
     (effect,) = row["effects"].values()
@@ -134,10 +136,15 @@ def test_weighted_groups_are_compared_by_robust_tests(read):
     assert (walks["test"], row_of(result, "frankel", "1m")["test"]) == ("weighted_difference", "weighted_wald")
     assert [size["effective"] < size["n"] for size in entry["sizes"]] == [True, True]
     for language, part in (("en", "effective sample sizes"), ("ja", "有効サンプルサイズ")):
-        (table,) = (one for one in tables.tables(result, language) if one.code == "comparisons_weights")
+        (table,) = (
+            candidate for candidate in tables.tables(result, language) if candidate.code == "comparisons_weights"
+        )
         assert part in "\n".join(table.notes)
         details = {
-            label: value for one in table.rows for cell in one.cells for label, value in getattr(cell, "details", ())
+            label: value
+            for candidate in table.rows
+            for cell in candidate.cells
+            for label, value in getattr(cell, "details", ())
         }
         assert "vcovHC" in str(details) or "crossprod" in str(details)
     assert "robust (sandwich)" in narrative.methods(result)
@@ -154,11 +161,15 @@ def test_weights_that_cannot_be_had_leave_tables_that_say_why(read):
 
 def test_the_dead_rank_worst_in_pairs_by_the_sign_of_each(read):
     _, result = read(plan_of(MATCHED))
-    told = row_of(result, "pain_vas_mm", "1m")["worst_rank"]
-    assert told["test"] == "sign_of_pairs" and told["wins"] + told["losses"] + told["ties"] <= min(told["n"])
-    assert told["p"] == pytest.approx(stats.binomtest(told["wins"], told["wins"] + told["losses"]).pvalue, rel=1e-9)
-    (table,) = (one for one in tables.tables(result, "en") if one.code == "comparisons_pairs")
-    assert any(f"better in {told['wins']}, worse in {told['losses']}" in line.label for line in table.rows)
+    worst_rank = row_of(result, "pain_vas_mm", "1m")["worst_rank"]
+    assert worst_rank["test"] == "sign_of_pairs" and worst_rank["wins"] + worst_rank["losses"] + worst_rank[
+        "ties"
+    ] <= min(worst_rank["n"])
+    assert worst_rank["p"] == pytest.approx(
+        stats.binomtest(worst_rank["wins"], worst_rank["wins"] + worst_rank["losses"]).pvalue, rel=1e-9
+    )
+    (table,) = (candidate for candidate in tables.tables(result, "en") if candidate.code == "comparisons_pairs")
+    assert any(f"better in {worst_rank['wins']}, worse in {worst_rank['losses']}" in line.label for line in table.rows)
     _, several = read(plan_of(MATCHED, ratio=2))
     assert "one control" in row_of(several, "pain_vas_mm", "1m")["worst_rank"]["reason"]
 

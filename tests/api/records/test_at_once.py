@@ -31,7 +31,7 @@ def token(committed):
 def at_once(ask):
     """The answers to `ask(number)` from several threads, each with a database connection of its own."""
 
-    def one(number):
+    def alone(number):
         try:
             return ask(number)
         finally:
@@ -39,7 +39,7 @@ def at_once(ask):
             connections.close_all()
 
     with ThreadPoolExecutor(ASKERS) as pool:
-        return list(pool.map(one, range(ASKERS)))
+        return list(pool.map(alone, range(ASKERS)))
 
 
 def enrolled():

@@ -32,12 +32,12 @@ def test_each_is_carried_out_by_its_own_rules(alices, enrolled, alice, charlie, 
     ]
     answer = alices.post("batch", {"requests": asked})
     assert answer.status_code == 200, answer.content
-    told = answer.json()
-    assert [result["status"] for result in told["results"]] == [201, 201, 409, 422, 422, 200, 412, 404]
-    assert (told["stored"], told["refused"]) == (3, 5)
-    assert told["results"][0]["location"].endswith("/api/v1/patients/N01-0002")
-    assert told["results"][3]["body"]["errors"].keys() == {"ecog_ps", "eq_vas"}
-    assert (told["results"][5]["etag"], told["results"][5]["body"]["eq_vas"]) == ('"2"', 40)
+    body = answer.json()
+    assert [result["status"] for result in body["results"]] == [201, 201, 409, 422, 422, 200, 412, 404]
+    assert (body["stored"], body["refused"]) == (3, 5)
+    assert body["results"][0]["location"].endswith("/api/v1/patients/N01-0002")
+    assert body["results"][3]["body"]["errors"].keys() == {"ecog_ps", "eq_vas"}
+    assert (body["results"][5]["etag"], body["results"][5]["body"]["eq_vas"]) == ('"2"', 40)
     with as_system():
         assert list(Assessment.objects.values_list("patient_id", "timepoint_id", "eq_vas")) == [(own, "1m", 40)]
         assert AuditEvent.objects.filter(table_name="registry_assessment", user_id=alice.pk).count() == 2
@@ -75,7 +75,7 @@ def test_a_browsers_session_may_send_one_too_with_its_key(browse, enrolled, alic
 
 
 @pytest.mark.parametrize(
-    ("part", "told"),
+    ("part", "reason"),
     [
         ({"method": "DELETE", "path": "patients", "body": {}}, "POST or PATCH"),
         ({"method": "POST", "path": "batch", "body": {}}, "no such request"),
@@ -88,9 +88,9 @@ def test_a_browsers_session_may_send_one_too_with_its_key(browse, enrolled, alic
         ("patients", "an object"),
     ],
 )
-def test_what_is_no_part_is_refused_before_anything_is_stored(alices, enrolled, alice, part, told, as_system):
+def test_what_is_no_part_is_refused_before_anything_is_stored(alices, enrolled, alice, part, reason, as_system):
     errors = problem(alices.post("batch", {"requests": [draft(enrolled(alice).pk, "1m"), part]}), 422)
-    assert errors.keys() == {"requests[1]"} and told in errors["requests[1]"][0]
+    assert errors.keys() == {"requests[1]"} and reason in errors["requests[1]"][0]
     with as_system():
         assert not Assessment.objects.exists()
 

@@ -22,16 +22,16 @@ def test_a_visit_is_marked_and_counts_again(alices, visited, as_person, alice): 
     assert problem(alices.post(f"{address}/in-error", {}), 422).keys() == {"reason"}
     marked = alices.post(f"{address}/in-error", WHY)
     assert marked.status_code == 200, marked.content
-    told = marked.json()
-    assert (told["status"], told["form"], told["code"]) == ("entered-in-error", "assessment", "preop")
+    body = marked.json()
+    assert (body["status"], body["form"], body["code"]) == ("entered-in-error", "assessment", "preop")
     assert alices.get(address).status_code == 404
     with as_person(alice):
         assert not Assessment.objects.exists()
-    assert [entry["id"] for entry in alices.get("entries-in-error").json()["items"]] == [told["id"]]
-    again = alices.post(f"entries-in-error/{told['id']}/take-back", {"reason": "it was right"})
+    assert [entry["id"] for entry in alices.get("entries-in-error").json()["items"]] == [body["id"]]
+    again = alices.post(f"entries-in-error/{body['id']}/take-back", {"reason": "it was right"})
     assert (again.status_code, again.json()["status"]) == (200, "taken-back")
     assert alices.get(address).status_code == 200
-    problem(alices.post(f"entries-in-error/{told['id']}/take-back", {"reason": "once more"}), 409)
+    problem(alices.post(f"entries-in-error/{body['id']}/take-back", {"reason": "once more"}), 409)
 
 
 def test_a_patient_and_an_event_are_marked(alices, visited, as_person, alice):  # noqa: F811

@@ -10,11 +10,11 @@ def asked(program, alice, charlie, mona, dana, enrolled):
     """Ids of two queries at North and one at South."""
     north, south = enrolled(alice).pk, enrolled(charlie).pk
     raising = program(dana)
-    one = raising.post("queries", {"patient_id": north, "form": "baseline", "field": "sex", "text": "Male?"})
+    raised = raising.post("queries", {"patient_id": north, "form": "baseline", "field": "sex", "text": "Male?"})
     two = program(mona).post("queries", {"patient_id": north, "form": "surgery", "text": "When?"})
     three = raising.post("queries", {"patient_id": south, "form": "baseline", "text": "Of South?"})
-    assert {answer.status_code for answer in (one, two, three)} == {201}
-    return [answer.json()["id"] for answer in (one, two, three)]
+    assert {answer.status_code for answer in (raised, two, three)} == {201}
+    return [answer.json()["id"] for answer in (raised, two, three)]
 
 
 def ids(answer):

@@ -63,12 +63,12 @@ def problem(response, status):
 def test_a_patient_is_enrolled_and_read(alices, as_person, alice):
     answer = alices.post("patients", ENROLMENT)
     assert answer.status_code == 201, answer.content
-    told = answer.json()
-    assert (told["patient_id"], told["site_code"], told["sex"], told["version"]) == ("N01-0001", "N01", "female", 1)
-    assert "birth_date" not in told and "1950" not in answer.content.decode()
+    body = answer.json()
+    assert (body["patient_id"], body["site_code"], body["sex"], body["version"]) == ("N01-0001", "N01", "female", 1)
+    assert "birth_date" not in body and "1950" not in answer.content.decode()
     assert answer["Location"].endswith("/api/v1/patients/N01-0001")
     read = alices.get(answer["Location"])
-    assert (read.json(), read["ETag"], read["Cache-Control"]) == (told, '"1"', "no-store")
+    assert (read.json(), read["ETag"], read["Cache-Control"]) == (body, '"1"', "no-store")
     assert alices.get(answer["Location"], if_none_match='"1"').status_code == 304
     known = alices.get("patients/N01-0001/identifiers").json()
     assert known == {"birth_date": "1950-05-05", "hospital_number": "H-1", "initials": None}
@@ -94,9 +94,9 @@ def test_an_assessment_lives_from_draft_to_correction(alices, patient, as_system
     whole = {name: value for name, value in ASSESSMENT.items() if name not in ("ecog_ps", "eq_vas")}
     done = alices.change(here, whole | {"missing": {"eq_vas": "refused"}, "complete": True})
     assert done.status_code == 200, done.content
-    told = done.json()
-    assert (told["state"], told["missing"], told["eq_vas"]) == ("complete", {"eq_vas": "refused"}, None)
-    assert (told["ecog_ps"], told["barthel_total"], told["eq5d_state"]) == (2, 65, 21232)
+    body = done.json()
+    assert (body["state"], body["missing"], body["eq_vas"]) == ("complete", {"eq_vas": "refused"}, None)
+    assert (body["ecog_ps"], body["barthel_total"], body["eq5d_state"]) == (2, 65, 21232)
 
     assert problem(alices.change(here, {"eq_vas": 55}), 422).keys() == {"reason"}
     corrected = alices.change(here, {"eq_vas": 55}, change_reason="%E8%BB%A2%E8%A8%98%E3%83%9F%E3%82%B9")
@@ -193,11 +193,11 @@ def test_a_list_can_be_sparse(alices, patient, enrolled, alice):
 
 def test_each_answer_says_how_often_one_may_still_ask(alices, settings):
     settings.API_RATES = {"token": 3, "address": 1000}
-    told = [alices.get("me") for _ in range(4)]
-    assert [answer["RateLimit-Remaining"] for answer in told] == ["2", "1", "0", "0"]
-    assert [answer.status_code for answer in told] == [200, 200, 200, 429]
-    assert {answer["RateLimit-Limit"] for answer in told} == {"3"}
-    assert all(1 <= int(answer["RateLimit-Reset"]) <= 60 for answer in told)
+    answers = [alices.get("me") for _ in range(4)]
+    assert [answer["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert {answer["RateLimit-Limit"] for answer in answers} == {"3"}
+    assert all(1 <= int(answer["RateLimit-Reset"]) <= 60 for answer in answers)
     counted = f"counted:{secrets.token_hex(8)}"
     assert [cache.count([counted], 900) for _ in range(2)] == [[1], [2]]
     assert 0 < cache.client.connections.ttl(cache.make_key(counted)) <= 900  # the first count says when it is forgotten
@@ -233,13 +233,13 @@ def test_lists_are_filtered_ordered_and_paged(alices, enrolled, alice, charlie, 
     enrolled(charlie)
 
     def walk(who, query):
-        found, address = [], f"patients?{query}"
+        ids, address = [], f"patients?{query}"
         while address:
             page = who.get(address)
             assert page.status_code == 200, page.content
-            found += [item["patient_id"] for item in page.json()["items"]]
+            ids += [item["patient_id"] for item in page.json()["items"]]
             address = page.json()["next"]
-        return found
+        return ids
 
     assert walk(alices, "limit=2") == own
     assert walk(alices, "limit=1&order=-patient_id") == own[::-1]
@@ -382,8 +382,8 @@ def test_extras_are_read_and_written_where_they_are_on(alices, patient, as_syste
             switch(access=None, code=code, on=True)
     answer = alices.post("assessments", sent | extra)
     assert answer.status_code == 201, answer.content
-    told = answer.json()
-    assert (told["kps"], told["cobb_deg"], told["escc"], told["missing"]) == (60, 12.5, None, {"escc": "not_done"})
+    body = answer.json()
+    assert (body["kps"], body["cobb_deg"], body["escc"], body["missing"]) == (60, 12.5, None, {"escc": "not_done"})
     with as_system(reason="test"):
         switch(access=None, code="kps", on=False)
     here = answer["Location"]

@@ -53,7 +53,7 @@ def test_a_token_does_what_its_scopes_say_and_its_owner_may(program, alice, dana
     assert set(writing.get("me").json()["may"]) == {"read", "enter", "identify", "import"}
     assert set(program(dana, "export").get("me").json()["may"]) == {"read", "compare", "export"}
     here = f"patients/{patient}/identifiers"
-    assert [one.get(here).status_code for one in (reading, writing)] == [403, 403]
+    assert [token.get(here).status_code for token in (reading, writing)] == [403, 403]
     assert program(alice, "identify").get(here).status_code == 200
     # Who may only write still has its answers compared with the birth date.
     early = {"consent_date": "1940-01-01"}
@@ -63,7 +63,7 @@ def test_a_token_does_what_its_scopes_say_and_its_owner_may(program, alice, dana
 def test_no_token_administers_or_signs(program, ada, ivo):
     assert program(ada).get("me").json()["may"] == []
     assert "sign" not in program(ivo).get("me").json()["may"]
-    assert all(not {Can.SIGN, Can.ERASE, Can.ADMINISTER} & tokens.ABILITIES[one] for one in TokenScope)
+    assert all(not {Can.SIGN, Can.ERASE, Can.ADMINISTER} & tokens.ABILITIES[scope] for scope in TokenScope)
 
 
 def test_a_token_ends_with_its_owners_membership(program, alice, enrolled):
@@ -76,12 +76,12 @@ def test_a_token_ends_with_its_owners_membership(program, alice, enrolled):
 def test_a_token_for_one_site_reaches_that_site_alone(program, dana, north, south, enrolled, alice, charlie):
     patients = enrolled(alice).pk, enrolled(charlie).pk
     everywhere, limited = program(dana), program(dana, site_ids=[south.pk])
-    for asking, found in ((everywhere, [200, 200]), (limited, [404, 200])):
-        assert [asking.get(f"patients/{patient}").status_code for patient in patients] == found
+    for asking, statuses in ((everywhere, [200, 200]), (limited, [404, 200])):
+        assert [asking.get(f"patients/{patient}").status_code for patient in patients] == statuses
         listed = [item["patient_id"] for item in asking.get("patients").json()["items"]]
-        assert listed == [patient for patient, status in zip(patients, found, strict=True) if status == 200]
+        assert listed == [patient for patient, status in zip(patients, statuses, strict=True) if status == 200]
     # A comparison is of all sites.
-    assert [one.get("comparisons").status_code for one in (everywhere, limited)] == [200, 403]
+    assert [token.get("comparisons").status_code for token in (everywhere, limited)] == [200, 403]
 
 
 def test_the_database_itself_keeps_a_token_to_its_sites(dana, south, enrolled, alice, charlie, program):

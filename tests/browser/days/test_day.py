@@ -124,15 +124,15 @@ def due(cast, django_db_blocker):
         with entered(cast.access.scope()):
             raw = {"sex": "male", "birth_date": "1955-04-03", "consent_date": consent}
             north = Site.objects.get(code="N01")
-            one = patients.enrol(access=cast.access, site=north, raw=raw, consented=True, today=today)
+            enrolment = patients.enrol(access=cast.access, site=north, raw=raw, consented=True, today=today)
             raw = BASELINE | {"birth_date": "1955-04-03", "consent_date": consent, "sins_pain": "1"}
-            patients.save_form(access=cast.access, patient=one, form="baseline", raw=raw, complete=True)
+            patients.save_form(access=cast.access, patient=enrolment, form="baseline", raw=raw, complete=True)
             raw = SURGERY | {"surgery_date": str(surgery)}
-            patients.save_form(access=cast.access, patient=one, form="surgery", raw=raw, complete=True)
+            patients.save_form(access=cast.access, patient=enrolment, form="surgery", raw=raw, complete=True)
         access = access_of(cast.mona)
         with entered(access.scope()):
-            query = queries.raise_query(access=access, patient=one, form=Form("baseline"), text="Is it lung?")
-    return one.pk, query.pk
+            query = queries.raise_query(access=access, patient=enrolment, form=Form("baseline"), text="Is it lung?")
+    return enrolment.pk, query.pk
 
 
 def test_a_coordinators_day_by_keyboard_alone(opened, cast, due, assessments, django_db_blocker):

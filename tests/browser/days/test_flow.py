@@ -25,8 +25,8 @@ def test_a_form_from_doubt_to_signature(opened, cast, django_db_blocker):
     alice.wait_for_selector(".doubt")
     assert alice.evaluate("document.activeElement.getAttribute('aria-labelledby')") == "doubts"
     assert faults(alice) == []
-    for one in alice.locator("[name=right]").all():
-        one.check()
+    for button in alice.locator("[name=right]").all():
+        button.check()
     alice.locator("[name^='note:']").first.fill("exoskeleton")
     alice.click("button[name=save]")
     alice.wait_for_selector(".queries-on-form")
@@ -67,8 +67,8 @@ def test_a_form_from_doubt_to_signature(opened, cast, django_db_blocker):
 
     # Signed rows could not be swept away after the tests.
     ivo.goto(f"/patients/{cast.followed}/signatures/")
-    for one in ivo.locator("[name=form]").all():
-        one.check()
+    for button in ivo.locator("[name=form]").all():
+        button.check()
     ivo.fill("#unlock-reason", "end of the test")
     ivo.fill("#unlock-password", PASSWORD)
     ivo.click("form[aria-labelledby=unlock-title] button")

@@ -260,8 +260,8 @@ def compare(page):
     page.evaluate(FILL, given)
     submit(page, "button[value=run]")
     until(lambda: page.locator(".flow-diagram, .flow svg, main svg").count() or (page.reload() and False))
-    told = page.inner_text("main")
-    assert "Hybrid" in told and "En bloc" in told
+    text = page.inner_text("main")
+    assert "Hybrid" in text and "En bloc" in text
     assert "Screened" in page.content() and "too ill (1)" in page.content()
     fits(page)
     shot(page, "comparison")

@@ -163,11 +163,11 @@ def faulty(containers):
 
 
 def check_labels():
-    told = json.loads(podman("inspect", "--format", "{{json .Config}}", IMAGE).stdout)
-    if (version := told["Labels"]["org.opencontainers.image.version"]) != __version__:
+    config = json.loads(podman("inspect", "--format", "{{json .Config}}", IMAGE).stdout)
+    if (version := config["Labels"]["org.opencontainers.image.version"]) != __version__:
         raise Failed(f"the image says it is {version}, the product {__version__}")
-    if told["User"] != "10001":
-        raise Failed(f"the image runs as {told['User']}")
+    if config["User"] != "10001":
+        raise Failed(f"the image runs as {config['User']}")
 
 
 def start_backwards(containers):
@@ -270,22 +270,22 @@ COUNT = (
 
 
 def patients(containers):
-    return int(containers.once("web", "python", "manage.py", "shell", "-v", "0", "-c", COUNT))
+    return int(containers.run_once("web", "python", "manage.py", "shell", "-v", "0", "-c", COUNT))
 
 
 def backed_up_and_restored(containers):
     file = "/srv/backups/test.backup"
     with step("backed up"):
         before = patients(containers)
-        containers.once("operator", "python", "manage.py", "backup", file)
+        containers.run_once("operator", "python", "manage.py", "backup", file)
     with step("backed up by the schedule, and restored as a drill"):
-        said = containers.once("backup", "python", "manage.py", "keep_backups", "--once", both=True)
+        said = containers.run_once("backup", "python", "manage.py", "keep_backups", "--once", both=True)
         if "backup metaspine-" not in said or "drill metaspine-" not in said:
             raise Failed(f"the service for backups says: {said[-1000:]}")
     with step("restored into an empty volume"):
         empty_database(containers)
-        containers.once("operator", "python", "manage.py", "restore", file)
-        containers.once("operator", "python", "manage.py", "migrate", "--noinput")
+        containers.run_once("operator", "python", "manage.py", "restore", file)
+        containers.run_once("operator", "python", "manage.py", "migrate", "--noinput")
         if (after := patients(containers)) != before:
             raise Failed(f"{before} patients before the backup, {after} after it was restored")
         signed_in(containers, "coordinator").get("/patients/")
@@ -309,7 +309,7 @@ def upgraded(containers):
             restore += ["-h", "127.0.0.1", "-U", "postgres", "metaspine"]
             containers.inside("db", *restore, input=lzma.decompress(folder.read_bytes()).decode())
             keys = json.loads((folder.parent / "keys.json").read_text())
-            containers.once("operator", "python", "manage.py", "migrate", "--noinput", environment=keys)
+            containers.run_once("operator", "python", "manage.py", "migrate", "--noinput", environment=keys)
             if not patients(containers):
                 raise Failed("no patient is left")
 

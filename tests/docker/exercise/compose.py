@@ -17,9 +17,9 @@ def services(variables):
 
     def filled(node):
         if isinstance(node, dict):
-            return {key: filled(one) for key, one in node.items()}
+            return {key: filled(value) for key, value in node.items()}
         if isinstance(node, list):
-            return [filled(one) for one in node]
+            return [filled(value) for value in node]
         return VARIABLE.sub(value, node) if isinstance(node, str) else node
 
     return filled(COMPOSE["services"])

@@ -107,7 +107,7 @@ class Containers:
         """Start a container that ended, as it was; nothing where it runs."""
         podman("start", PREFIX + name)
 
-    def once(self, name, *command, environment=None, both=False):
+    def run_once(self, name, *command, environment=None, both=False):
         """Run a command in a fresh container of a service to its end; returns what it printed, `both` with its log."""
         done = podman("run", "--rm", *self.options(name, environment), *command)
         return done.stdout + done.stderr if both else done.stdout
@@ -138,8 +138,8 @@ class Containers:
         options += [f"--add-host={service}:127.0.0.1" for service in self.services]
         options += ["--read-only", "--read-only-tmpfs=false"] if service.get("read_only") else []
         options += [f"--tmpfs={mount}" for mount in service.get("tmpfs", ())]
-        options += [f"--cap-drop={one}" for one in service.get("cap_drop", ())]
-        options += [f"--security-opt={one.replace(':true', '')}" for one in service.get("security_opt", ())]
+        options += [f"--cap-drop={capability}" for capability in service.get("cap_drop", ())]
+        options += [f"--security-opt={option.replace(':true', '')}" for option in service.get("security_opt", ())]
         options += [f"--shm-size={service['shm_size']}"] if "shm_size" in service else []
         for key, value in (service.get("environment", {}) | (environment or {})).items():
             options += ["--env", f"{key}={value}"]

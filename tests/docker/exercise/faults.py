@@ -116,9 +116,9 @@ def database_ahead(containers):
 def restore(containers):
     """A backup is made, and its restoring refused: there are patients."""
     file = "/srv/backups/under-load.backup"
-    containers.once("operator", "python", "manage.py", "backup", file)
+    containers.run_once("operator", "python", "manage.py", "backup", file)
     try:
-        containers.once("operator", "python", "manage.py", "restore", file)
+        containers.run_once("operator", "python", "manage.py", "restore", file)
     except Failed as refusal:
         if "patients" not in str(refusal):
             raise
@@ -194,7 +194,9 @@ def tried(containers, password):
 
 
 def shell(containers, code):
-    return json.loads(containers.once("web", "python", "manage.py", "shell", "-v", "0", "-c", code).splitlines()[-1])
+    return json.loads(
+        containers.run_once("web", "python", "manage.py", "shell", "-v", "0", "-c", code).splitlines()[-1]
+    )
 
 
 def well(containers):

@@ -23,7 +23,7 @@ Kind = BackupRecord.Kind
 
 
 @pytest.fixture
-def kept(django_db_setup, django_db_blocker, settings, tmp_path):
+def backup_folder(django_db_setup, django_db_blocker, settings, tmp_path):
     """A registry of one patient with a birth date, and an empty folder of backups."""
     settings.BACKUP_FOLDER = str(tmp_path / "backups")
     with django_db_blocker.unblock(), swept_afterwards():
@@ -44,21 +44,21 @@ def databases():
         return {name for name in names if name.startswith(own) or not re.search(r"_gw\d+(_|$)", name)}
 
 
-def test_a_due_backup_is_made_and_restored_as_a_drill_and_no_other_until_the_next_day(kept, capsys):
+def test_a_due_backup_is_made_and_restored_as_a_drill_and_no_other_until_the_next_day(backup_folder, capsys):
     before = databases()
     call_command("keep_backups", "--once")
     backup, drill = (BackupRecord.objects.get(kind=kind) for kind in (Kind.BACKUP, Kind.DRILL))
     assert (backup.error, drill.error, drill.file) == ("", "", backup.file)
     assert (drill.rows, drill.seals, drill.identities) == (backup.rows, 1, 1)
-    assert [one.name for one in kept.iterdir()] == [backup.file] and backup.size > 10_000
+    assert [path.name for path in backup_folder.iterdir()] == [backup.file] and backup.size > 10_000
     assert databases() == before
     call_command("keep_backups", "--once")
     assert BackupRecord.objects.count() == 2
-    call_command("drill_backup", str(kept / backup.file))
+    call_command("drill_backup", str(backup_folder / backup.file))
     assert f"{backup.rows} rows came back, 1 seals hold, the keys of 1 patients open" in capsys.readouterr().out
 
 
-def test_a_drill_with_another_key_names_the_key_and_leaves_no_database(kept, settings):
+def test_a_drill_with_another_key_names_the_key_and_leaves_no_database(backup_folder, settings):
     before, own = databases(), settings.FIELD_KEYS
     backup_keeping.make(timezone.now())
     settings.FIELD_KEYS = [OTHER_KEY]
@@ -72,14 +72,14 @@ def test_a_drill_with_another_key_names_the_key_and_leaves_no_database(kept, set
     assert record.error.startswith("Restored, but ") and databases() == before
 
 
-def test_what_failed_is_on_record_and_tried_again_after_a_quarter_of_an_hour(kept, settings):
+def test_what_failed_is_on_record_and_tried_again_after_a_quarter_of_an_hour(backup_folder, settings):
     settings.BACKUP_FOLDER = "/dev/null/nowhere"
     now = timezone.now()
     record = backup_keeping.make(now)
     assert "Not a directory" in record.error and record.rows == 0
     assert not backup_keeping.backup_is_due(now + dt.timedelta(minutes=14))
     assert backup_keeping.backup_is_due(now + dt.timedelta(minutes=16))
-    settings.BACKUP_FOLDER = str(kept)
+    settings.BACKUP_FOLDER = str(backup_folder)
     assert backup_keeping.make(now).error == ""
 
 
@@ -96,10 +96,10 @@ def test_all_of_some_weeks_and_the_first_of_each_month_of_a_year_are_kept(settin
     now = dt.datetime(2026, 6, 15, tzinfo=dt.UTC)
     paths = [Path(f"metaspine-{now - dt.timedelta(days=days):%Y-%m-%d}T010000Z.backup") for days in range(500, -1, -1)]
     over = backup_keeping.over(paths, now)
-    kept = [path.name[10:20] for path in paths if path not in over]
-    assert kept[:3] == ["2025-07-01", "2025-08-01", "2025-09-01"]
-    assert kept[kept.index("2026-05-01") :][1] == "2026-05-11" and kept[-1] == "2026-06-15"
-    assert len(kept) == 11 + 36
+    names = [path.name[10:20] for path in paths if path not in over]
+    assert names[:3] == ["2025-07-01", "2025-08-01", "2025-09-01"]
+    assert names[names.index("2026-05-01") :][1] == "2026-05-11" and names[-1] == "2026-06-15"
+    assert len(names) == 11 + 36
     assert backup_keeping.over([Path("metaspine-2020-01-02T010000Z.backup")], now) == []  # the only one stays
 
 

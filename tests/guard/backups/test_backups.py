@@ -129,9 +129,9 @@ def test_a_backup_of_a_newer_version_is_refused_and_its_own_is_not(saved, second
 def test_a_manifest_that_is_not_of_its_dump_is_found(saved, second_database, tmp_path):
     path, _manifest = saved
     for change, says in (
-        (lambda told: told.update(sha256="0" * 64), "checksum"),
-        (lambda told: told["rows"].update(study_sites_site=2), "row counts differ"),
-        (lambda told: told.update(seal="0" * 64), "audit trail"),
+        (lambda manifest: manifest.update(sha256="0" * 64), "checksum"),
+        (lambda manifest: manifest["rows"].update(study_sites_site=2), "row counts differ"),
+        (lambda manifest: manifest.update(seal="0" * 64), "audit trail"),
     ):
         with pytest.raises(backups.BackupError, match=says):
             backups.restore(rewritten(path, tmp_path, change))

@@ -61,7 +61,7 @@ def test_enrolling_and_correcting_store_the_one_spelling(client, alice, enrolled
 def test_a_patient_is_found_in_every_spelling(client, alice, enrolled):
     patient = enrolled(alice)
     client.force_login(alice)
-    wide = "".join(chr(ord(one) + 0xFEE0) for one in patient.pk)
+    wide = "".join(chr(ord(character) + 0xFEE0) for character in patient.pk)
     assert client.get(f"/patients/{wide}/").status_code == 200
     assert client.get(f"/api/v1/patients/{wide}").json()["patient_id"] == patient.pk
     (entry,) = client.get(f"/api/fhir/R4/Patient?identifier={wide}").json()["entry"]

@@ -51,7 +51,7 @@ class Server(threading.Thread):
         super().__init__(daemon=True)
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port = self.listening.getsockname()[1]
-        self.files, self.asks, self.answer, self.told = files, asks, answer, b""
+        self.files, self.asks, self.answer, self.received = files, asks, answer, b""
         self.start()
 
     def run(self):
@@ -75,7 +75,7 @@ class Server(threading.Thread):
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 context.load_cert_chain(*self.files[:2])
                 client = context.wrap_socket(client, server_side=True)
-            self.told += client.recv(1000)
+            self.received += client.recv(1000)
             client.sendall(self.answer)
 
 
@@ -107,7 +107,7 @@ def test_the_database_is_who_the_address_names(certificates, who):
     server = Server(certificates[who], asks=True)
     with pytest.raises(psycopg.OperationalError):  # even the right one is no database
         connect_to_database(server, certificates["authority"])
-    assert (b"metaspine" in server.told) == (who == "right")
+    assert (b"metaspine" in server.received) == (who == "right")
     server.listening.close()
 
 
@@ -118,7 +118,7 @@ def test_the_broker_is_who_the_address_names(certificates, who):
     client = redis.Redis.from_url(address, socket_timeout=60, retry=None, protocol=2)
     with contextlib.suppress(redis.RedisError):
         client.ping()
-    assert (b"secret" in server.told) == (who == "right")
+    assert (b"secret" in server.received) == (who == "right")
     server.listening.close()
 
 

@@ -174,7 +174,10 @@ def post_until_it_dies(port, cookie, forms):
 @pytest.mark.parametrize("saves_before", [5, 30])
 def test_a_killed_web_server_has_stored_each_save_that_it_answered(ten_sites, environment, saves_before):
     process, port = start_web(environment)
-    forms = {user: [(one, at) for one in mine for at in TIMEPOINTS] for user, (_site, mine) in ten_sites.items()}
+    forms = {
+        user: [(patient_id, at) for patient_id in mine for at in TIMEPOINTS]
+        for user, (_site, mine) in ten_sites.items()
+    }
     cookies = {user: session_of(user) for user in forms}
     killed = threading.Event()
 
@@ -198,10 +201,10 @@ def test_a_killed_web_server_has_stored_each_save_that_it_answered(ten_sites, en
         killing = pool.submit(kill)
         posting = [pool.submit(post_until_it_dies, port, cookies[user], forms[user]) for user in forms]
         killing.result()
-        results = [one.result() for one in posting]
+        results = [future.result() for future in posting]
     process.wait()
     assert killed.is_set()
-    acknowledged = [(one, at) for done, _, _ in results for one, at, _status in done]
+    acknowledged = [(patient_id, at) for done, _, _ in results for patient_id, at, _status in done]
     unanswered = [form for _, lost, _ in results for form in lost]
     assert [refused for _, _, refused in results] == [[]] * SITES
     assert acknowledged and unanswered
@@ -252,8 +255,8 @@ def test_fifty_people_of_ten_sites_at_once(ten_sites):
     for user, (_site, mine) in ten_sites.items():
         access = access_of(user)
         with entered(access.scope()), transaction.atomic():
-            for one in mine[:2]:
-                patient = Patient.objects.get(pk=one)
+            for item in mine[:2]:
+                patient = Patient.objects.get(pk=item)
                 raw = ANSWERS | {"pain_vas_mm": "0"}
                 save_assessment(access=access, patient=patient, timepoint="preop", raw=raw, today=TODAY)
     people = list(ten_sites) * (threads // SITES)

@@ -82,11 +82,11 @@ def machine(tmp_path, monkeypatch):
             "METASPINE_SECOND_FACTOR": "none",  # else every save is answered with the way to set one up
         }
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=PROJECT, env=environment, check=True)
-        one = Machine(place, environment)
+        item = Machine(place, environment)
         try:
-            yield one
+            yield item
         finally:
-            one.end()
+            item.end()
 
 
 def ask(machine, *arguments, forms=()):

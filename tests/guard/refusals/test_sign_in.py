@@ -38,7 +38,7 @@ def test_after_ten_wrong_passwords_the_right_one_waits_too(client, address):
 def test_an_unknown_address_is_answered_like_a_known_one(client, address):
     unknown = f"{uuid.uuid4().hex}@example.org"
     for attempt in range(ATTEMPTS + 1):
-        known, other = (sign_in(client, one, "wrong").context["form"] for one in (address, unknown))
+        known, other = (sign_in(client, email, "wrong").context["form"] for email in (address, unknown))
         assert known.non_field_errors() == other.non_field_errors(), attempt
 
 

@@ -38,8 +38,8 @@ class Clamd(threading.Thread):
                 while length := struct.unpack("!I", stream.read(4))[0]:
                     content += stream.read(length)
                 self.seen.append(content)
-                found = b"stream: Eicar-Signature FOUND\0" if EICAR in content else b"stream: OK\0"
-                client.sendall(found if self.answer is None else self.answer)
+                verdict = b"stream: Eicar-Signature FOUND\0" if EICAR in content else b"stream: OK\0"
+                client.sendall(verdict if self.answer is None else self.answer)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def ids():
         return [row_id for (row_id,) in cursor.fetchall()]
 
 
-def found():
+def findings():
     return [(finding.kind, finding.seal, finding.ids) for finding in sealing.verify().findings]
 
 
@@ -55,12 +55,12 @@ def test_an_untouched_trail_verifies_and_new_events_are_counted(sealed, capsys):
 def test_sealing_again_without_news_makes_no_seal(sealed):
     assert sealing.seal() == []
     act(1)
-    assert [one.count for one in sealing.seal()] == [2]
+    assert [seal.count for seal in sealing.seal()] == [2]
 
 
 def test_a_backlog_is_sealed_in_batches(committed):
     act(7)
-    assert [one.count for one in sealing.seal(at_most=3)] == [3, 3, 3]  # with the events that tell of two seals
+    assert [seal.count for seal in sealing.seal(at_most=3)] == [3, 3, 3]  # with the events that tell of two seals
     assert sealing.verify(using="default").findings == []
 
 
@@ -86,14 +86,14 @@ EDITS = {
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 def test_a_changed_event_is_found_in_its_seal(sealed, edit):
     tamper(edit, params={"id": sealed[4]})
-    ((kind, seal, events),) = found()
+    ((kind, seal, events),) = findings()
     assert (kind, seal) == ("changed", 2)
     assert str(sealed[3] - 1) in events  # the seal's events from the first on
 
 
 def test_a_removed_event_is_named(sealed):
     tamper("DELETE FROM study_sites_auditevent WHERE id = %(id)s", params={"id": sealed[4]})
-    assert found() == [("removed", 2, f"{{[{sealed[4]},{sealed[4] + 1})}}")]
+    assert findings() == [("removed", 2, f"{{[{sealed[4]},{sealed[4] + 1})}}")]
 
 
 def test_an_event_put_into_a_gap_is_named_before_and_after_it_is_sealed(committed):
@@ -112,10 +112,10 @@ def test_an_event_put_into_a_gap_is_named_before_and_after_it_is_sealed(committe
         params={"id": first},
     )
     events = f"{{[{first + 1},{first + 2})}}"
-    assert found() == [("added", None, events)]
+    assert findings() == [("added", None, events)]
     act(1)
     sealing.seal()
-    assert found() == [("added", 2, events)]
+    assert findings() == [("added", 2, events)]
 
 
 @pytest.fixture
@@ -131,10 +131,10 @@ def slow(committed):
 def test_an_event_committed_late_is_no_forgery(slow):
     """Its id is lower than ids that are sealed already: the next seal has it."""
     act(1)
-    assert [one.count for one in sealing.seal()] == [2]
+    assert [seal.count for seal in sealing.seal()] == [2]
     slow.commit()
     act(1)
-    assert [one.count for one in sealing.seal()] == [3]  # the slow one, the newest, and the one that tells of a seal
+    assert [seal.count for seal in sealing.seal()] == [3]  # the slow one, the newest, and the one that tells of a seal
     report = sealing.verify()
     assert (report.findings, report.sealed, report.unsealed) == ([], 5, 1)
 
@@ -185,7 +185,7 @@ def test_a_slow_transaction_is_sealed_hours_later(slow):
 )
 def test_a_seal_that_is_changed_or_gone_is_named(sealed, harm, expected):
     tamper(harm)
-    assert [(kind, seal) for kind, seal, _ in found() if kind != "added"] == expected
+    assert [(kind, seal) for kind, seal, _ in findings() if kind != "added"] == expected
 
 
 def test_who_rebuilds_the_chain_lacks_the_key(sealed, settings, kept_outside, monkeypatch):
@@ -197,16 +197,16 @@ def test_who_rebuilds_the_chain_lacks_the_key(sealed, settings, kept_outside, mo
     monkeypatch.setattr(sealing, "tokens", lambda: own)  # what the owner of the database takes out of its function
     settings.FIELD_KEYS = ["MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="]
     sealing.seal()
-    assert found() == []
+    assert findings() == []
     settings.FIELD_KEYS = ["MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="]
-    assert [(kind, seal) for kind, seal, _ in found() if kind != "journal"] == [("signature", 1)]
+    assert [(kind, seal) for kind, seal, _ in findings() if kind != "journal"] == [("signature", 1)]
 
 
 def test_a_rotated_key_still_verifies(sealed, settings):
     settings.FIELD_KEYS = ["MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=", *settings.FIELD_KEYS]
     act(1)
     sealing.seal()
-    assert found() == []
+    assert findings() == []
 
 
 def test_the_end_cut_off_shows_against_a_hash_noted_outside(sealed, capsys, kept_outside):
@@ -250,7 +250,7 @@ def test_the_command_fails_and_says_where(sealed, capsys):
 def test_the_application_cannot_write_seals(sealed, statement):
     with pytest.raises(DatabaseError, match="permission denied"), connection.cursor() as cursor:
         cursor.execute(statement)
-    assert found() == []
+    assert findings() == []
 
 
 # What is kept outside the database
@@ -276,7 +276,7 @@ def test_the_product_seals_nothing_anew(sealed, forgery, capsys):
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM study_sites_auditseal")
         assert cursor.fetchone() == (0,)
-    assert [(kind, seal) for kind, seal, _ in found()] == [("lacking", 1)]
+    assert [(kind, seal) for kind, seal, _ in findings()] == [("lacking", 1)]
     with pytest.raises(SystemExit):
         call_command("verify_audit")
     assert "3 seals, 1 to 3, with 11 events" in capsys.readouterr().err
@@ -310,13 +310,13 @@ def test_an_older_backup_says_what_it_lacks_and_goes_on_once_somebody_says_why(s
     with pytest.raises(CommandError, match="with a reason"):
         call_command("seal_audit", accept_loss=" ")
     call_command("seal_audit", accept_loss="the disk of 1 May was lost")
-    assert found() == []
+    assert findings() == []
     call_command("verify_audit")
     output = capsys.readouterr().out
     assert "2 seals, 2 to 3, with 8 events" in output and "accepted: the disk of 1 May was lost" in output
     act(1)
-    assert [one.number for one in sealing.seal()] == [3]
-    assert (found(), sealing.verify().journaled) == ([], 3)
+    assert [seal.number for seal in sealing.seal()] == [3]
+    assert (findings(), sealing.verify().journaled) == ([], 3)
     with pytest.raises(CommandError, match="nothing that is kept"):
         call_command("seal_audit", accept_loss="again")
 
@@ -331,10 +331,10 @@ def test_a_loss_is_not_accepted_where_what_stays_is_not_sound(sealed):
 def test_a_seal_that_was_made_and_not_kept_is_kept_next_time(sealed):
     lines = journal.path().read_text().splitlines(keepends=True)
     journal.path().write_text("".join(lines[:-1]) + lines[-1][:40])  # the power went while the line was written
-    assert (found(), sealing.verify().journaled) == ([], 2)
+    assert (findings(), sealing.verify().journaled) == ([], 2)
     act(1)
     sealing.seal()
-    assert (found(), sealing.verify().journaled) == ([], 4)
+    assert (findings(), sealing.verify().journaled) == ([], 4)
 
 
 def test_a_seal_beyond_those_kept_is_ours_or_nothing_is_sealed(sealed):
@@ -358,7 +358,7 @@ SPOILED = {
 def test_a_journal_that_was_changed_is_told(sealed, spoil):
     lines = journal.path().read_text().splitlines(keepends=True)
     journal.path().write_text("".join(spoil(lines)))
-    assert "journal" in [kind for kind, _, _ in found()]
+    assert "journal" in [kind for kind, _, _ in findings()]
 
 
 def test_a_forged_acceptance_lets_nothing_be_sealed(sealed):
@@ -381,7 +381,7 @@ def test_a_registry_from_before_there_was_a_journal_goes_on(sealed):
     journal.path().unlink()
     act(1)
     sealing.seal()
-    assert (found(), sealing.verify().journaled) == ([], 2)
+    assert (findings(), sealing.verify().journaled) == ([], 2)
 
 
 def test_what_is_new_is_verified_alone_and_the_whole_on_demand(sealed, capsys):
@@ -414,8 +414,8 @@ def test_the_application_alone_leaves_no_seal(sealed, statement):
     act(1)
     with pytest.raises(DatabaseError, match="by who has a key"), connection.cursor() as cursor:
         cursor.execute(statement)
-    assert found() == []
-    assert [one.number for one in sealing.seal()] == [4]
+    assert findings() == []
+    assert [seal.number for seal in sealing.seal()] == [4]
 
 
 def test_no_setting_opens_the_trail(sealed):

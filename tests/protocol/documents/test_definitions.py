@@ -52,13 +52,13 @@ def test_what_the_library_calculates():
 def faults(dose):
     """`faults(change)` are those of the document once `change` was done to it: (row, column, reason)."""
 
-    def found(change):
+    def faults_of(change):
         document = copy.deepcopy(dose)
         change(document)
         reading = definitions.read(document, taken={"eq_vas"})
         return [(fault.row, fault.column, fault.reason.en) for fault in reading.faults]
 
-    return found
+    return faults_of
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,10 @@ def faults(dose):
     ],
 )  # fmt: skip
 def test_every_fault_says_where_and_what_would_fit(faults, row, column, says, change):
-    found = faults(change)
-    assert any((one, two) == (row, column) and says in reason for one, two, reason in found), found
+    faults_of_change = faults(change)
+    assert any(
+        (row_of_fault, two) == (row, column) and says in reason for row_of_fault, two, reason in faults_of_change
+    ), faults_of_change
 
 
 @pytest.mark.parametrize("change", [
@@ -129,8 +131,8 @@ def test_codes_may_be_negative_or_begin_with_a_zero_and_a_range_may_be_one_numbe
 
     assert [choice.code for choice in read("-1", "0", "1").choices] == [-1, 0, 1]
     assert [choice.code for choice in read("01", "1", "1.5", "-9").choices] == ["01", "1", "1.5", "-9"]
-    one = read(kind="whole", minimum=3, maximum=3, choices=None)
-    assert (one.clean("3"), one.minimum, one.maximum) == (3, 3, 3)
+    field = read(kind="whole", minimum=3, maximum=3, choices=None)
+    assert (field.clean("3"), field.minimum, field.maximum) == (3, 3, 3)
 
 
 def test_a_circle_of_three_is_told_once(faults):

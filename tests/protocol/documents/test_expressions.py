@@ -210,24 +210,24 @@ class Random:
             "a": self.dice.randrange(-100, 101), "b": Decimal(self.dice.randrange(-5000, 5001)) / 100,
             "c": pick([0, 1, 2]), "s": pick(["male", "female"]),
             "t": pick(["left rib", "O'Brien", "é", "肋骨", "100%", "a\\b", "😀x"]),
-            "m": tuple(one for one in ("1", "2", "x") if chance() < 0.5),
+            "m": tuple(answer for answer in ("1", "2", "x") if chance() < 0.5),
             "d": day(), "e": day(), "w": time(self.dice.randrange(24), self.dice.randrange(60)),
         }  # fmt: skip
-        return {name: one for name, one in full.items() if chance() < 0.75 and one != ()}
+        return {name: answer for name, answer in full.items() if chance() < 0.75 and answer != ()}
 
 
 def cases(number, seed=20260531):
     dice = Random(seed)
-    found = []
-    while len(found) < number:
-        text = dice.truth(3) if len(found) % 3 == 0 else dice.number(3)
+    rows = []
+    while len(rows) < number:
+        text = dice.truth(3) if len(rows) % 3 == 0 else dice.number(3)
         try:
             tree = compiled(text, ITEMS).tree
         except InvalidExpression as error:
             assert "grow beyond" in error.reason.en or "is no code of" in error.reason.en, (text, error)
             continue
-        found.append((text, tree, dice.answers()))
-    return found
+        rows.append((text, tree, dice.answers()))
+    return rows
 
 
 def _same(left, right):

@@ -39,7 +39,7 @@ def test_there_and_back():
     assert course["item"][2]["enableBehavior"] == "all"
     again = questionnaires.read(resource)
     assert (again.faults, again.notes) == ([], [])
-    old, new = (definitions.read(one).instrument for one in (DOCUMENT, again.documents["srs"]))
+    old, new = (definitions.read(document).instrument for document in (DOCUMENT, again.documents["srs"]))
     assert [item.name for item in new.items] == [item.name for item in old.items]
     assert [item.kind for item in new.items] == [item.kind for item in old.items]
     for item in ("given", "dose", "sites"):
@@ -66,14 +66,14 @@ def test_a_foreign_one_is_carried_with_notes():
             ]},
         ],
     }  # fmt: skip
-    found = questionnaires.read(resource)
-    assert found.faults == []
-    document = found.documents["foreign_form"]
+    carried = questionnaires.read(resource)
+    assert carried.faults == []
+    document = carried.documents["foreign_form"]
     assert [item["name"] for item in document["items"]] == ["q_1_1", "q_1_2", "q_1_4"]
     assert document["items"][0]["section"] == {"en": "Part"}
     assert document["items"][1]["show_if"] == "[q_1_1] = 'Y'"
     assert [choice["code"] for choice in document["items"][2]["choices"]] == ["left_side", "right"]
-    assert {(note.row, note.column, note.effect) for note in found.notes} == {
+    assert {(note.row, note.column, note.effect) for note in carried.notes} == {
         (3, "type", "changed"), (4, "text", "lost"), (5, "type", "lost"), (6, "answerOption", "changed"),
     }  # fmt: skip
 
@@ -94,7 +94,7 @@ def test_nested_groups_repeats_and_conditions_of_every_answer():
     inner = {"linkId": "n", "type": "integer", "text": "N", "enableBehavior": "any", "enableWhen": shown,
              "item": [{"linkId": "why", "type": "string", "text": "Why"}]}  # fmt: skip
     when = [{"question": "a", "operator": "=", "answerBoolean": True}]
-    found = foreign(
+    carried = foreign(
         {"linkId": "g", "type": "group", "text": "G", "enableWhen": when, "item": [
             {"linkId": "h", "type": "group", "repeats": True, "item": [inner]}]},
         {"linkId": "a", "type": "boolean", "text": "A", "initial": [{"valueBoolean": True}]},
@@ -110,8 +110,8 @@ def test_nested_groups_repeats_and_conditions_of_every_answer():
         contained=[{"id": "e", "expansion": {"contains": [
             {"abstract": True, "display": "Group", "contains": [{"code": "a", "display": "A"}]}, {"code": "b"}]}}],
     )  # fmt: skip
-    assert found.faults == []
-    (document,) = found.documents.values()
+    assert carried.faults == []
+    (document,) = carried.documents.values()
     items = {item["name"]: item for item in document["items"]}
     inside = "([a] = 1) and (([c(a_code_that_is_longe)] = 1) or ([dose] >= 5))"
     assert (items["n"]["show_if"], items["why"]["show_if"], items["x"]["show_if"]) == (inside, inside, "([a] = '')")
@@ -122,7 +122,7 @@ def test_nested_groups_repeats_and_conditions_of_every_answer():
     ]
     assert [choice["label"]["en"] for choice in items["c"]["choices"]] == ["Long", "2026-01-01", "Ours"]
     assert [choice["code"] for choice in items["w"]["choices"]] == ["a", "b"]
-    assert {(note.name, note.column) for note in found.notes} >= {
+    assert {(note.name, note.column) for note in carried.notes} >= {
         ("h", "repeats"), ("a", "initial"), ("c", "answerOption"), ("dose", "type"), ("photo", "type"), ("photo", "enableWhen")
     }  # fmt: skip
 
@@ -134,7 +134,7 @@ def test_each_element_that_nobody_reads_is_noted_by_its_name():
     item = {"linkId": "a", "type": "choice", "text": "A", "_text": {"extension": texts}, "code": [{"code": "1-2"}], "prefix": "1)",
             "definition": "d", "readOnly": True, "answerOption": [{"valueCoding": coding, "extension": [{"url": "score"}]}]}  # fmt: skip
     number = {"linkId": "n", "type": "integer", "maxLength": 4}
-    found = foreign(
+    carried = foreign(
         item, number, {"linkId": "t", "type": "string", "maxLength": 9000, "answerValueSet": "#v", "codeMap": {}},
         {"linkId": "g", "type": "group", "required": True, "item": [{"linkId": "h", "type": "display", "text": "H", "prefix": "2"}]},
         {"linkId": "w", "type": "choice", "text": "W", "answerValueSet": "#v"},
@@ -142,8 +142,8 @@ def test_each_element_that_nobody_reads_is_noted_by_its_name():
         contained=[{"resourceType": "Organization", "id": "o"}, {"resourceType": "ValueSet", "id": "v", "version": "2", "compose": {
             "exclude": [{"system": "s"}], "include": [{"system": "s", "concept": [{"code": "x", "designation": [{"value": "X"}]}]}]}}],
     )  # fmt: skip
-    assert found.faults == []
-    said = {note.reason.en.partition(" times)")[0].rpartition(" (")[0] or note.reason.en for note in found.notes}
+    assert carried.faults == []
+    said = {note.reason.en.partition(" times)")[0].rpartition(" (")[0] or note.reason.en for note in carried.notes}
     assert said == {
         "item.code", "item.prefix", "item.definition", "item.readOnly", "item.text (fr)", "item.text rendering-xhtml", "Coding.system",
         "Coding.userSelected", "answerOption.extension", "item.maxLength", "9000 characters become 5000", "group.required", "display.prefix",

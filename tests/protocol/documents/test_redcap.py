@@ -27,7 +27,7 @@ def dictionary(*rows, header=HEADER):
 
 
 def test_every_type_is_carried():
-    found = redcap.read(
+    carried = redcap.read(
         dictionary(
             {"name": "margin", "type": "radio", "choices": "0, R0 | 1, R1, close | 2, R2", "required": "y"},
             {"name": "sites", "type": "checkbox", "choices": "1, Rib | 2, Pelvis"},
@@ -46,24 +46,24 @@ def test_every_type_is_carried():
             {"name": "pain", "type": "slider", "choices": "none | | worst"},
         )
     )
-    assert [str(fault) for fault in found.faults] == []
-    items = {item["name"]: item for item in found.documents["visit"]["items"]}
+    assert [str(fault) for fault in carried.faults] == []
+    items = {item["name"]: item for item in carried.documents["visit"]["items"]}
     assert list(items) == ["margin", "sites", "dose", "fractions", "leak", "given_on", "at", "more", "per", "pain"]
     assert items["margin"]["choices"][1] == {"code": "1", "label": {"en": "R1, close"}}
     assert items["margin"]["required"] is True and items["sites"]["required"] is False
     assert (items["dose"]["kind"], items["dose"]["places"], items["dose"]["maximum"]) == ("decimal", 1, "80")
     assert items["fractions"]["show_if"] == "[sites(2)] = '1' and [dose] > 0"
     assert items["leak"]["section"] == {"en": "Cement"} and items["more"]["label"] == {"en": "Say more"}
-    instrument = definitions.read(found.documents["visit"]).instrument
+    instrument = definitions.read(carried.documents["visit"]).instrument
     assert [item.kind for item in instrument.items] == [
         "integer", "codes", "decimal", "integer", "integer", "date", "time", "text", "integer",
     ]  # fmt: skip
     assert instrument.derived[0].compute({"dose": 30, "fractions": 4}) == pytest.approx(7.5)
-    assert {(note.name, note.effect) for note in found.notes} == {("record_id", "lost"), ("pain", "changed")}
+    assert {(note.name, note.effect) for note in carried.notes} == {("record_id", "lost"), ("pain", "changed")}
 
 
 def test_what_cannot_be_carried_is_noted_with_its_place():
-    found = redcap.read(
+    carried = redcap.read(
         dictionary(
             {"name": "phone_no", "validation": "phone", "identifier": "y"},
             {"name": "scan", "type": "file"},
@@ -73,8 +73,8 @@ def test_what_cannot_be_carried_is_noted_with_its_place():
             {"name": "bmi", "type": "calc", "choices": "[weight_of_scan] * [scan]"},
         )
     )
-    assert [str(fault) for fault in found.faults] == []
-    assert [(note.row, note.name, note.effect) for note in found.notes] == [
+    assert [str(fault) for fault in carried.faults] == []
+    assert [(note.row, note.name, note.effect) for note in carried.notes] == [
         (5, "a_very_long_name_of_a_fi", "changed"),
         (6, "select_2", "changed"),
         (2, "record_id", "lost"),
@@ -86,13 +86,17 @@ def test_what_cannot_be_carried_is_noted_with_its_place():
         (7, "x", "lost"),
         (8, "bmi", "lost"),
     ]
-    assert "reaches another event" in found.notes[7].reason.en
-    assert [item["name"] for item in found.documents["visit"]["items"]] == ["a_very_long_name_of_a_fi", "select_2", "x"]
+    assert "reaches another event" in carried.notes[7].reason.en
+    assert [item["name"] for item in carried.documents["visit"]["items"]] == [
+        "a_very_long_name_of_a_fi",
+        "select_2",
+        "x",
+    ]
 
 
 def test_every_column_that_nobody_reads_is_noted_where_it_stands():
     """Per column: a value that a field of its type does not take. A heading goes on to the next field of its form."""
-    found = redcap.read(
+    carried = redcap.read(
         dictionary(
             {"name": "a", "validation": "alpha_only", "choices": "BIOPORTAL:ICD10", "required": "yes", "minimum": "x"},
             {
@@ -123,15 +127,15 @@ def test_every_column_that_nobody_reads_is_noted_where_it_stands():
             {"name": "f", "type": "file", "section": "Scans"},
         )
     )
-    assert found.faults == []
-    assert {item["name"]: item.get("section", {}).get("en") for item in found.documents["visit"]["items"]} == {
+    assert carried.faults == []
+    assert {item["name"]: item.get("section", {}).get("en") for item in carried.documents["visit"]["items"]} == {
         "a": None, "b": None, "c": None, "e": "Head",
     }  # fmt: skip
-    told = [
+    rows = [
         (note.name, next((key for key, known in COLUMNS.items() if note.column == known[0]), note.column))
-        for note in found.notes
+        for note in carried.notes
     ]
-    assert sorted(told) == sorted([
+    assert sorted(rows) == sorted([
         ("", "section"), ("record_id", "name"),
         *(("a", column) for column in ("validation", "choices", "required", "minimum")),
         *(("b", column) for column in ("validation", "ranking", "minimum", "maximum")),
@@ -188,13 +192,13 @@ def test_a_dictionary_as_programs_write_it(encoding, separator):
     out = io.StringIO()
     csv.writer(out, delimiter=separator[-1]).writerows(rows)
     first = f"{separator}\r\n" if separator.startswith("sep") else ""
-    found = redcap.read((first + out.getvalue()).encode(encoding))
-    assert found.faults == []
-    items = found.documents["v"]["items"]
+    carried = redcap.read((first + out.getvalue()).encode(encoding))
+    assert carried.faults == []
+    items = carried.documents["v"]["items"]
     assert [item["label"]["en"] for item in items] == ["年齢", "性別"]
     assert [choice["label"]["en"] for choice in items[1]["choices"]] == ["男", "女"]
-    told = [(note.row, note.column) for note in found.notes if note.name == ""]
-    assert told == [(0, "")] * (encoding == "cp932") + [(1, "My own")]
+    places = [(note.row, note.column) for note in carried.notes if note.name == ""]
+    assert places == [(0, "")] * (encoding == "cp932") + [(1, "My own")]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +222,7 @@ def test_no_dictionary():
 
 
 def test_round_trip():
-    found = redcap.read(
+    carried = redcap.read(
         dictionary(
             {"name": "margin", "type": "radio", "choices": "0, R0 | 1, R1", "required": "y"},
             {"name": "sites", "type": "checkbox", "choices": "a, Rib | b, Pelvis", "branching": "[margin] = 1"},
@@ -226,9 +230,9 @@ def test_round_trip():
             {"name": "per", "type": "calc", "choices": "[dose]/2"},
         )
     )
-    written, notes = redcap.write(list(found.documents.values()))
+    written, notes = redcap.write(list(carried.documents.values()))
     again = redcap.read(written)
-    assert again.documents == found.documents
+    assert again.documents == carried.documents
     assert notes == []
 
 

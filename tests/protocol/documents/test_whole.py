@@ -40,7 +40,7 @@ def test_the_protocols_that_come_along_are_published_whole(name, loaded):
     current = catalogue.current()
     assert current.version == version.pk
     assert switched_on() == extras
-    assert {one.code for one in current.core(catalogue.ASSESSMENT, "preop")} == core
+    assert {instrument.code for instrument in current.core(catalogue.ASSESSMENT, "preop")} == core
     assert own <= current.own_names
     assert "study_arm" in current.own_names
     assert schedule.plans().versions[-1].plan[-1].code == "60m"

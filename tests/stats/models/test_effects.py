@@ -184,5 +184,5 @@ def test_so_few_have_no_interval_of_that_confidence(estimate, limits):
 
 def test_a_shift_is_told_at_full_precision():
     """R: wilcox.test(c(1/7, 2/7, 3/7, 4/7), c(1/3, 2/3, 4/3, 7/3), conf.int = TRUE)$conf.int"""
-    found = hodges_lehmann([1 / 7, 2 / 7, 3 / 7, 4 / 7], [1 / 3, 2 / 3, 4 / 3, 7 / 3])
-    assert (found.low, found.high) == pytest.approx((1 / 7 - 7 / 3, 4 / 7 - 1 / 3), rel=1e-14)
+    interval = hodges_lehmann([1 / 7, 2 / 7, 3 / 7, 4 / 7], [1 / 3, 2 / 3, 4 / 3, 7 / 3])
+    assert (interval.low, interval.high) == pytest.approx((1 / 7 - 7 / 3, 4 / 7 - 1 / 3), rel=1e-14)

@@ -83,8 +83,8 @@ def decimals(random, least=4):
 
 
 def differences(random):
-    found = random.permutation(np.arange(1, 900))[: random.integers(7, 30)] / 100
-    return (found * random.choice([-1, 1, 1], found.size),)
+    sample = random.permutation(np.arange(1, 900))[: random.integers(7, 30)] / 100
+    return (sample * random.choice([-1, 1, 1], sample.size),)
 
 
 def pairs(random, least):

@@ -31,15 +31,15 @@ STRATA = RANDOM.integers(0, 3, N)
 
 def greedy(score, treated, ratio, caliper, strata, choosers):
     """The obvious loop: every chooser looks at every free control."""
-    free, found = np.flatnonzero(~treated).tolist(), {i: [] for i in choosers}
+    free, chosen = np.flatnonzero(~treated).tolist(), {i: [] for i in choosers}
     for round_number in range(ratio):
         for i in choosers:
             near = [(abs(score[j] - score[i]), score[j], j) for j in free if strata[j] == strata[i]]
-            if len(found[i]) < round_number or not near or min(near)[0] > caliper:
+            if len(chosen[i]) < round_number or not near or min(near)[0] > caliper:
                 continue
-            found[i].append(min(near)[2])
+            chosen[i].append(min(near)[2])
             free.remove(min(near)[2])
-    return {(i, j) for i, controls in found.items() for j in controls}
+    return {(i, j) for i, controls in chosen.items() for j in controls}
 
 
 @pytest.mark.parametrize("order", ["largest", "smallest", "data", "random"])
@@ -151,10 +151,10 @@ def test_a_weighted_difference_has_the_sandwich_error():
     """R: y <- c(1, 2, 4, 3, 5, 9); t <- c(1, 1, 1, 0, 0, 0); w <- c(1, 2, 1, 0.5, 1, 2); fit <- lm(y ~ t, weights = w)
     x <- model.matrix(fit); b <- solve(crossprod(x, w * x)); sqrt((b %*% crossprod(x * w * resid(fit)) %*% b)[2, 2])"""
     y, treated, w = np.array([1.0, 2, 4, 3, 5, 9]), np.array([1, 1, 1, 0, 0, 0]), np.array([1, 2, 1, 0.5, 1, 2])
-    found = weighted_difference(y, treated, w)
-    assert found.estimate == pytest.approx(-4.75, rel=1e-12)
-    assert found.standard_error == pytest.approx(1.504616620096092, rel=1e-12)
-    assert (found.n, found.missing) == (6, 0)
+    effect = weighted_difference(y, treated, w)
+    assert effect.estimate == pytest.approx(-4.75, rel=1e-12)
+    assert effect.standard_error == pytest.approx(1.504616620096092, rel=1e-12)
+    assert (effect.n, effect.missing) == (6, 0)
 
 
 @pytest.mark.parametrize(("values", "reason"), [([np.nan, np.nan, 1, 2], "empty_group"), ([3.0, 3, 1, 1], "constant")])
@@ -166,8 +166,8 @@ def test_a_weighted_difference_that_is_none(values, reason):
 
 def test_shares_in_pairs_differ_by_those_that_changed():
     """R: n <- 50; b <- 12; c <- 5; d <- (b - c) / n; d + c(-1, 1) * qnorm(.975) * sqrt(b + c - (b - c)^2 / n) / n"""
-    found = pair_risk_difference([[20, 12], [5, 13]])
-    assert (found.estimate, found.low, found.high) == pytest.approx(
+    effect = pair_risk_difference([[20, 12], [5, 13]])
+    assert (effect.estimate, effect.low, effect.high) == pytest.approx(
         (0.14, -0.01689508635711934, 0.29689508635711936), rel=1e-12
     )
     with pytest.raises(NotEstimable) as error:
@@ -192,8 +192,10 @@ def test_weighted_groups_are_those_of_r():
     assert shares == pytest.approx([0.5428571428571428, 0.4, 0.0571428571428571], rel=1e-12)
     # f <- lm(model.matrix(~ factor(k))[, -1] ~ t, weights = w); X <- model.matrix(f); b <- coef(f)[2, ]
     # u <- solve(crossprod(X, w * X), t(w * X))[2, ] * resid(f); W <- drop(b %*% solve(crossprod(u), b))
-    found = weighted_wald(GRADES, 3, ARM, UNEQUAL)
-    assert (found.statistic, found.df, found.p) == pytest.approx((2.63897200067615, 2, 0.2672726447147885), rel=1e-10)
+    effect = weighted_wald(GRADES, 3, ARM, UNEQUAL)
+    assert (effect.statistic, effect.df, effect.p) == pytest.approx(
+        (2.63897200067615, 2, 0.2672726447147885), rel=1e-10
+    )
 
 
 @pytest.mark.parametrize(
@@ -207,8 +209,8 @@ def test_weighted_ratios_are_those_of_a_weighted_glm_with_robust_errors(measure,
     # f <- glm(b ~ t, quasibinomial(link), weights = w, control = list(epsilon = 1e-15, maxit = 100))
     # exp(coef(f)[2] + c(0, -1, 1) * qnorm(.975) * sqrt(sandwich::vcovHC(f, type = "HC0")[2, 2])); link "log", "logit"
     happened = np.array([1, 1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 0])
-    found = weighted_ratio(happened, ARM, UNEQUAL, measure)
-    assert (found.estimate, found.low, found.high) == pytest.approx(expected, rel=1e-9)
+    effect = weighted_ratio(happened, ARM, UNEQUAL, measure)
+    assert (effect.estimate, effect.low, effect.high) == pytest.approx(expected, rel=1e-9)
     with pytest.raises(NotEstimable, match="a cell of the table is empty"):
         weighted_ratio(ARM, ARM, UNEQUAL, measure)
 
@@ -222,10 +224,10 @@ def test_weighted_shares_that_cannot_be_tested(codes, reason):
 
 
 def test_the_odds_ratio_of_pairs_is_exact():
-    found = pair_odds_ratio([[20, 12], [5, 13]])
+    effect = pair_odds_ratio([[20, 12], [5, 13]])
     # p <- binom.test(12, 17)$conf.int; c(12 / 5, p / (1 - p))
     expected = (2.4, 0.7870458941728161, 8.695981118680267)
-    assert (found.estimate, found.low, found.high) == pytest.approx(expected, rel=1e-9)
+    assert (effect.estimate, effect.low, effect.high) == pytest.approx(expected, rel=1e-9)
     one_way = pair_odds_ratio([[20, 12], [0, 13]])  # p <- binom.test(12, 12)$conf.int
     assert (one_way.estimate, one_way.high) == (np.inf, np.inf) and one_way.low == pytest.approx(
         2.77859733055816, rel=1e-9
@@ -236,7 +238,13 @@ def test_the_odds_ratio_of_pairs_is_exact():
 
 def test_signs_of_pairs():
     matched = nearest(np.array([0.1, 0.2, 0.3, 0.1, 0.2, 0.3]), np.array([1, 1, 1, 0, 0, 0]))
-    found = pair_signs(np.array([5, 3, 2, 1, 1, 2]), matched)
-    assert (found.wins, found.losses, found.ties, found.n, found.p) == (2, 0, 1, 3, 0.5)  # binom.test(2, 2)$p.value
+    effect = pair_signs(np.array([5, 3, 2, 1, 1, 2]), matched)
+    assert (effect.wins, effect.losses, effect.ties, effect.n, effect.p) == (
+        2,
+        0,
+        1,
+        3,
+        0.5,
+    )  # binom.test(2, 2)$p.value
     with pytest.raises(NotEstimable, match="every difference is zero"):
         pair_signs(np.ones(6), matched)

@@ -19,13 +19,13 @@ def fitted(model):
     return [*model.coefficient, *model.standard_error, *model.p]
 
 
-def means(found):
-    return [getattr(mean, name) for name in ("estimate", "standard_error", "low", "high") for mean in found]
+def means(fit):
+    return [getattr(mean, name) for name in ("estimate", "standard_error", "low", "high") for mean in fit]
 
 
-def differences(found):
+def differences(fit):
     fields = ("estimate", "standard_error", "p", "low", "high")
-    return [getattr(contrast, name) for name in fields for contrast in found]
+    return [getattr(contrast, name) for name in fields for contrast in fit]
 
 
 def covariance_of(y, g, b, **options):

@@ -103,7 +103,7 @@ def test_random_cases_equal_r(seed):
     done = subprocess.run(
         ["Rscript", "--vanilla", "-e", SCRIPT], input=text, capture_output=True, text=True, check=True
     )
-    told = [np.array([float(x.replace("NA", "nan")) for x in line.split()]) for line in done.stdout.splitlines()]
+    columns = [np.array([float(x.replace("NA", "nan")) for x in line.split()]) for line in done.stdout.splitlines()]
     curve = weighted_kaplan_meier(time, event, weight, sets)
     risk = weighted_incidence(time, cause, weight, sets)
     ours = [
@@ -113,5 +113,5 @@ def test_random_cases_equal_r(seed):
         [weighted_log_rank(time, event, group, weight, sets).statistic],
         [weighted_log_rank(time, event, group, weight, sets, strata).statistic],
     ]  # fmt: skip
-    for mine, theirs in zip(ours, told, strict=True):
+    for mine, theirs in zip(ours, columns, strict=True):
         assert np.asarray(mine) == pytest.approx(theirs, rel=1e-9, abs=1e-14, nan_ok=True)

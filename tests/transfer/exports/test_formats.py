@@ -171,9 +171,9 @@ def test_shifted_dates_keep_every_interval_and_are_the_same_each_time(package, s
     plain = table(package(name="plain") / "data" / "assessments.csv")
     first = table(package(name="first", dates="shifted") / "data" / "assessments.csv")
     assert first == table(package(name="second", dates="shifted") / "data" / "assessments.csv")
-    for one, other in zip(plain, first, strict=True):
-        days = (dt.date.fromisoformat(other["assessment_date"]) - dt.date.fromisoformat(one["assessment_date"])).days
-        assert days == shift_of(one["patient_id"]) != 0
+    for ours, other in zip(plain, first, strict=True):
+        days = (dt.date.fromisoformat(other["assessment_date"]) - dt.date.fromisoformat(ours["assessment_date"])).days
+        assert days == shift_of(ours["patient_id"]) != 0
     settings.EXPORT_KEY = "another deployment's secret"
     assert first != table(package(name="third", dates="shifted") / "data" / "assessments.csv")
 
@@ -207,21 +207,21 @@ def test_the_manifest_has_the_hash_of_each_file(package, tmp_path):
 
     folder = package()
     manifest = json.loads((folder / "manifest.json").read_text())
-    told = {file["name"]: file["sha256"] for file in manifest["files"]}
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert set(told) == found - {"manifest.json"}
-    for name, digest in told.items():
+    hashes = {file["name"]: file["sha256"] for file in manifest["files"]}
+    result = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert set(hashes) == result - {"manifest.json"}
+    for name, digest in hashes.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert manifest["snapshot"] is None
 
 
 def test_the_codebook_tells_every_column(package):
     folder = package(shape="wide", **EVERYTHING)
-    told = [row["column"] for row in table(folder / "codebook.csv") if row["table"] == "patients"]
-    assert told == list(table(folder / "data" / "patients.csv")[0])
+    columns = [row["column"] for row in table(folder / "codebook.csv") if row["table"] == "patients"]
+    assert columns == list(table(folder / "data" / "patients.csv")[0])
     assert (folder / "codebook.pdf").read_bytes().startswith(b"%PDF")
     page = (folder / "codebook.html").read_text()
-    assert all(f"<code>{name}</code>" in page for name in told)
+    assert all(f"<code>{name}</code>" in page for name in columns)
     dictionary = table(folder / "redcap_dictionary.csv")
     frankel = next(row for row in dictionary if row["Variable / Field Name"] == "frankel")
     assert frankel["Choices, Calculations, OR Slider Labels"].startswith("A, complete | B, ")
@@ -244,10 +244,10 @@ def test_excel_reads_back_equal(package):
     book = openpyxl.load_workbook(package(format="xlsx") / "data" / "metaspine.xlsx", read_only=True)
     header, *rows = book["assessments"].iter_rows(values_only=True)
     for row in rows:
-        one = dict(zip(header, row, strict=False))
-        expected = stored()[one["patient_id"], one["timepoint"]]
-        day = one["assessment_date"]
-        assert {n: one[n] for n in expected} | {"assessment_date": day.date()} == expected
+        item = dict(zip(header, row, strict=False))
+        expected = stored()[item["patient_id"], item["timepoint"]]
+        day = item["assessment_date"]
+        assert {n: item[n] for n in expected} | {"assessment_date": day.date()} == expected
     assert {*(file.name for file in file_formats.FILES), "codebook", "about"} == set(book.sheetnames)
 
 
@@ -327,10 +327,10 @@ def test_names_for_stata_are_short_and_differ(db):
 
 def test_json_lines_hold_the_values_themselves(package):
     lines = (package(format="jsonl") / "data" / "assessments.jsonl").read_text().splitlines()
-    for one in map(json.loads, lines):
-        expected = stored()[one["patient_id"], one["timepoint"]]
+    for resource in map(json.loads, lines):
+        expected = stored()[resource["patient_id"], resource["timepoint"]]
         day = expected["assessment_date"].isoformat()
-        assert {n: one[n] for n in expected} == expected | {"assessment_date": day}
+        assert {n: resource[n] for n in expected} == expected | {"assessment_date": day}
 
 
 def test_odm_is_valid_and_holds_every_answer(package):
@@ -341,17 +341,17 @@ def test_odm_is_valid_and_holds_every_answer(package):
     assert schema.validate(document), schema.error_log
     spaces = {"o": "http://www.cdisc.org/ns/odm/v1.3"}
 
-    def found(path):
+    def xpath(path):
         return document.xpath(path, namespaces=spaces)
 
-    assert found("//o:SubjectData/@SubjectKey") == ["N01-0001", "N01-0002", "S01-0001"]
-    one = "//o:SubjectData[@SubjectKey='N01-0001']/o:StudyEventData[@StudyEventOID='SE.1m']//o:ItemData"
-    assert found(f"{one}[@ItemOID='I.eq_vas']/@Value") == ["55"]
-    assert found(f"{one}[@ItemOID='I.frankel'][@IsNull='Yes']//o:FlagValue/text()") == ["too_ill"]
-    references = {*found("//o:ItemData/@ItemOID")}
-    assert references <= {*found("//o:ItemDef/@OID")}
-    lists = {*found("//o:CodeListRef/@CodeListOID"), *found("//o:FlagValue/@CodeListOID")}
-    assert lists <= {*found("//o:CodeList/@OID")}
+    assert xpath("//o:SubjectData/@SubjectKey") == ["N01-0001", "N01-0002", "S01-0001"]
+    path_of_items = "//o:SubjectData[@SubjectKey='N01-0001']/o:StudyEventData[@StudyEventOID='SE.1m']//o:ItemData"
+    assert xpath(f"{path_of_items}[@ItemOID='I.eq_vas']/@Value") == ["55"]
+    assert xpath(f"{path_of_items}[@ItemOID='I.frankel'][@IsNull='Yes']//o:FlagValue/text()") == ["too_ill"]
+    references = {*xpath("//o:ItemData/@ItemOID")}
+    assert references <= {*xpath("//o:ItemDef/@OID")}
+    lists = {*xpath("//o:CodeListRef/@CodeListOID"), *xpath("//o:FlagValue/@CodeListOID")}
+    assert lists <= {*xpath("//o:CodeList/@OID")}
 
 
 def test_odm_holds_what_xml_would_read_as_its_own():
@@ -513,7 +513,7 @@ def test_extras_go_out_where_they_are_asked_for(package, with_extras):
     assert [after[name] for name in names] == [""] * 6
     first, second, _third = table(folder / "data" / "patients.csv")
     assert {name: first[name] for name in EXTRAS} == {name: str(value) for name, value in EXTRAS.items()}
-    scores = [f"{one}_score" for one in ("tomita", "bauer", "nesms", "katagiri")]
+    scores = [f"{score}_score" for score in ("tomita", "bauer", "nesms", "katagiri")]
     # rapid 4 + treatable 2 + multiple 2; nothing; walks and albumin; 3 + nodular 1 + abnormal 1 + ECOG 1 + multiple 1
     assert [first[name] for name in scores] == ["8", "0", "2", "7"]
     assert [second[name] for name in scores] == ["", "", "", ""]
@@ -573,7 +573,7 @@ def test_a_file_and_a_page_say_the_same_score(package, crowd, shape):
     """SQL writes the file, generated columns hold the totals, and Python computes what the page shows: all agree."""
     folder = package(content=["items", "totals", "hsuv", "extras"], shape=shape, value_sets=["JP"])
     rows = {row["patient_id"]: row for row in table(folder / "data" / "patients.csv")}
-    told = dict.fromkeys((score.column for score in scores.SCORES), 0)
+    scores_given = dict.fromkeys((score.column for score in scores.SCORES), 0)
     with everything(reason="test"), transaction.atomic():
         recorded = {assessment.patient_id: assessment for assessment in Assessment.objects.filter(patient_id__in=crowd)}
         for patient in Patient.objects.filter(pk__in=crowd):
@@ -582,7 +582,7 @@ def test_a_file_and_a_page_say_the_same_score(package, crowd, shape):
             course = visits.visits(patient, SCHEDULE, known, patient.surgery_date, None)
             for shown in extra_answers.of(patient, course)["scores"]:
                 assert row[shown.score.column] == _written(shown.value), (patient.pk, shown.score.code)
-                told[shown.score.column] += shown.value is not None
+                scores_given[shown.score.column] += shown.value is not None
             of_patient = catalogue.derive(
                 {item.name: getattr(patient, item.name, None) for item in catalogue.ALL_ITEMS}
             )
@@ -593,8 +593,8 @@ def test_a_file_and_a_page_say_the_same_score(package, crowd, shape):
                 state = assessment.eq5d_state
                 assert row["eq5d_state_preop"] == str(state)
                 assert float(row["hsuv_jp_preop"]) == value_sets.get("JP").hsuv(state)
-                assert row["barthel_total_preop"] == str(sum(getattr(assessment, one) for one in BARTHEL))
-    assert all(count >= 20 for count in told.values()), told
+                assert row["barthel_total_preop"] == str(sum(getattr(assessment, item) for item in BARTHEL))
+    assert all(count >= 20 for count in scores_given.values()), scores_given
 
 
 @pytest.fixture
@@ -617,16 +617,18 @@ def angles(registry):
 
 
 def test_a_file_and_a_page_say_the_same_of_angles_and_of_the_cord(package, angles):
-    long, wide = (package(content=["items", "extras"], shape=one, name=one) for one in ("long", "wide"))
+    long, wide = (package(content=["items", "extras"], shape=shape, name=shape) for shape in ("long", "wide"))
     rows = {(row["patient_id"], row["timepoint"]): row for row in table(long / "data" / "assessments.csv")}
     side_by_side = {row["patient_id"]: row for row in table(wide / "data" / "patients.csv")}
     asked_of = [instrument for instrument in catalogue.OF_ASSESSMENT if instrument.code in ("cobb", "escc")]
-    told = dict.fromkeys(("cobb_correction", "cobb_correction_loss", "escc_compression"), 0)
-    labels = dict(zip(told, ("Correction", "Loss of correction", "Cord compressed (grades 2 and 3)"), strict=True))
+    scores_given = dict.fromkeys(("cobb_correction", "cobb_correction_loss", "escc_compression"), 0)
+    labels = dict(
+        zip(scores_given, ("Correction", "Loss of correction", "Cord compressed (grades 2 and 3)"), strict=True)
+    )
     with everything(reason="test"), transaction.atomic():
         for patient in Patient.objects.all():
             course = list(Assessment.objects.filter(patient=patient).order_by("assessment_date"))
-            cells = dict(row for _, found in extra_answers.course(asked_of, course) for row in found)
+            cells = dict(row for _, answers in extra_answers.course(asked_of, course) for row in answers)
             for name, label in labels.items():
                 for assessment, cell in zip(course, cells[label], strict=True):
                     said = {"yes": "1", "no": "0"}.get(cell.lower(), "")
@@ -638,14 +640,18 @@ def test_a_file_and_a_page_say_the_same_of_angles_and_of_the_cord(package, angle
                         name,
                     )
                     assert side_by_side[patient.pk].get(f"{name}_{assessment.timepoint_id}", said) == said
-                    told[name] += said != ""
-    assert told["cobb_correction"] and told["cobb_correction_loss"] >= 3 and told["escc_compression"] >= 10, told
+                    scores_given[name] += said != ""
+    assert (
+        scores_given["cobb_correction"]
+        and scores_given["cobb_correction_loss"] >= 3
+        and scores_given["escc_compression"] >= 10
+    ), scores_given
     assert {"cobb_correction_1w", "cobb_correction_loss_24m", "escc_compression_preop"} <= side_by_side[
         "N01-0001"
     ].keys()
     book = {row["column"]: row for row in table(long / "codebook.csv")}
-    assert [book[name]["unit"] for name in told] == ["deg", "deg", ""]
-    assert [book[name]["higher_is"] for name in told] == ["better", "worse", "worse"]
+    assert [book[name]["unit"] for name in scores_given] == ["deg", "deg", ""]
+    assert [book[name]["higher_is"] for name in scores_given] == ["better", "worse", "worse"]
     assert book["escc_compression"]["codes"].startswith("0 = no")
 
 
@@ -662,8 +668,8 @@ def test_every_format_takes_the_extras(package, with_extras, choices):
     folder = package(content=["items", "totals", "extras"], **choices)
     assert any(folder.rglob("*.*"))
     if choices["format"] == "parquet":
-        found = pl.read_parquet(folder / "data" / "patients.parquet").row(0, named=True)
-        assert (found["kps_preop"], found["cobb_deg_preop"], found["katagiri_score"]) == (50, -4.5, 7)
+        row = pl.read_parquet(folder / "data" / "patients.parquet").row(0, named=True)
+        assert (row["kps_preop"], row["cobb_deg_preop"], row["katagiri_score"]) == (50, -4.5, 7)
     if choices["format"] == "odm":
         etree.XMLSchema(file=str(ODM_SCHEMA)).assertValid(etree.parse(next(folder.rglob("*.xml"))))
 

@@ -171,7 +171,7 @@ def test_an_item_that_a_cohort_names_is_that_of_the_snapshot(good, bring_in, bob
 
 def without(snapshot, *names):
     """The snapshot as one would be from before these columns were there."""
-    columns = {table: [one for one in of if one[0] not in names] for table, of in snapshot.columns.items()}
+    columns = {table: [column for column in of if column[0] not in names] for table, of in snapshot.columns.items()}
     return copy_of(snapshot, columns)
 
 
@@ -209,5 +209,5 @@ def test_an_export_of_what_the_snapshot_lacks_says_so(snapshot, north):
         with pytest.raises(ExportFailed) as error, selected(Choices(cohort=ASKED, snapshot=str(old.pk)), [north.pk]):
             pass
         assert "from before the registry asked: Karnofsky" in error.value.reason.en
-        with selected(Choices(cohort=ASKED, snapshot=str(snapshot.pk)), [north.pk]) as found:
-            assert (found.enrolled, found.exported) == (2, 0)
+        with selected(Choices(cohort=ASKED, snapshot=str(snapshot.pk)), [north.pk]) as selection:
+            assert (selection.enrolled, selection.exported) == (2, 0)

@@ -114,7 +114,7 @@ def test_the_preview_says_what_would_leave(registry, signed_in):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"format": "parquet", "missing": "tagged"}, "has no tagged missing values"),
         ({"content": []}, "required"),
@@ -122,10 +122,10 @@ def test_the_preview_says_what_would_leave(registry, signed_in):
         ({"content": ["hsuv"], "value_sets": []}, "choose a value set"),
     ],
 )
-def test_choices_that_do_not_go_together_are_told(registry, signed_in, changes, told):
+def test_choices_that_do_not_go_together_are_told(registry, signed_in, changes, message):
     client = signed_in("alice")
     response = client.post("/export/start/", FORM | changes)
-    assert (response.status_code, told in response.content.decode()) == (422, True)
+    assert (response.status_code, message in response.content.decode()) == (422, True)
     assert not Export.objects.exists()
     assert client.get("/export/", FORM | changes).status_code in (200, 422)
 
@@ -210,8 +210,8 @@ def test_a_worker_that_was_given_up_leaves_its_successors_file_alone(registry, b
     export = jobs.request(access=access_of(bob), choices=Choices())
     write = jobs.write_package
 
-    def slowly(*told):
-        manifest = write(*told)
+    def slowly(*message):
+        manifest = write(*message)
         if Export.objects.get(pk=export.pk).attempts == 1:  # meanwhile another worker takes over, and is done
             Export.objects.filter(pk=export.pk).update(heartbeat_at=timezone.now() - 2 * jobs.STALE)
             assert jobs.perform(export.pk, reporting=False)

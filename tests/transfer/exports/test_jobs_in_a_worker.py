@@ -99,9 +99,9 @@ def fetched(port, path, token, at_most=None, **headers):
 
 
 def test_a_killed_worker_leaves_no_file_and_the_next_one_writes_it_whole(bob, access, folder, tmp_path):
-    kept = {"METASPINE_EXPORTS": str(folder)}
+    environment = {"METASPINE_EXPORTS": str(folder)}
     export = jobs.request(access=access, choices=Choices())
-    with a_worker(tmp_path, "first", **kept) as first, locked(LAST_READ):
+    with a_worker(tmp_path, "first", **environment) as first, locked(LAST_READ):
         tasks.send(export)
         until(lambda: state_of(export) == "running" and left_in(folder) == [".part"])
         os.killpg(first.pid, signal.SIGKILL)
@@ -110,7 +110,7 @@ def test_a_killed_worker_leaves_no_file_and_the_next_one_writes_it_whole(bob, ac
     Export.objects.filter(pk=export.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
     tasks.sweep()
     assert state_of(export) == "queued"
-    with a_worker(tmp_path, "second", **kept) as second:
+    with a_worker(tmp_path, "second", **environment) as second:
         until(lambda: state_of(export) == "done")
         # Killed while it freezes, it leaves no snapshot; the next one makes it, of the moment at which it begins.
         asked = freezing.request(access=access, label="Board")

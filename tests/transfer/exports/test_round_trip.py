@@ -113,12 +113,12 @@ def test_twenty_thousand_rows_go_round(bring_in, take_out, tmp_path):
             file_formats.ASSESSMENTS,
             chance,
             {
-                "patient_id": one["patient_id"],
+                "patient_id": item["patient_id"],
                 "timepoint": visit.code,
-                "assessment_date": (dt.date.fromisoformat(one["surgery_date"]) + dt.timedelta(visit.day)).isoformat(),
+                "assessment_date": (dt.date.fromisoformat(item["surgery_date"]) + dt.timedelta(visit.day)).isoformat(),
             },
         )
-        for one, visit in chance.sample(visits, ASSESSMENTS)
+        for item, visit in chance.sample(visits, ASSESSMENTS)
     ]
     events = [
         row_of(
@@ -128,7 +128,7 @@ def test_twenty_thousand_rows_go_round(bring_in, take_out, tmp_path):
         )
         for patient in patients[:500]
     ]
-    ends = [end(one, chance) for one in chance.sample(patients, ENDS)]
+    ends = [end(item, chance) for item in chance.sample(patients, ENDS)]
     for file, rows in zip(file_formats.FILES, (patients, assessments, events, ends), strict=True):
         write(folder / file.filename, file, rows)
 

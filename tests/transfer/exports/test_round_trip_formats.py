@@ -45,12 +45,12 @@ def registry(tmp_path, bring_in):
             file_formats.ASSESSMENTS,
             chance,
             {
-                "patient_id": one["patient_id"],
+                "patient_id": item["patient_id"],
                 "timepoint": code,
-                "assessment_date": (dt.date.fromisoformat(one["surgery_date"]) + dt.timedelta(day)).isoformat(),
+                "assessment_date": (dt.date.fromisoformat(item["surgery_date"]) + dt.timedelta(day)).isoformat(),
             },
         )
-        for one, code, day in visits
+        for item, code, day in visits
     ]
     events = [
         row_of(
@@ -62,7 +62,7 @@ def registry(tmp_path, bring_in):
     ]
     folder = tmp_path / "in"
     folder.mkdir()
-    ends = [end(one, chance, uses=("keep",)) for one in chance.sample(patients[2:], ENDS)]
+    ends = [end(item, chance, uses=("keep",)) for item in chance.sample(patients[2:], ENDS)]
     for file, rows in zip(file_formats.FILES, (patients, assessments, events, ends), strict=True):
         write(folder / file.filename, file, rows)
     report = bring_in(folder)
@@ -97,11 +97,11 @@ def emptied():
 def sheets(path):
     """Name of a sheet to its rows as dicts, of those that hold data."""
     book = openpyxl.load_workbook(path, read_only=True)
-    found = {}
+    by_name = {}
     for file in file_formats.FILES:
         header, *rows = book[file.name].iter_rows(values_only=True)
-        found[file.name] = [dict(zip(header, row, strict=False)) for row in rows]
-    return found
+        by_name[file.name] = [dict(zip(header, row, strict=False)) for row in rows]
+    return by_name
 
 
 def without(rows, *names):
@@ -178,12 +178,12 @@ def test_an_exported_workbook_comes_in_again_but_for_the_age(package, browser):
 EVERYTHING = {"content": ["items", "totals", "hsuv", "changes"], "value_sets": ["JP", "UK"]}
 
 
-def differing(names, told, held):
+def differing(names, expected, held):
     """The first cells in which two lists of rows differ: (row, column, in the CSV, in the other file)."""
-    assert len(told) == len(held)
+    assert len(expected) == len(held)
     return [
         (place, name, row[name], other[name])
-        for place, (row, other) in enumerate(zip(told, held, strict=True))
+        for place, (row, other) in enumerate(zip(expected, held, strict=True))
         for name in names
         if row[name] != other[name]
     ][:5]
@@ -221,10 +221,10 @@ def test_spss_and_stata_hold_labels_values_and_reasons_as_the_csv_says(package, 
     expected = package("csv", values="labels", **choices)
     for format in ("sav", "dta"):
         held = package(format, **choices)
-        told = {path.stem: _held_as_told(path, held, format) for path in sorted(expected.glob("*.csv"))}
+        differences = {path.stem: _held_as_told(path, held, format) for path in sorted(expected.glob("*.csv"))}
         if shape == "long" and not lacking(("haven",)):  # R is beside this in CI
-            assert told["assessments"][2] > 0
-            assert by_haven(held, format) == told
+            assert differences["assessments"][2] > 0
+            assert by_haven(held, format) == differences
 
 
 def _held_as_told(path, held, format):
@@ -288,9 +288,9 @@ def test_libreoffice_shows_each_value_and_its_type(package, tmp_path):
         for column in table(text.parents[1] / "codebook.csv")
         if column["table"] == "assessments"
     }
-    told = [[None if text == "" else kinds[name](text) for name, text in row.items()] for row in table(text)]
+    rows = [[None if text == "" else kinds[name](text) for name, text in row.items()] for row in table(text)]
     there = openpyxl.load_workbook(saved / "assessments.xlsx").active.iter_rows(min_row=2, values_only=True)
-    assert different_cells(told, there) == []
+    assert different_cells(rows, there) == []
 
 
 def different_cells(written, held):
@@ -302,10 +302,10 @@ def different_cells(written, held):
         return (float, float(f"{cell:.12g}")) if isinstance(cell, (int, float)) else (type(cell), cell)
 
     return [
-        (line, place, one, other)
+        (line, place, expected_cell, other)
         for line, (row, cells) in enumerate(zip(written, held, strict=True), 1)
-        for place, (one, other) in enumerate(zip(row, cells, strict=True), 1)
-        if as_kept(one) != as_kept(other)
+        for place, (expected_cell, other) in enumerate(zip(row, cells, strict=True), 1)
+        if as_kept(expected_cell) != as_kept(other)
     ][:5]
 
 

@@ -88,7 +88,7 @@ def test_ends_of_follow_up_are_frozen_and_an_older_snapshot_does_without(good, b
     new = snapshots.freeze(access=access_of(bob), label="New")
     with everything(reason="correction"), transaction.atomic():
         FollowUpEnd.objects.update(end_date="2024-06-01")
-        assert [snapshots.verify(one) for one in (old, new)] == [True, True]
+        assert [snapshots.verify(snapshot) for snapshot in (old, new)] == [True, True]
         assert [difference.table for difference in differences(source_of(old), LIVE)] == [
             "patients",
             "assessments",
@@ -228,11 +228,11 @@ def test_a_large_registry_is_frozen_by_a_worker(
 
     # Stopped while the columns were packed, when all tables were frozen: nothing of it stays.
     freeze, asked = packed_snapshots.freeze, Freezing.objects.get()
-    told = []
+    messages = []
 
     def stopped(*, tell, **given):
         def stop(share, stage):
-            told.append((share, stage))
+            messages.append((share, stage))
             if stage == "columns":
                 raise jobs.Cancelled
 
@@ -241,7 +241,7 @@ def test_a_large_registry_is_frozen_by_a_worker(
     with monkeypatch.context() as patched:
         patched.setattr(packed_snapshots, "freeze", stopped)
         tasks.run_freezing(*sent)
-    assert told == sorted(told) and told[0] == (0, "tables")
+    assert messages == sorted(messages) and messages[0] == (0, "tables")
     assert (Snapshot.objects.count(), SnapshotPart.objects.exclude(snapshot=frozen).count()) == (1, 0)
     assert client.get(f"{address}progress/").headers["HX-Refresh"] == "true"
     assert "The freezing was cancelled." in client.get(address).content.decode()
@@ -258,7 +258,7 @@ def test_a_large_registry_is_frozen_by_a_worker(
     asked.refresh_from_db()
     assert (asked.status, made.label, made.note, made.created_by) == ("done", "Board", "For the board", bob)
     assert made.hash in client.get(address).content.decode()
-    assert asked.pk not in [one.pk for one in freezing.without_snapshot()]
+    assert asked.pk not in [run.pk for run in freezing.without_snapshot()]
     client.post(f"{address}cancel/")
     asked.refresh_from_db()
     assert asked.status == "done"

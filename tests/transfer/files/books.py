@@ -46,9 +46,9 @@ def book(*sheets, strings="<sst/>", styles="<styleSheet/>", workbook="", states=
 
 def sheet(*rows, before="", after="", namespace=MAIN, prefix=""):
     """The XML of a sheet; a row is the XML of its cells, or (attributes, XML)."""
-    told = [row if isinstance(row, tuple) else ("", row) for row in rows]
+    pairs = [row if isinstance(row, tuple) else ("", row) for row in rows]
     p = f"{prefix}:" if prefix else ""
-    lines = "".join(f"<{p}row {attributes}>{cells}</{p}row>" for attributes, cells in told)
+    lines = "".join(f"<{p}row {attributes}>{cells}</{p}row>" for attributes, cells in pairs)
     names = f'xmlns:{prefix}="{namespace}"' if prefix else f'xmlns="{namespace}"'
     return f"<{p}worksheet {names}>{before}<{p}sheetData>{lines}</{p}sheetData>{after}</{p}worksheet>"
 
@@ -69,5 +69,5 @@ def styles(*codes):
     ids = [code if isinstance(code, int) else 200 + n for n, code in enumerate(codes)]
     return (
         f'<styleSheet xmlns="{MAIN}"><numFmts>{custom}</numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs>'
-        f'<cellXfs><xf numFmtId="0"/>{"".join(f"""<xf numFmtId="{one}"/>""" for one in ids)}</cellXfs></styleSheet>'
+        f'<cellXfs><xf numFmtId="0"/>{"".join(f"""<xf numFmtId="{code}"/>""" for code in ids)}</cellXfs></styleSheet>'
     )

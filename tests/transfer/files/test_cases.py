@@ -127,7 +127,7 @@ def test_thousands_are_no_decimals(browser, s01, stored_values, name, wanted, se
     assert errors(page) == []
     assert {value: reason for *_, value, reason in warnings(page)}["1,000"] == "was read as 1000"
     store(browser, address, update="on")
-    assert {one: stored_values(one, "blood_loss_ml", "operative_time_min") for one in wanted} == wanted
+    assert {item: stored_values(item, "blood_loss_ml", "operative_time_min") for item in wanted} == wanted
 
 
 @pytest.mark.parametrize("name", ["a07_trailing_commas.csv", "a07c_mapped_trailing.csv"])
@@ -184,8 +184,8 @@ def test_values_that_the_sheet_strikes_out_or_hides_are_told_with_row_and_column
     book.active.cell(5, pain).font = Font(color="FFFFFF")
     out = io.BytesIO()
     book.save(out)
-    told = warnings(matched(browser, upload(browser, "struck.xlsx", out.getvalue())))
-    assert [finding for finding in told if finding[3] in {label.en for label in sources.LOOKS.values()}] == [
+    report = warnings(matched(browser, upload(browser, "struck.xlsx", out.getvalue())))
+    assert [finding for finding in report if finding[3] in {label.en for label in sources.LOOKS.values()}] == [
         (3, "", "", "is struck out in the sheet, and comes in"),
         (4, "pain_vas_mm", "", "is struck out in the sheet, and comes in"),
         (5, "pain_vas_mm", "", "cannot be seen in the sheet (its colour or format hides it), and comes in"),
@@ -213,10 +213,10 @@ def test_a_patient_of_another_site_is_refused_with_the_way_on(browser, s01):
         code=rows[0]["site_code"] if rows[0]["site_code"] not in ("N01", "S01") else "S09", name="Other"
     )
     errors_found = errors(follow(browser, upload(browser, "a24_transfer.csv", as_="patients.csv")))
-    told = [reason for _, column, _, reason in errors_found if column == "site_code"]
-    assert told
-    assert "enrolled at site S01" in told[0]
-    assert "moves nobody" in told[0]
+    reasons = [reason for _, column, _, reason in errors_found if column == "site_code"]
+    assert reasons
+    assert "enrolled at site S01" in reasons[0]
+    assert "moves nobody" in reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -317,8 +317,8 @@ def test_several_ways_of_writing_dates_in_one_column(browser, s01, stored_values
     page = matched(browser, address)
     assert errors(page) == []
     store(browser, address)
-    found = {stored_values(f"S01-000{n}", "assessment_date", timepoint="preop")[0] for n in range(1, 6)}
-    assert found == {dt.date(2018, 10, 28)}
+    result = {stored_values(f"S01-000{n}", "assessment_date", timepoint="preop")[0] for n in range(1, 6)}
+    assert result == {dt.date(2018, 10, 28)}
 
 
 def test_visits_side_by_side_come_in(browser, s01, stored_values):

@@ -68,9 +68,9 @@ def test_a_foreign_file_is_matched_by_its_questions(browser, north, as_system):
     assert page.templates[0].name == "imports/import_columns.html"
     page = matched(browser, address)
     assert errors(page) == []
-    told = " ".join(f"{column}: {reason}" for _, column, _, reason in warnings(page))
-    assert "Favourite colour?: stands for nothing here and is not imported (1 values)" in told
-    assert "1 audit records of the ODM file are not imported" in told
+    reasons = " ".join(f"{column}: {reason}" for _, column, _, reason in warnings(page))
+    assert "Favourite colour?: stands for nothing here and is not imported (1 values)" in reasons
+    assert "1 audit records of the ODM file are not imported" in reasons
     store(browser, address)
     with as_system():
         patient = Patient.objects.get(pk="N01-7")
@@ -178,9 +178,9 @@ def test_extensions_of_vendors_are_offered_or_told_and_repeats_stay_apart(browse
     assert rows_of(turned, tmp_path) == rows_of(VENDOR, tmp_path) == [
         ("", "", "", "2024-01-20"), ("", "", "hematoma", ""), ("2024-02-09", "20", "", ""),
     ]  # fmt: skip
-    told = " ".join(reason for *_, reason in warnings(page))
-    assert "1 files of the ODM file are not imported" in told
-    assert "DiscrepancyNote (http://www.openclinica.org/ns/odm_ext_v130/v3.1)" in told
+    reasons = " ".join(reason for *_, reason in warnings(page))
+    assert "1 files of the ODM file are not imported" in reasons
+    assert "DiscrepancyNote (http://www.openclinica.org/ns/odm_ext_v130/v3.1)" in reasons
     # A project of REDCap without events names none in its data: a form that repeats is known by it all the same.
     (tmp_path / "classic.xml").write_text(CLASSIC)
     odm.read(tmp_path / "classic.xml", tmp_path, lambda name: True)

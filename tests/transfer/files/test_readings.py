@@ -7,7 +7,7 @@ import pytest
 from openpyxl import Workbook
 
 from registry.imports import findings
-from registry.imports.files import mapping, notations, shaping
+from registry.imports.files import mapping, notations, shaping, sources
 from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue
 from registry.services.files import file_formats
@@ -174,42 +174,44 @@ def test_every_label_stands_for_its_own_code(north, as_system):
         for code, label in mapping.choices_of(name) if item.choices and not item.takes_several else ():
             labels = [other for _, other in mapping.choices_of(name)]
             for written in {label.en, label.ja}:
-                once = sum(written in (other.en, other.ja) for other in labels) == 1
-                if once and (suggested := mapping.suggested_code(name, written)) != code:
+                unique = sum(written in (other.en, other.ja) for other in labels) == 1
+                if unique and (suggested := mapping.suggested_code(name, written)) != code:
                     wrong.append((name, written, code, suggested))
     assert wrong == []
 
 
+KNOWS = {"患者ID": "patient_id", "patient_id": "patient_id", "EQ VAS": "eq_vas", "疼痛VAS": "pain_vas_mm"}
+
+
 def shaped(tmp_path, rows, ragged=True):
-    knows = {"患者ID": "patient_id", "patient_id": "patient_id", "EQ VAS": "eq_vas", "疼痛VAS": "pain_vas_mm"}
     layout = shaping.shape(
-        lambda: iter(enumerate(rows, 1)), tmp_path / "t.csv", knows=lambda name: knows.get(name.partition(" (")[0], ""),
+        lambda: iter(enumerate(rows, 1)), tmp_path / "t.csv", knows=lambda name: KNOWS.get(name.partition(" (")[0], ""),
         visit_of=lambda name: {"術前": "preop", "1M": "1m"}.get(name, ""), ragged=ragged,
     )  # fmt: skip
-    told = [(number, why.en.partition(":")[0]) for number, _, _, why in (*layout.notes, *layout.faults)]
-    return layout.header, layout.names, (tmp_path / "t.csv").read_text().splitlines()[1:], told
+    notes = [(number, why.en.partition(":")[0]) for number, _, _, why in (*layout.notes, *layout.faults)]
+    return layout.header, layout.names, (tmp_path / "t.csv").read_text().splitlines()[1:], notes
 
 
 def test_a_row_of_units_belongs_to_the_names(tmp_path):
     rows = [["list", "", ""], ["患者ID", "EQ VAS", "疼痛VAS"], ["", "(点)", "（㎜）"], ["A1", "3", "4"]]
-    header, names, lines, told = shaped(tmp_path, rows)
+    header, names, lines, notes = shaped(tmp_path, rows)
     assert (header, names) == ((2, 3), ["患者ID", "EQ VAS (点)", "疼痛VAS (㎜)"])
     assert lines == ["A1,3,4"]
-    assert told == [(2, "The columns are named in row 2; what stands above was passed over.")]
+    assert notes == [(2, "The columns are named in row 2; what stands above was passed over.")]
 
 
 @pytest.mark.parametrize("names", [["患者ID", "EQ VAS"], ["patient_id", "EQ VAS"], ["患者ID", ""]])
 def test_names_again_in_any_spelling_are_no_row(tmp_path, names):
-    *_, lines, told = shaped(tmp_path, [["患者ID", "EQ VAS"], ["A1", "3"], names, ["A2", "4"]])
+    *_, lines, notes = shaped(tmp_path, [["患者ID", "EQ VAS"], ["A1", "3"], names, ["A2", "4"]])
     if names[1]:
-        assert (lines, told) == (["A1,3", "A2,4"], [(3, shaping.HEADER_AGAIN.en)])
+        assert (lines, notes) == (["A1,3", "A2,4"], [(3, shaping.HEADER_AGAIN.en)])
     else:
         assert lines == ["A1,3", "患者ID,", "A2,4"]
 
 
 def test_a_second_table_below_is_a_fault(tmp_path):
-    *_, told = shaped(tmp_path, [["患者ID", "EQ VAS"], ["A1", "3"], ["患者ID", "疼痛VAS"], ["A2", "4"]])
-    assert told == [(3, "names columns anew, and other ones than row 1")]
+    *_, notes = shaped(tmp_path, [["患者ID", "EQ VAS"], ["A1", "3"], ["患者ID", "疼痛VAS"], ["A2", "4"]])
+    assert notes == [(3, "names columns anew, and other ones than row 1")]
 
 
 def test_totals_and_notes_below_the_table_are_told(tmp_path):
@@ -224,8 +226,8 @@ def test_totals_and_notes_below_the_table_are_told(tmp_path):
         ["SD", "1.5", "2 ± 1"],
     ]
     below += [["--", "40", "x"], ["SD", "", "F"]]  # of patients whose number nobody knows
-    *_, lines, told = shaped(tmp_path, [["患者ID", "EQ VAS", "疼痛VAS"], ["A1", "3", "4"], *below])
-    assert [number for number, why in told if why == shaping.FOOTER.en] == [3, 4, 5, 6, *range(9, 16)]
+    *_, lines, notes = shaped(tmp_path, [["患者ID", "EQ VAS", "疼痛VAS"], ["A1", "3", "4"], *below])
+    assert [number for number, why in notes if why == shaping.FOOTER.en] == [3, 4, 5, 6, *range(9, 16)]
     assert lines == [
         "A1,3,4",
         "計A7,3,",
@@ -244,19 +246,58 @@ def test_a_nameless_first_column_that_counts_the_rows_is_passed_over_with_a_word
     tmp_path, numbers, is_counting, ragged
 ):
     rows = [["", "患者ID", "EQ VAS"], *([n.strip(), f"A{n}", "3"] for n in numbers)]
-    _, names, lines, told = shaped(tmp_path, rows, ragged=ragged)
+    _, names, lines, notes = shaped(tmp_path, rows, ragged=ragged)
     assert names == ["患者ID", "EQ VAS"]
     assert lines == [f"A{n},3" for n in numbers]
     if is_counting:
-        assert told == [(1, f"Column A has no name and counts the rows from {numbers[0]} on")]
+        assert notes == [(1, f"Column A has no name and counts the rows from {numbers[0]} on")]
     else:
-        assert {why for _, why in told} == {"Column A has values and no name"}
-        assert [row for row, _ in told] == [row for row, n in enumerate(numbers, 2) if n.strip()]
+        assert {why for _, why in notes} == {"Column A has values and no name"}
+        assert [row for row, _ in notes] == [row for row, n in enumerate(numbers, 2) if n.strip()]
 
 
 def test_a_nameless_first_column_may_be_the_number_of_the_patient(tmp_path):
-    *_, told = shaped(tmp_path, [["", "EQ VAS", "疼痛VAS"], ["1", "3", "4"], ["2", "3", "4"]])
-    assert [why for _, why in told] == ["Column A has values and no name"] * 2
+    *_, notes = shaped(tmp_path, [["", "EQ VAS", "疼痛VAS"], ["1", "3", "4"], ["2", "3", "4"]])
+    assert [why for _, why in notes] == ["Column A has values and no name"] * 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "faults"),
+    [
+        ([["A1", "3", ""], ["A2", "4", ""]], []),
+        ([["A1", "3", "", ""], ["A2", "4", "", ""]], []),
+        ([["A1", "3", ""], ["A2", "4"]], [2]),
+        ([["A1", "3", ""], ["A2", "4", "", ""]], [2, 3]),
+        ([["A1", "3", ""], ["A2", "4", "x"]], [3, 2]),
+        ([["A1", "3", ""]], [2]),
+    ],
+)
+def test_separators_at_the_end_of_each_row_are_passed_over_with_a_word(tmp_path, rows, faults):
+    *_, lines, told = shaped(tmp_path, [["患者ID", "EQ VAS"], *rows], ragged=False)
+    assert [row for row, why in told if why.startswith("has ")] == faults
+    if not faults:
+        assert (lines, len(told)) == (["A1,3", "A2,4"], 1)
+        assert f"ends with {len(rows[0]) - 2} separators more than the names" in told[0][1]
+
+
+def test_a_row_of_answers_that_happen_to_be_names_is_no_header_for_certain(tmp_path):
+    rows = [["Nr", "Field", "Type"], ["1", "EQ VAS", "text"], ["patient_id", "EQ VAS", "疼痛VAS"], ["1", "2", "3"]]
+    layout = shaping.find_header([*enumerate(rows, 1)], KNOWS.get, lambda name: "")
+    assert layout == ((3,), False)
+    assert shaping.find_header([(1, ["EQ VAS 2024", "", ""]), (2, rows[2])], KNOWS.get, lambda name: "") == ((2,), True)
+
+
+def test_two_names_of_one_column_make_no_header(tmp_path):
+    """As in REDCap's dictionary: the field of the record's number below the names of the dictionary's own columns."""
+    rows = [["Variable", "Form", "Label"], ["patient_id", "baseline", "患者ID"], ["x", "baseline", "x"]]
+    assert shaping.find_header([*enumerate(rows, 1)], KNOWS.get, lambda name: "") == ((1,), True)
+
+
+def test_marks_of_a_files_beginning_are_nothing_wherever_they_stand(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('\ufeff"患者ID"\ufeff,\ufeff"EQ VAS"\n\ufeffA1,3\n', encoding="utf-16")
+    way = sources.Way(encoding="utf-16", delimiter=",")
+    assert [*sources._text_rows(path, way)] == [(1, ["患者ID", "EQ VAS"]), (2, ["A1", "3"])]
 
 
 def test_answers_that_look_like_visits_are_no_names(tmp_path):
@@ -267,8 +308,8 @@ def test_answers_that_look_like_visits_are_no_names(tmp_path):
 
 
 def test_short_rows_that_lack_only_nameless_ends_are_whole(tmp_path):
-    *_, lines, told = shaped(tmp_path, [["患者ID", "EQ VAS", "", ""], ["A1", "3"], ["A2", "4", ""]], ragged=False)
-    assert (lines, told) == (["A1,3", "A2,4"], [])
+    *_, lines, notes = shaped(tmp_path, [["患者ID", "EQ VAS", "", ""], ["A1", "3"], ["A2", "4", ""]], ragged=False)
+    assert (lines, notes) == (["A1,3", "A2,4"], [])
 
 
 # Through the pages
@@ -316,10 +357,10 @@ def test_rows_that_say_nothing_are_told(browser, s01):  # noqa: F811
     browser.post(f"{address}columns/", columns_of(page))
     page = browser.get(f"{address}values/")
     browser.post(f"{address}values/", values_of(page) | {"code-timepoint-1": "~"})
-    told = {row: reason for row, *_, reason in warnings(follow(browser, address))}
-    assert "2 rows in all" in told[3]
-    assert "3, 4" in told[3]
-    assert "is left out" in told[5]
+    reasons = {row: reason for row, *_, reason in warnings(follow(browser, address))}
+    assert "2 rows in all" in reasons[3]
+    assert "3, 4" in reasons[3]
+    assert "is left out" in reasons[5]
 
 
 def test_a_column_in_another_unit_cannot_be_matched(browser, s01):  # noqa: F811

@@ -103,10 +103,10 @@ def test_a_project_comes_in_raw_and_as_labels(browser, north, as_system, shape):
     assert {name: count["new"] for name, count in counts(address).items()} == {
         "patients": 1, "assessments": 2, "adverse_events": 2,
     }  # fmt: skip
-    told = " ".join(f"{column}: {reason}" for _, column, _, reason in warnings(page))
-    assert told.count("how far a form of REDCap is") == 3 and told.count("who answered a survey") == 2
-    assert ": stands for nothing here and is not imported (1 values)" in told
-    assert "passed over" not in told  # an event is a row of its own, whatever its number
+    reasons = " ".join(f"{column}: {reason}" for _, column, _, reason in warnings(page))
+    assert reasons.count("how far a form of REDCap is") == 3 and reasons.count("who answered a survey") == 2
+    assert ": stands for nothing here and is not imported (1 values)" in reasons
+    assert "passed over" not in reasons  # an event is a row of its own, whatever its number
     store(browser, address)
     with as_system():
         patient = Patient.objects.get(pk="N01-1")
@@ -248,8 +248,8 @@ def test_a_project_comes_in_with_forms_of_its_own_and_goes_out_again(
     with as_person(ada):
         carried = bringing.read(field_rows(), "assessment")
     assert carried.faults == []
-    told = {(note.row, note.name) for note in carried.notes}
-    assert told >= {
+    places = {(note.row, note.name) for note in carried.notes}
+    assert places >= {
         (2, "ppt_id"),
         (4, "born"),
         (5, "mail"),

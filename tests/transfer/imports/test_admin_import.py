@@ -45,7 +45,7 @@ def confirm(browser, model, preview, **answers):
     )
 
 
-def told(preview):
+def errors_of(preview):
     return [
         (finding.row, finding.column, finding.value, finding.reason.en)
         for finding in preview.context["result"].report["errors"].shown
@@ -120,7 +120,7 @@ def test_the_same_bad_cells_get_the_same_words_on_both_ways(importer, good):
         columns = {column for row in rows for column in row}
         content = text([{column: row.get(column, "") for column in columns} for row in rows]).encode()
         page = errors(follow(importer, send(importer, **{f"{file.name}__csv": content})))
-        assert told(upload(importer, file.model, content)) == page
+        assert errors_of(upload(importer, file.model, content)) == page
         assert len(page) >= len(rows)
     assert stored() == (3, 3, 1)
 
@@ -136,7 +136,7 @@ def test_what_is_no_table_of_ours_gets_the_same_words_or_is_asked_about_on_the_p
     elif page.context.get("report") is None:
         assert "The import page asks." in preview.content.decode()
     else:
-        assert told(preview) == errors(page) != []
+        assert errors_of(preview) == errors(page) != []
     assert preview.context["confirm_form"] is None
 
 
@@ -153,8 +153,8 @@ def test_a_patient_of_another_site_is_refused(importer, good):
     bring_all_in(importer, good)
     change(good, "patients", site_code="S01")
     preview = upload(importer, Patient, (good / "patients.csv").read_bytes())
-    assert [cell[:3] for cell in told(preview)] == [(2, "site_code", "S01")]
-    assert told(preview)[0][3].startswith("The patient is enrolled at site N01, and a file moves nobody.")
+    assert [cell[:3] for cell in errors_of(preview)] == [(2, "site_code", "S01")]
+    assert errors_of(preview)[0][3].startswith("The patient is enrolled at site N01, and a file moves nobody.")
     assert preview.context["confirm_form"] is None
 
 

@@ -36,7 +36,7 @@ def browser(client, dana):
     return client
 
 
-def kept():
+def stored_ends():
     with everything(), transaction.atomic():
         return {end.pk: (end.end_kind, end.end_data_use, end.version) for end in FollowUpEnd.objects.order_by("pk")}
 
@@ -52,7 +52,7 @@ def test_they_go_out_and_in_and_out_again_to_the_byte(ended, bring_in, take_out)
     assert (first / "follow_up_ends.csv").read_bytes() == (ended / "follow_up_ends.csv").read_bytes()
     with everything():
         Patient.objects.all().delete()
-    assert (kept(), bring_in(first).stored) == ({}, True)
+    assert (stored_ends(), bring_in(first).stored) == ({}, True)
     assert texts(take_out("second")) == texts(first)
     assert {(count.new, count.changed) for count in bring_in(first).counts.values()} == {(0, 0)}
 
@@ -69,7 +69,7 @@ def test_who_must_not_be_used_is_in_none_but_the_sites_own(ended, bring_in, take
     for name in ("patients", "assessments", "adverse_events"):
         (central / f"{name}.csv").unlink()
     assert bring_in(central).counts["follow_up_ends"].unchanged == 2
-    assert kept()["N01-0002"] == ("withdrawn", "stop", 1)
+    assert stored_ends()["N01-0002"] == ("withdrawn", "stop", 1)
 
 
 def test_without_any_there_is_a_header_and_an_import_needs_no_file(good, bring_in, take_out):
@@ -106,7 +106,7 @@ def test_what_no_form_takes_is_refused_by_row_and_column(good, bring_in, known):
         )
     write_csv(good / "follow_up_ends.csv", [END, END])
     assert [(row, name) for _, row, name, _, _ in findings(bring_in(good))] == [(3, "patient_id")]
-    assert kept() == {}
+    assert stored_ends() == {}
     write_csv(good / "follow_up_ends.csv", ENDS)
     assert bring_in(good).stored
 
@@ -140,7 +140,7 @@ def test_differences_replacing_links_and_undoing(good, browser, bring_in, charli
         assert AuditEvent.objects.filter(table_name="registry_followupend", reason="from the clinic").count() == 3
     assert link.revoked_at is not None
     browser.post(f"{first}undo/", {"reason": "wrong file"})
-    assert kept() == {}
+    assert stored_ends() == {}
     first = send(browser, follow_up_ends__csv=text(ENDS).encode())
     follow(browser, first)
     store(browser, first)
@@ -150,9 +150,9 @@ def test_differences_replacing_links_and_undoing(good, browser, bring_in, charli
     rows = follow(browser, f"{second}rows/?file=follow_up_ends&kind=changed").context["rows"]
     assert [row["cells"] for row in rows] == [[["end_data_use", "keep", "stop"]]]
     store(browser, second, update="on")
-    assert kept()["N01-0001"] == ("withdrawn", "stop", 2)
+    assert stored_ends()["N01-0001"] == ("withdrawn", "stop", 2)
     browser.post(f"{second}undo/", {"reason": "wrong file"})
-    assert kept()["N01-0001"] == ("withdrawn", "keep", 3)
+    assert stored_ends()["N01-0001"] == ("withdrawn", "keep", 3)
     refused = browser.get(f"{first}undo/").context["obstacles"]  # all or nothing
     assert [(obstacle.file, obstacle.value) for obstacle in refused.shown] == [("followupend", "N01-0001")]
 
@@ -199,7 +199,7 @@ def test_a_file_with_columns_of_its_own_is_matched(good, browser, bring_in):
     page = follow(browser, address)
     assert (page.templates[0].name, errors(page)) == ("imports/report.html", [])
     store(browser, address)
-    assert kept() == {"N01-0001": ("withdrawn", "keep", 1), "S01-0001": ("lost", None, 1)}
+    assert stored_ends() == {"N01-0001": ("withdrawn", "keep", 1), "S01-0001": ("lost", None, 1)}
 
 
 def test_the_administration_screen_brings_them_in(good, importer, bring_in):  # noqa: F811
@@ -207,5 +207,5 @@ def test_the_administration_screen_brings_them_in(good, importer, bring_in):  # 
     preview = upload(importer, FollowUpEnd, text([LOST]).encode())
     assert [(row.row, row.key) for row in preview.context["result"].new] == [(2, "S01-0001")]
     assert confirm(importer, FollowUpEnd, preview).status_code == 302
-    assert kept() == {"S01-0001": ("lost", None, 1)}
+    assert stored_ends() == {"S01-0001": ("lost", None, 1)}
     assert b"S01-0001" in importer.get("/admin/registry/followupend/").content

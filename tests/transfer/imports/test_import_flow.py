@@ -210,7 +210,7 @@ def test_what_is_no_table_is_told(browser, content, said):
 
 
 def test_shift_jis_is_offered_and_never_guessed(browser):
-    rows = [one | {"detail": "術後血腫"} for one in [{"patient_id": "N01-0001", "kind": "hematoma"}]]
+    rows = [row | {"detail": "術後血腫"} for row in [{"patient_id": "N01-0001", "kind": "hematoma"}]]
     rows = [{**rows[0], "onset_date": "2024-01-12"}]
     address = send(browser, adverse_events__csv=text(rows).encode("cp932"), patients__csv=text(PATIENTS).encode())
     page = follow(browser, address)
@@ -263,7 +263,7 @@ def test_the_difference_view_names_what_changes(browser, good, bring_in):
         ASSESSMENT | {"timepoint": "1m", "assessment_date": "2024-02-09"},
     ]
     changed[0]["eq_vas_missing"] = "refused"
-    changed = [one | {"eq_vas_missing": one.get("eq_vas_missing", "")} for one in changed]
+    changed = [row | {"eq_vas_missing": row.get("eq_vas_missing", "")} for row in changed]
     address = send(browser, assessments__csv=text(changed).encode())
     assert follow(browser, address).context["changed"] == 1
     assert counts(address) == {"assessments": {"new": 1, "changed": 1, "unchanged": 1}}
@@ -320,7 +320,7 @@ LEAK = {"patient_id": "N01-0001", "kind": "csf_leak", "onset_date": "2024-02-01"
 def told_of(browser, good, **changes):
     """Everything that a data manager is told of a dry run of `good` with other values, and the same import stored."""
     for name, row in (("patients", PATIENT), ("adverse_events", LEAK)):
-        write_csv(good / f"{name}.csv", [row | {one: value for one, value in changes.items() if one in row}])
+        write_csv(good / f"{name}.csv", [row | {field: value for field, value in changes.items() if field in row}])
     files = {path.name.replace(".", "__"): path.read_bytes() for path in sorted(good.iterdir())}
     address = send(browser, **files)
     pages = [follow(browser, address)]
@@ -333,9 +333,9 @@ def told_of(browser, good, **changes):
     pages += [browser.get(address), browser.get("/import/history/")]
     chance = re.compile(r'name="(csrfmiddlewaretoken|seen)" value="[^"]*"|data-(left|csrf)="[^"]*"|[?&]t=\d+')
     texts = [chance.sub("", page.content.decode()) for page in pages]
-    told = [re.sub(r"\d\d:\d\d", "", text.replace(number, "").replace(number[:8], "")) for text in texts]
+    texts_without_times = [re.sub(r"\d\d:\d\d", "", text.replace(number, "").replace(number[:8], "")) for text in texts]
     Import.objects.filter(pk=number).delete()
-    return job.counts, job.seen, told
+    return job.counts, job.seen, texts_without_times
 
 
 @pytest.mark.parametrize(
@@ -355,8 +355,8 @@ def test_nobody_finds_out_by_importing_what_only_the_site_may_know(browser, good
     assert "neither compared nor replaced" in pages[0]
     again = told_of(browser, good, **guess)
     assert again[:2] == (counts, seen)
-    for told, before in zip(again[2], pages, strict=True):
-        assert told.splitlines() == before.splitlines()
+    for report, before in zip(again[2], pages, strict=True):
+        assert report.splitlines() == before.splitlines()
     with as_system():
         assert identity.read(Patient.objects.get(pk="N01-0001"))["birth_date"] == dt.date(1950, 4, 3)
         assert AdverseEvent.objects.get().detail == LEAK["detail"]
@@ -383,7 +383,7 @@ def test_no_order_of_dates_tells_a_day_of_birth(good, bring_in, tmp_path, column
             identifies=identifies,
             today=dt.date(2026, 6, 1),
         )
-        answers.append([(one.row, one.column, one.reason.en) for one in report.errors.shown])
+        answers.append([(finding.row, finding.column, finding.reason.en) for finding in report.errors.shown])
     assert (answers[0] == answers[1]) is (identifies is not None)
 
 
@@ -406,8 +406,12 @@ def test_who_is_enrolled_at_the_site_already_is_asked_about(browser, good, bring
 
     def asked(address):
         follow(browser, address)
-        told = browser.get(address).context["report"]["warnings"].shown
-        return [(one.row, one.value) for one in told if "may be N01-0001, who is enrolled" in one.reason.en]
+        report = browser.get(address).context["report"]["warnings"].shown
+        return [
+            (details.row, details.value)
+            for details in report
+            if "may be N01-0001, who is enrolled" in details.reason.en
+        ]
 
     # Who may not see the site's identifiers learns nothing by the file: the record is a question once it is stored.
     address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
@@ -598,7 +602,7 @@ def test_what_a_value_is_called_is_suggested(db, target, value, code):
 
 
 @pytest.mark.parametrize(
-    ("text", "key", "found"),
+    ("text", "key", "day"),
     [
         ("45360", "excel", "2024-03-09"),  # as Excel's own DATE(2024;3;9) shows it as a number
         ("2024-03-09", "excel", "2024-03-09"),
@@ -608,12 +612,12 @@ def test_what_a_value_is_called_is_suggested(db, target, value, code):
         ("31/2/2024", "dmy", None),
     ],
 )
-def test_dates_are_read_as_somebody_said(text, key, found):
-    if found is None:
+def test_dates_are_read_as_somebody_said(text, key, day):
+    if day is None:
         with pytest.raises(InvalidValue):
             notations.read_date(text, [key])
     else:
-        assert notations.read_date(text, [key]) == (found, None)
+        assert notations.read_date(text, [key]) == (day, None)
 
 
 def test_cells_that_a_mapping_does_not_cover_are_named(browser, north):
@@ -736,8 +740,8 @@ def test_the_second_of_two_clicks_finds_the_import_decided(browser, good, dana, 
     follow(browser, address)
     first, second = Import.objects.get(), Import.objects.get()
     with as_system():
-        for one in (first, second):
-            carry_out_import(one, Import.Act.STORE, reason="from the clinic")
+        for job in (first, second):
+            carry_out_import(job, Import.Act.STORE, reason="from the clinic")
         jobs.discard(second)
         jobs.choose(second, {})
         jobs.set_mapping(second, mapping.Mapping(), "columns")
@@ -765,19 +769,19 @@ def test_what_became_of_an_import_while_it_was_stored_counts(
 ):
     address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
     follow(browser, address)
-    one = Import.objects.get()
-    assert jobs.request(one, Import.Act.STORE, reason="from the clinic")
+    item = Import.objects.get()
+    assert jobs.request(item, Import.Act.STORE, reason="from the clinic")
     begins = jobs.of_this_release
 
     def slowly(job):
         monkeypatch.setattr(jobs, "of_this_release", begins)
         Import.objects.update(**meanwhile)
         if lost := jobs.recover():
-            assert (lost, jobs.perform(one.pk).status) == ([one.pk], "done")
+            assert (lost, jobs.perform(item.pk).status) == ([item.pk], "done")
         return job
 
     monkeypatch.setattr(jobs, "of_this_release", slowly)
-    assert jobs.perform(one.pk).status == status
+    assert jobs.perform(item.pk).status == status
     with as_system():
         assert Patient.objects.count() == stored
     page = browser.get(address).content.decode()

@@ -52,7 +52,7 @@ def folder(committed, tmp_path, monkeypatch):
     return tmp_path
 
 
-def told(report):
+def findings_of(report):
     return [
         [(finding.row, finding.column, finding.value, finding.reason.en) for finding in findings.listed]
         for findings in (report.errors, report.differences, report.warnings)
@@ -75,7 +75,7 @@ def test_new_rows_are_stored_while_they_are_read(folder, monkeypatch):
     report = import_files(folder, seen=checked.seen, tell=lambda *stage: stages.append(stage))
     assert (report.stored, sum(stored)) == (True, 5)
     assert stages == [(0, "read"), (0.5, "compare"), (0.9, "plausibility")]
-    assert told(report) == told(checked)
+    assert findings_of(report) == findings_of(checked)
     assert report.warnings.total == 4
     number, after, until = report.trail
     with everything(), transaction.atomic():
@@ -91,7 +91,7 @@ def test_new_rows_are_stored_while_they_are_read(folder, monkeypatch):
 def test_any_other_file_is_told_of_as_ever(folder):
     def agrees(**options):
         checked, report = import_files(folder, dry_run=True, **options), import_files(folder, **options)
-        assert told(report) == told(checked)
+        assert findings_of(report) == findings_of(checked)
         return report
 
     for name, rows in OTHERS.items():

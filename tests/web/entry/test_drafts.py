@@ -54,8 +54,8 @@ def in_field(response, name):
     """(what is in the field, the reason for no answer) of an item on a page."""
     cards = response.context["sections"]
     questions = [*response.context["leading"], *(question for card in cards for question in card.questions)]
-    found = next(question for question in questions if question.name == name)
-    return found.value, found.reason
+    result = next(question for question in questions if question.name == name)
+    return result.value, result.reason
 
 
 def rows(sql, *parameters):
@@ -255,9 +255,9 @@ def test_saving_one_window_keeps_what_only_the_other_has(alice, window, stored, 
 def test_what_a_window_typed_and_took_back_leaves_with_its_save(alice, window, as_person, monkeypatch):
     # A draft that is kept while the form is being stored is not there yet for the statement that stores it.
     monkeypatch.setattr(assessments, "ASKED", (assessments.OPEN_OF_ASSESSMENT, ("may_leave_draft", "false")))
-    one = window(alice)
-    one.type(eq_vas="50")
-    one.type(eq_vas="5")
+    page = window(alice)
+    page.type(eq_vas="50")
+    page.type(eq_vas="5")
     again = window(alice)  # the page is reloaded
     again.save(eq_vas="")
     with as_person(alice):

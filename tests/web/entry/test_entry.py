@@ -255,16 +255,16 @@ def test_every_fault_is_named_at_once_and_with_what_it_is_held_against(alice, br
     assert "Date of surgery must not be before date of consent (10 Jan 2026)" in page
     client.post(url, SURGERY | {"version": str(patient.version), "complete": ""})
     page = text(client.post(url, wrong | {"version": str(stored(Patient).version)}))
-    for told in ("Blood loss must be", "must not be before date of consent", "Say why it is corrected"):
-        assert told in page
+    for phrase in ("Blood loss must be", "must not be before date of consent", "Say why it is corrected"):
+        assert phrase in page
 
 
 def test_enrolment_names_every_fault_at_once(alice, north, south, browse, text):
     Membership.objects.create(user=alice, role=Role.COORDINATOR, site=south, starts_on="2018-01-01")
     sent = {"birth_date": "2020-01-01", "consent_date": "2026-13-01", "hospital_number": "12\u200b3"}
     page = text(browse(alice).post(reverse("enrol"), sent))
-    for told in ("Choose the site.", "Confirm this", "Sex is needed", "Date of consent", "Hospital number"):
-        assert told in page
+    for phrase in ("Choose the site.", "Confirm this", "Sex is needed", "Date of consent", "Hospital number"):
+        assert phrase in page
     assert 'id="error-hospital_number"' in page
 
 
@@ -323,7 +323,7 @@ def test_without_a_script_a_form_says_what_follows_from_its_fields_and_stores_no
     assert b'<noscript><button class="btn btn-outline-secondary" name="work_out">' in client.get(address).content
     page = client.post(address, BASELINE | {"version": str(patient.version), "work_out": ""})
     assert page.status_code == 200
-    said = [one["text"] for card in page.context["sections"] for one in card.worked_out]
+    said = [line["text"] for card in page.context["sections"] for line in card.worked_out]
     assert said[0] == "Thoracic"
     assert "9 of 18" in said
     assert b"Worked out; nothing is saved yet" in page.content

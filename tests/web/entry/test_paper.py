@@ -58,8 +58,8 @@ def printed(client, monkeypatch):
     monkeypatch.setattr(Pages, "finished", keep_count)
 
     def act(user, address, **sent):
-        for kept in (texts, lines, counts, heads):
-            kept.clear()
+        for pool in (texts, lines, counts, heads):
+            pool.clear()
         client.force_login(user)
         answer = client.post(address, {"form": "all", "kind": "blank", "language": "en"} | sent)
         assert answer.status_code == 200, answer.content
@@ -128,8 +128,8 @@ def test_hospital_number_and_initials_only_when_asked_by_who_may_and_on_record(
     _answer, _texts, _lines, heads = printed(dana, f"/patients/{patient.pk}/paper/", form="baseline", identified="on")
     assert "Hospital number" not in dict(heads[0].patient)
     with as_person(alice):
-        told = AuditEvent.objects.filter(action="paper_printed", row_id=patient.pk).order_by("pk")
-        assert [event.new["identified"] for event in told] == [True, False]
+        events = AuditEvent.objects.filter(action="paper_printed", row_id=patient.pk).order_by("pk")
+        assert [event.new["identified"] for event in events] == [True, False]
 
 
 def test_other_sites_have_no_paper_of_a_patient_and_everybody_blank_forms(printed, alice, charlie, patient, client):

@@ -37,8 +37,10 @@ def test_the_form_asks_in_steps_only_whom_it_should(steps, browse, ivo, address)
 def test_all_answers_are_shown_and_nothing_is_stored_until_completed(steps, address, as_person, alice):
     page = steps.post(address, ALL | {"check": ""})
     assert page.status_code == 200
-    told = {label: answer for _code, _title, answers in page.context["parts"] for label, answer, _lacks in answers}
-    assert "40 mm" in told.values()
+    answers_shown = {
+        label: answer for _code, _title, answers in page.context["parts"] for label, answer, _lacks in answers
+    }
+    assert "40 mm" in answers_shown.values()
     assert stored(as_person, alice) == []
     sent = dict(page.context["sent"])
     assert {"check", "csrfmiddlewaretoken"}.isdisjoint(sent)

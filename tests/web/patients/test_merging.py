@@ -49,8 +49,8 @@ def event(access, patient, day="2026-01-20", **more):
     return patients.save_adverse_event(access=access, patient=patient, raw=raw, today=TODAY)
 
 
-def merged(access, kept, other, **choices):
-    return merging.merge(access=access, remaining=kept, merged=other, choices=choices, reason=WHY)
+def merged(access, survivor, other, **choices):
+    return merging.merge(access=access, remaining=survivor, merged=other, choices=choices, reason=WHY)
 
 
 def refreshed(patient):
@@ -217,8 +217,8 @@ def test_what_only_the_other_record_has_comes_in_and_the_choice_decides(two, as_
         assert list(refused.value.errors) == ["preop"]
         merged(access, ours, theirs, preop="merged")
     with as_person(alice):
-        found = {row.timepoint_id: row.pain_vas_mm for row in Assessment.objects.filter(patient=ours)}
-        assert found == {"preop": 11, "1m": int(ASSESSMENT["pain_vas_mm"])}
+        pains = {row.timepoint_id: row.pain_vas_mm for row in Assessment.objects.filter(patient=ours)}
+        assert pains == {"preop": 11, "1m": int(ASSESSMENT["pain_vas_mm"])}
         # What was copied was entered before, in the other record: it tells nothing of how fast anybody enters.
         assert [row[:2] for row in entry_delay.rows([ours.site_id], limit=9)] == []
         assert AdverseEvent.objects.get(patient=ours).kind == "hematoma"
@@ -247,12 +247,12 @@ def test_a_patients_own_form_is_taken_over_and_given_back(enrolled, alice, as_pe
         ours, theirs = refreshed(ours), refreshed(theirs)
     with as_person(dana) as access:
         done = merged(access, ours, theirs)
-        kept = refreshed(ours)
-        assert (kept.surgery_date, kept.procedure) == (theirs.surgery_date, theirs.procedure)
-        assert kept.age_at_surgery == theirs.age_at_surgery
+        survivor = refreshed(ours)
+        assert (survivor.surgery_date, survivor.procedure) == (theirs.surgery_date, theirs.procedure)
+        assert survivor.age_at_surgery == theirs.age_at_surgery
         merging.take_back(access=access, done=done, reason="two brothers")
-        kept = refreshed(ours)
-        assert (kept.surgery_date, kept.procedure, kept.missing) == (None, None, ours.missing)
+        survivor = refreshed(ours)
+        assert (survivor.surgery_date, survivor.procedure, survivor.missing) == (None, None, ours.missing)
 
 
 def test_a_merge_is_taken_back_whole(two, as_person, dana, alice, charlie):
@@ -471,5 +471,5 @@ def test_consents_and_withdrawals_move_with_a_patient(two, as_person, dana, char
         transfers.transfer(access=access, patient=seen, to=north, reason=WHY, version=seen.version)
         assert refreshed(theirs).site_id == north.pk
         assert consents.is_withdrawn(refreshed(theirs), "data_use")
-        (kept,) = ConsentWithdrawal.objects.filter(patient_id=theirs.pk)
-        assert kept.site_id == north.pk
+        (withdrawal,) = ConsentWithdrawal.objects.filter(patient_id=theirs.pk)
+        assert withdrawal.site_id == north.pk

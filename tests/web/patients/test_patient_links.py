@@ -396,8 +396,8 @@ def test_everything_is_on_record_but_the_token(linked, as_person, alice):
             "patient link"
         }
         assert events.last().new["submitted_at"]
-        told = str([(event.old, event.new) for event in events])
-    assert token not in told and patient_links.hashed(token) not in told
+        text = str([(event.old, event.new) for event in events])
+    assert token not in text and patient_links.hashed(token) not in text
 
 
 def test_a_link_is_asked_only_so_often(linked, settings):

@@ -39,7 +39,7 @@ def test_the_list_holds_the_own_sites_patients(enrolled, alice, charlie, bob, br
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("", 3),
         ("?q=n01-00", 3),
@@ -56,12 +56,12 @@ def test_the_list_holds_the_own_sites_patients(enrolled, alice, charlie, bob, br
         ("?sort=-surgery_date", 3),
     ],
 )
-def test_filters_are_in_the_address(enrolled, alice, as_person, browse, query, found):
+def test_filters_are_in_the_address(enrolled, alice, as_person, browse, query, expected):
     patients = [enrolled(alice) for _ in range(3)]
     with as_person(alice):
         Patient.objects.filter(pk=patients[0].pk).update(primary_tumour="lung")
     response = browse(alice).get("/patients/" + query)
-    assert len(numbers(response)) == response.context["count"] == found
+    assert len(numbers(response)) == response.context["count"] == expected
 
 
 def test_a_whole_number_leads_to_the_patient(enrolled, alice, browse):

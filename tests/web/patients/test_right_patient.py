@@ -88,11 +88,29 @@ def test_another_sites_people_find_nobody_of_ours(two, charlie, browse):
 
 def test_the_log_is_whole_and_on_record(two, alice, browse, text, as_person):
     page = text(browse(alice).get(reverse("identification_log")))
-    for told in ("H-4711", "T.S.", "3 Apr 1955", two[1].pk):
-        assert told in page
+    for phrase in ("H-4711", "T.S.", "3 Apr 1955", two[1].pk):
+        assert phrase in page
     with as_person(alice):
         (event,) = AuditEvent.objects.filter(action="identification_log")
         assert event.new == {"patients": 2}
+
+
+def test_the_log_is_fifty_a_page_and_whole_to_be_printed(enrol, alice, north, browse, text, as_person):
+    numbers = [enrol(alice, north, f"H-{place}", "Q.N.", f"19{place}-04-03").pk for place in range(10, 62)]
+    client, log = browse(alice), reverse("identification_log")
+
+    def shown(response):
+        page = text(response)
+        return [number for number in numbers if number in page]
+
+    first, second, whole = (client.get(log, asked) for asked in ({}, {"page": "2"}, {"whole": "1"}))
+    assert (shown(first), shown(second), shown(whole)) == (numbers[:50], numbers[50:], numbers)
+    assert "H-59" in text(first) and "H-60" not in text(first) and "H-61" in text(second) and "H-61" in text(whole)
+    assert "This page is a part, patients 51 to 52" in text(second)
+    assert "This page is a part" not in text(whole)
+    with as_person(alice):
+        events = AuditEvent.objects.filter(action="identification_log").order_by("pk")
+        assert [event.new["patients"] for event in events] == [50, 2, 52]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +130,6 @@ def test_somebody_alike_is_asked_about_before_enrolment(two, alice, browse, chan
     if by is None:
         assert response.status_code == 302
         return
-    assert [(one.patient_id, one.by) for one in response.context["alike"]] == [(two[0].pk, by)]
+    assert [(candidate.patient_id, candidate.by) for candidate in response.context["alike"]] == [(two[0].pk, by)]
     assert client.post("/patients/new/", sent | {"another_person": "on"}).status_code == 422  # not who was shown
     assert client.post("/patients/new/", sent | {"another_person": "on", "alike": two[0].pk}).status_code == 302

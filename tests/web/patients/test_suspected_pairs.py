@@ -31,7 +31,7 @@ def pair(named, alice, charlie, as_person, dana):
         return SuspectedPair.objects.get()
 
 
-def found(as_person, user):
+def pairs(as_person, user):
     with as_person(user):
         return [(row.first, row.second) for row in SuspectedPair.objects.all()]
 
@@ -39,9 +39,9 @@ def found(as_person, user):
 def test_the_same_person_at_two_sites_is_a_question_to_the_centre_alone(
     pair, as_person, dana, alice, charlie, bob, ada
 ):
-    assert found(as_person, dana) == [("N01-0001", "S01-0001")]
+    assert pairs(as_person, dana) == [("N01-0001", "S01-0001")]
     for user in (alice, charlie, bob, ada):
-        assert found(as_person, user) == []
+        assert pairs(as_person, user) == []
     with as_person(alice):
         assert not AuditEvent.objects.filter(table_name="registry_suspectedpair").exists()
 
@@ -58,7 +58,7 @@ def test_the_same_person_at_two_sites_is_a_question_to_the_centre_alone(
 def test_others_are_no_question(named, alice, charlie, dana, as_person, ours, theirs):
     named(alice, **ours), named(charlie, **theirs)
     tasks.look_for_pairs()
-    assert found(as_person, dana) == []
+    assert pairs(as_person, dana) == []
 
 
 def test_where_initials_lack_the_tumour_decides(named, alice, charlie, dana, as_person, as_system):
@@ -66,13 +66,13 @@ def test_where_initials_lack_the_tumour_decides(named, alice, charlie, dana, as_
     with as_system(reason="entered"):
         Patient.objects.update(primary_tumour="lung")
     tasks.look_for_pairs()
-    assert len(found(as_person, dana)) == 1
+    assert len(pairs(as_person, dana)) == 1
 
 
 def test_two_of_one_site_are_no_question_of_two_sites(named, alice, dana, as_person):
     named(alice, "T.K."), named(alice, "T.K.")
     tasks.look_for_pairs()
-    assert found(as_person, dana) == []
+    assert pairs(as_person, dana) == []
 
 
 def test_a_decision_needs_a_reason_and_is_asked_no_more(pair, browse, dana, as_person, alice):

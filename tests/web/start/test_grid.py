@@ -30,14 +30,14 @@ def _today():
 def operated(enrolled, alice, as_person):
     """`operated(days)` is a patient of North operated so many days ago."""
 
-    def one(days, user=alice, **changes):
+    def operate(days, user=alice, **changes):
         patient = enrolled(user)
         with as_person(user):
             surgery = TODAY - days * DAY
             Patient.objects.filter(pk=patient.pk).update(surgery_date=surgery, consent_date=surgery - DAY, **changes)
             return Patient.objects.get(pk=patient.pk)
 
-    return one
+    return operate
 
 
 @pytest.fixture
@@ -54,11 +54,11 @@ def recorded(alice, as_person):
 def shown(response):
     """Patient's number to the states of the cells in its row."""
     rows = re.findall(r"<tr>(.*?)</tr>", response.content.decode(), re.DOTALL)
-    found = {}
+    by_name = {}
     for row in rows:
         if number := re.search(r'/patients/([^/"]+)/"', row):
-            found[number[1]] = re.findall(r'cell state-(\w+)"|(cell-none)', row)
-    return {number: [state or "none" for state, _none in cells] for number, cells in found.items()}
+            by_name[number[1]] = re.findall(r'cell state-(\w+)"|(cell-none)', row)
+    return {number: [state or "none" for state, _none in cells] for number, cells in by_name.items()}
 
 
 # -- The grid --------------------------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def test_each_form_has_its_state(operated, recorded, alice, browse):
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("", "abc"),
         ("state=due", "b"),
@@ -102,7 +102,7 @@ def test_each_form_has_its_state(operated, recorded, alice, browse):
         ("after=N01-0002", "c"),
     ],
 )
-def test_filters(operated, recorded, alice, as_person, browse, query, found):
+def test_filters(operated, recorded, alice, as_person, browse, query, expected):
     names = {}
     names["a"] = operated(60)
     names["b"] = operated(20)
@@ -114,9 +114,9 @@ def test_filters(operated, recorded, alice, as_person, browse, query, found):
     recorded(names["c"], "6m", complete=True)
     numbers = {patient.pk: name for name, patient in names.items()}
     response = browse(alice).get(f"/grid/?{query}")
-    assert "".join(numbers[number] for number in shown(response)) == found
+    assert "".join(numbers[number] for number in shown(response)) == expected
     if "after" not in query:
-        assert response.context["count"] == len(found)
+        assert response.context["count"] == len(expected)
 
 
 def test_one_form_alone_has_one_column(operated, alice, browse):
@@ -275,15 +275,15 @@ def test_the_number_of_queries_does_not_grow(operated, recorded, as_person, alic
 
 def fields(page, **changes):
     """What the page's form sends, with changes."""
-    found = {}
+    by_name = {}
     for tag in re.findall(r"<input[^>]*>", page):
         name, value = re.search(r' name="([^"]+)"', tag), re.search(r' value="([^"]*)"', tag)
         if name and name[1] not in ("csrfmiddlewaretoken", "next", "q"):
             if 'type="checkbox"' in tag:
-                found |= {name[1]: "on"} if " checked" in tag else {}
+                by_name |= {name[1]: "on"} if " checked" in tag else {}
             else:
-                found[name[1]] = value[1] if value else ""
-    return found | changes
+                by_name[name[1]] = value[1] if value else ""
+    return by_name | changes
 
 
 def test_an_administrator_publishes_another_version(ada, alice, browse, text):
