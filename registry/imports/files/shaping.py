@@ -27,6 +27,10 @@ NO_NAME = Label(
     "Column {v} has values and no name: name it in the header, or empty it.",
     "{v}列に値がありますが、列名がありません。見出しに列名を入れるか、値を消してください。",
 )
+SEPARATORS = Label(
+    "Each row ends with {n} separators more than the names; nothing stands behind them, and they were passed over",
+    "各行の末尾に見出しより{n}個多い区切り文字がありますが、値がないため読み飛ばしました",
+)
 COUNTS_ROWS = Label(
     "Column {v} has no name and counts the rows from {n} on: it was passed over",
     "{v}列は列名がなく{n}からの連番のため、読み飛ばしました",
@@ -147,7 +151,8 @@ def _named_rows(head, knows, visit_of):
     """`find_header` without a row of units, of rows as `name_of` reads their cells."""
     if not head:
         return (), True
-    scores = [sum(bool(knows(name)) for name in {*filter(None, names)}) for _, names in head]
+    scores = [len({*filter(None, map(knows, filter(None, names)))}) for _, names in head]
+    filled = [sum(map(bool, names)) for _, names in head]
     best = max(range(len(head)), key=lambda place: (scores[place], -place))
     visits = [sum(map(bool, map(visit_of, names))) for _, names in head]
     for upper in range(min(2, len(head) - 1) if scores[best] < 2 else 0):  # the items above, or none known at all
@@ -161,8 +166,8 @@ def _named_rows(head, knows, visit_of):
             return (head[best - 1][0], number), True
         if best + 1 < len(head) and _names_visits(head[best + 1][1], visits[best + 1]):
             return (number, head[best + 1][0]), True
-        return (number,), True
-    filled = [sum(map(bool, names)) for _, names in head]
+        # A full row above is no title: these may be the answers of a row that happen to be names.
+        return (number,), all(count < filled[best] for count in filled[:best])
     return (head[0][0],), not (filled[0] == 1 and max(filled) > 1)
 
 
@@ -320,6 +325,7 @@ class _Writer:
         self.known = [knows(name) for name in names]
         self.patient = self.known.index(typed.PATIENT) if typed.PATIENT in self.known else None
         self.numbers = _RowNumbers()
+        self.longer = []  # (row, number of cells) of rows with empty cells behind the last name
         self.counts = [Counter() for _ in self.used]
         self.counted = list(range(len(self.used)))
 
@@ -419,15 +425,29 @@ class _Writer:
                 if cells[place].strip():
                     self.layout.fault(number, "", cells[place], NO_NAME.format(v=column_letters(place + 1)))
             return cells[: self.width] + [""] * (self.width - len(cells))
+        if len(cells) > self.width and not "".join(cells[self.width :]):
+            self.longer.append((number, len(cells)))
+            return cells[: self.width]
         if self.last < len(cells) < self.width:  # the blank ends of columns without a name
             return cells + [""] * (self.width - len(cells))
-        # An empty cell more at the end may be one that slipped in further left: such a row is not guessed at.
         self.layout.fault(number, "", "", reading.CELLS.format(n=len(cells), m=self.width))
         return None
+
+    def _tell_of_longer_rows(self):
+        """Rows with empty cells behind the last name: where each has them, as some programs end their lines, a note. An
+        empty cell more of some rows may be one that slipped in further left: those are not guessed at.
+        """
+        layout, lengths = self.layout, {length for _, length in self.longer}
+        if len(lengths) == 1 and len(self.longer) == layout.rows > 1:
+            layout.notes.append([layout.header[-1], "", "", SEPARATORS.format(n=lengths.pop() - self.width)])
+            return
+        for number, length in self.longer:
+            layout.fault(number, "", "", reading.CELLS.format(n=length, m=self.width))
 
     def _finish(self):
         layout = self.layout
         self.numbers.tell(layout)
+        self._tell_of_longer_rows()
         for name, seen in zip(layout.names, self.counts, strict=True):
             layout.counts[name] = dict(list(seen.items())[:REMEMBERED])
         layout.more = [layout.names[place] for place in range(len(layout.names)) if place not in self.counted]
