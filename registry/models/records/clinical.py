@@ -17,6 +17,7 @@ from registry.instruments.patient_forms import BASELINE, SURGERY_FORM
 from registry.models import columns as build
 from sites.database.fast_rows import rows_of
 from sites.models import Site
+from sites.tenancy.access import Can
 
 
 class State(models.TextChoices):
@@ -121,7 +122,7 @@ def site_of_patient():
 class PatientQuerySet(models.QuerySet):
     def visible_to(self, access):
         """Patients of the sites that `access` may read. The row-level-security policy says the same."""
-        return self.filter(site_id__in=access.scope().read)
+        return self.filter(site_id__in=access.sites_for(Can.READ))
 
     def one_visible_to(self, access, patient_id):
         """The patient with this id, in whatever spelling, if `access` may read the site; DoesNotExist otherwise.
@@ -136,7 +137,7 @@ class PatientQuerySet(models.QuerySet):
             f"JOIN {Site._meta.db_table} AS s ON s.id = p.site_id WHERE p.patient_id = %s AND p.site_id = ANY (%s)"
         )
         with connection.cursor() as cursor:
-            cursor.execute(sql, [spelling.as_number(patient_id), list(access.scope().read)])
+            cursor.execute(sql, [spelling.as_number(patient_id), list(access.sites_for(Can.READ))])
             row = cursor.fetchone()
         if row is None:
             raise model.DoesNotExist(patient_id)

@@ -273,11 +273,11 @@ def test_a_nameless_first_column_may_be_the_number_of_the_patient(tmp_path):
     ],
 )
 def test_separators_at_the_end_of_each_row_are_passed_over_with_a_word(tmp_path, rows, faults):
-    *_, lines, told = shaped(tmp_path, [["患者ID", "EQ VAS"], *rows], ragged=False)
-    assert [row for row, why in told if why.startswith("has ")] == faults
+    *_, lines, notes = shaped(tmp_path, [["患者ID", "EQ VAS"], *rows], ragged=False)
+    assert [row for row, why in notes if why.startswith("has ")] == faults
     if not faults:
-        assert (lines, len(told)) == (["A1,3", "A2,4"], 1)
-        assert f"ends with {len(rows[0]) - 2} separators more than the names" in told[0][1]
+        assert (lines, len(notes)) == (["A1,3", "A2,4"], 1)
+        assert f"ends with {len(rows[0]) - 2} separators more than the names" in notes[0][1]
 
 
 def test_a_row_of_answers_that_happen_to_be_names_is_no_header_for_certain(tmp_path):
