@@ -37,6 +37,9 @@ def state_constraint(name, field):
     return models.CheckConstraint(condition=build.among(field, State.values), name=name)
 
 
+MARKED = ~Q(verified={})  # something of the row was compared with the source
+
+
 def in_error_field():
     """The mark of a record that was entered in error: the number of its `EnteredInError`, null for one that counts.
 
@@ -191,6 +194,7 @@ class Patient(Record):
                 condition=Q(baseline_state=State.DRAFT) | Q(surgery_state=State.DRAFT),
                 name="patient_draft",
             ),
+            models.Index(fields=["site", "patient_id"], condition=MARKED, name="patient_marked"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -310,6 +314,7 @@ class Assessment(Record):
         indexes = [
             models.Index(fields=["site", "patient"], name="assessment_by_site"),
             models.Index(fields=["site"], condition=Q(state=State.DRAFT), name="assessment_draft"),
+            models.Index(fields=["site", "patient"], condition=MARKED, name="assessment_marked"),
         ]
         constraints = [
             # Of those entered in error there may be any number.
@@ -352,6 +357,7 @@ class AdverseEvent(Record):
             # Lists are counted by this index alone, with what says that a row counts.
             models.Index(fields=["site", "patient"], include=["in_error"], name="adverse_event_by_site_counted"),
             models.Index(fields=["-onset_date", "-id"], name="adverse_event_newest"),  # the listing's order
+            models.Index(fields=["site", "patient"], condition=MARKED, name="adverse_event_marked"),
         ]
         constraints = [
             models.UniqueConstraint(
