@@ -219,6 +219,7 @@ TEMPLATES = [
         },
     }
 ]
+FORM_RENDERER = "registry.web.shared.drawing.form_widgets.Renderer"  # the text of Django's templates, in Python
 
 # The application's role owns nothing; migrations run as the owner (sites/management/commands/migrate.py).
 DATABASE_CA = env("METASPINE_DATABASE_CA", "")

@@ -173,7 +173,7 @@ def _written(export, partial, tell):
     access = access_of(export.requested_by)
     if not set(access.sites_for(Can.EXPORT)).issuperset(sites):
         raise ExportFailed(
-            Label("Whoever asked for this may no longer export it.", "依頼者の出力権限がなくなっています。")
+            Label("Whoever asked for this may no longer export it.", "依頼した人の出力権限がなくなっています。")
         )
     reason = f"export {export.pk}"
     blinding = {"blind": access.is_blind, "hidden": access.hidden_names}

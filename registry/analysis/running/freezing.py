@@ -24,7 +24,7 @@ UNDER_WAY = (Status.QUEUED, Status.RUNNING)
 
 BEING_FROZEN = Label("“{label}” is being frozen already.", "「{label}」は作成中です。")
 NOT_ALLOWED = Label(
-    "Whoever asked for this may no longer freeze.", "依頼者にはスナップショット作成の権限がありません。"
+    "Whoever asked for this may no longer freeze.", "依頼した人にはスナップショット作成の権限がありません。"
 )
 
 

@@ -24,7 +24,7 @@ PATIENCE = "2s"  # that a request waits for whoever holds the record; a worker w
 HELD = (Patient, Assessment, Identity, Attachment)  # tables that an import or a freezing keeps others from writing
 
 BEING_ERASED = Label("This is being erased already.", "すでに削除を依頼済みです。")
-NOT_ALLOWED = Label("Whoever asked for this may no longer erase.", "依頼者には削除の権限がありません。")
+NOT_ALLOWED = Label("Whoever asked for this may no longer erase.", "依頼した人には削除の権限がありません。")
 GONE = Label("There is no such patient any more.", "この患者の記録はもうありません。")
 
 

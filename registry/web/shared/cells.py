@@ -9,8 +9,6 @@ from datetime import date
 from functools import lru_cache
 from urllib.parse import quote_plus
 
-from django.forms import BoundField
-from django.forms.utils import flatatt
 from django.utils.safestring import SafeString, mark_safe
 
 
@@ -58,20 +56,6 @@ def _options(choices: tuple[tuple[str, str], ...], chosen: str) -> SafeString:
     return joined(
         f'<option value="{escape(code)}"{" selected" if code == chosen else ""}>{escape(words)}</option>'
         for code, words in choices
-    )
-
-
-def choices(field: BoundField) -> SafeString:
-    """The boxes or buttons of a field of choices with their words, each as Django's own widget writes it.
-
-    Its template takes half a millisecond for one; a page of an export has a hundred.
-    """
-    chosen = (choice.data for choice in field)
-    return joined(
-        f'<label class="row-option"><input type="{data["type"]}" name="{escape(data["name"])}" '
-        f'value="{escape(data["value"])}"{flatatt(data["attrs"])}><span class="row-text">{escape(data["label"])}</span>'
-        "</label>"
-        for data in chosen
     )
 
 
