@@ -219,6 +219,7 @@ TEMPLATES = [
         },
     }
 ]
+FORM_RENDERER = "registry.web.shared.drawing.form_widgets.Renderer"  # the text of Django's templates, in Python
 
 # The application's role owns nothing; migrations run as the owner (sites/management/commands/migrate.py).
 DATABASE_CA = env("METASPINE_DATABASE_CA", "")
@@ -284,6 +285,7 @@ CELERY_TASK_ROUTES = {
     for queue, tasks in {
         JOBS: (
             "run_comparison",
+            "run_erasing",
             "run_export",
             "run_freezing",
             "run_import",

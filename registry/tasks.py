@@ -32,7 +32,7 @@ from registry.health import shared_folder
 from registry.imports import jobs as imports
 from registry.imports.files import uploads
 from registry.imports.files.excel import isolated
-from registry.models import BackupRecord, ComparisonRun, Export, Freezing, Import
+from registry.models import BackupRecord, ComparisonRun, Erasing, Export, Freezing, Import
 from registry.services import jobs, outcomes
 from registry.services.entry import suspected_pairs
 from registry.services.monitoring import safety
@@ -40,7 +40,7 @@ from registry.services.operations import (
     alert_letters,
     backup_keeping,
     digests,
-    erasure,
+    erasings,
     field_keys,
     postponed,
     record_replay,
@@ -229,11 +229,29 @@ def repeat_export(*, access, export):
     return send(exports.again(access=access, export=export))
 
 
+@app.task
+def run_erasing(erasing_id):
+    """Carry out one erasure that was asked for; nothing if it is done, withdrawn or in another worker's hands."""
+    if erasings.perform(erasing_id):
+        exports.expire()
+
+
 def erase_patient(*, access, patient, extent, typed, reason):
-    """`services.erasure.erase`, after which the files that may hold the patient are taken away."""
-    done = erasure.erase(access=access, patient=patient, extent=extent, typed=typed, reason=reason)
+    """Ask for an erasure, which is carried out at once or, where somebody holds the record, by a worker after that.
+
+    Afterwards the files that may hold the patient are taken away. Returns the Erasing, which is gone from the database
+    once all is erased. Raises as `services.operations.erasure.erase`.
+    """
+    asked = erasings.request(access=access, patient=patient, extent=extent, typed=typed, reason=reason)
+    if not erasings.perform(asked.pk, at_once=True):
+        return send(asked)
     transaction.on_commit(exports.expire, robust=True)
-    return done
+    return asked
+
+
+def repeat_erasing(*, access, asked):
+    """Send an erasure once more that failed. Raises PermissionDenied."""
+    return send(erasings.again(access=access, asked=asked))
 
 
 @app.task
@@ -262,9 +280,16 @@ def _follow_up(job):
         transaction.on_commit(start_all_outcomes, robust=True)
 
 
-CARRIED_OUT_BY = {ComparisonRun: run_comparison, Export: run_export, Freezing: run_freezing, Import: run_import}
+CARRIED_OUT_BY = {
+    ComparisonRun: run_comparison,
+    Erasing: run_erasing,
+    Export: run_export,
+    Freezing: run_freezing,
+    Import: run_import,
+}
 RECOVERED_BY = {
     ComparisonRun: runs.recover,
+    Erasing: erasings.recover,
     Export: exports.recover,
     Freezing: freezing.recover,
     Import: imports.recover,

@@ -20,8 +20,7 @@ class Backend(ModelBackend):
     read by one statement."""
 
     def get_user(self, user_id: Any) -> Any:
-        day = timezone.localdate()
-        user = person_read(user_id, day) or _read(user_id, day)
+        user = person_read(user_id) or _read(user_id, timezone.localdate())
         return user if user is not None and self.user_can_authenticate(user) else None
 
 

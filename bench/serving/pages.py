@@ -38,7 +38,10 @@ DATED = ("/audit/?first=FIRST&last=LAST", "/audit/?last=LAST")
 PATIENT = "B01-100"  # of the first site, in a registry of any size
 A_PATIENT = 1.87  # assessments that the scratch registry has for each patient
 GROWTH, LIST, BYTES = 1.5, 4.0, 60_000
-LISTS = ("/patients/", "/audit/", "/queries/", "/people/", "/grid/")
+LISTS = (
+    "/patients/", "/audit/", "/queries/", "/people/", "/grid/", "/identification-log/", "/to-sign/read/",
+    f"/audit/?row={PATIENT}",
+)  # fmt: skip
 STARTS = (
     "/", "/to-sign/", "/verification/", "/verification/share/", "/safety/", "/quality/", "/scorecard/", "/enrolment/",
     "/one-patient/", "/comparison/", "/cohorts/", "/sites/", "/system/",

@@ -9,7 +9,7 @@ import os
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Count
 from django.utils import timezone
 
@@ -35,9 +35,9 @@ AT_ONCE = 20_000  # rows up to which a request waits for its file
 SLOW_AT_ONCE = 2_000  # the same where writing a row costs much more
 
 Status = Export.Status
-WORKER_LOST = Label(
-    "The worker was lost again and again. Tell the operator.",
-    "処理が繰り返し中断しました。管理者に連絡してください。",
+NO_ROOM = Label(
+    "The server has no room for the file, or its store does not answer. Tell the operator.",
+    "サーバーの空き容量が足りないか、保存先が応答しません。管理者に連絡してください。",
 )
 UNDER_WAY = (Status.QUEUED, Status.RUNNING)
 
@@ -173,7 +173,7 @@ def _written(export, partial, tell):
     access = access_of(export.requested_by)
     if not set(access.sites_for(Can.EXPORT)).issuperset(sites):
         raise ExportFailed(
-            Label("Whoever asked for this may no longer export it.", "依頼者の出力権限がなくなっています。")
+            Label("Whoever asked for this may no longer export it.", "依頼した人の出力権限がなくなっています。")
         )
     reason = f"export {export.pk}"
     blinding = {"blind": access.is_blind, "hidden": access.hidden_names}
@@ -224,27 +224,13 @@ def _filename(export):
 def _explained(error):
     """Why it failed, in both languages; the log has the rest."""
     if isinstance(error, (ExportFailed, InvalidChoices)):
-        reason = error.reason
-    elif isinstance(error, DatabaseError):
-        reason = Label(
-            "The database did not answer. Export again.", "データベースが応答しませんでした。再度実行してください。"
-        )
-    elif isinstance(error, (OSError, MemoryError)):
-        reason = Label(
-            "The server has no room for the file, or its store does not answer. Tell the operator.",
-            "サーバーの空き容量が足りないか、保存先が応答しません。管理者に連絡してください。",
-        )
-    else:
-        reason = Label(
-            "A defect in the program ({kind}). The operator finds the details in the worker's log.",
-            "プログラムの不具合です（{kind}）。詳細は管理者がログで確認できます。",
-        ).format(kind=type(error).__name__)
-    return {"en": reason.en, "ja": reason.ja}
+        return jobs.in_words(error.reason)
+    return jobs.in_words(NO_ROOM) if isinstance(error, (OSError, MemoryError)) else jobs.unforeseen(error)
 
 
 def recover():
-    """Exports to be sent (again), as `claims.recover` says. Returns their ids."""
-    return jobs.recover(Export, STALE, {"en": WORKER_LOST.en, "ja": WORKER_LOST.ja})
+    """Exports to be sent (again), as `jobs.recover` says. Returns their ids."""
+    return jobs.recover(Export, STALE, jobs.in_words(jobs.WORKER_LOST))
 
 
 def _with_erased_patients(done):

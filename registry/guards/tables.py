@@ -161,6 +161,9 @@ ERASURE = [
     # Only the system's own scope adds a row: the service that erases enters it after it has asked who may.
     *never_deleted("registry_erasure", insert=f"site_id = {WRITE} AND {ADMINISTERS}"),
     *audited("registry_erasure"),
+    # What is asked for and not done yet: written by the same scope alone.
+    *by_site("registry_erasing", write=f"{WRITE} AND {ADMINISTERS}"),
+    *audited("registry_erasing", without=("started_at", "heartbeat_at", "attempts", "cancel_requested")),
     *(
         trigger(
             table, "refuse_erased", "AFTER INSERT", "refuse_erased", *extents, rows=False, among="NEW TABLE AS added"

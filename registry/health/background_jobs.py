@@ -7,11 +7,17 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
-from registry.models import ComparisonRun, Export, Freezing, Import
+from registry.models import ComparisonRun, Erasing, Export, Freezing, Import
 from sites.models import User
 
 DAYS = 7
-KINDS = {"comparison": ComparisonRun, "export": Export, "import": Import, "snapshot": Freezing}
+KINDS = {
+    "comparison": ComparisonRun,
+    "erasure": Erasing,
+    "export": Export,
+    "import": Import,
+    "snapshot": Freezing,
+}
 UNDER_WAY = ("queued", "running")
 
 

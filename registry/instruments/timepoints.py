@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 from registry.instruments.base import Choice, Label
@@ -158,7 +159,7 @@ class Plans:
         starts = [None, *(start for start, _, _ in periods[1:]), None]
         return [(starts[place], starts[place + 1], plan) for place, (_, _, plan) in enumerate(periods)]
 
-    @property
+    @cached_property
     def timepoints(self) -> tuple[Timepoint, ...]:
         """Every timepoint of any version, as its latest version has it, in the order of the days."""
         latest = {timepoint.code: timepoint for version in self.versions for timepoint in version.plan}

@@ -4,7 +4,7 @@ from registry.models.analysis.runs import ComparisonRun
 from registry.models.analysis.snapshots import Freezing, Snapshot, SnapshotPart
 from registry.models.records.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.records.drafts import Draft
-from registry.models.records.erasure import Erasure
+from registry.models.records.erasure import Erasing, Erasure
 from registry.models.records.in_error import EnteredInError
 from registry.models.records.moves import Merge, SuspectedPair, Transfer
 from registry.models.records.outcomes import Change, Utility
@@ -36,6 +36,7 @@ __all__ = [
     "ConsentWithdrawal",
     "Draft",
     "EnteredInError",
+    "Erasing",
     "Erasure",
     "Export",
     "ExportPreset",

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import Error, connection, connections, models
+from django.db import DatabaseError, Error, connection, connections, models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from registry.instruments.base import Label
 from registry.models.jobs import StagedJob
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,29 @@ MOST_ATTEMPTS = 3
 
 Status = StagedJob.Status  # every such row has these codes
 WITHOUT_RESULT = (Status.FAILED, Status.CANCELLED)
+
+NO_ANSWER = Label(
+    "The database did not answer. Try again; tell the operator if that fails too.",
+    "データベースが応答しませんでした。再度実行し、それでも失敗する場合は管理者に連絡してください。",
+)
+WORKER_LOST = Label(
+    "The worker was lost again and again. Tell the operator.",
+    "処理が繰り返し中断しました。管理者に連絡してください。",
+)
+DEFECT = Label(
+    "A defect in the program ({kind}). The operator finds the details in the worker's log.",
+    "プログラムの不具合です（{kind}）。詳細は管理者がログで確認できます。",
+)
+
+
+def in_words(reason: Label) -> dict[str, str]:
+    """Why a job failed, as its row has it: a reason by language."""
+    return {"en": reason.en, "ja": reason.ja}
+
+
+def unforeseen(error: Exception) -> dict[str, str]:
+    """Why a job failed that met what nobody foresaw; the log has the rest."""
+    return in_words(NO_ANSWER if isinstance(error, DatabaseError) else DEFECT.format(kind=type(error).__name__))
 
 
 class Cancelled(Exception):

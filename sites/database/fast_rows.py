@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import JSONField, Model
+from django.db.models.base import ModelState
+from django.db.models.signals import post_init, pre_init
 
 STATEMENTS = 1024  # that are kept: a correction has one for each set of columns that change
 
@@ -64,8 +66,19 @@ class Rows:
             row[place] = convert(row[place], None, connection)
         return row
 
-    def instance(self, row: Any) -> Model:
-        return self.model.from_db(connection.alias, self.names, self.converted(row))
+    def instance(self, row: Any) -> Any:
+        """A row as an instance of the model, as `Model.from_db` makes it of what is stored, in a quarter of its time.
+
+        Values are put into the instance at once instead of one by one: no field of ours does anything else with them.
+        """
+        values = self.converted(row)
+        if pre_init.receivers or post_init.receivers:  # somebody asked to be told of each instance that is made
+            return self.model.from_db(DEFAULT_DB_ALIAS, self.names, values)
+        instance: Any = self.model.__new__(self.model)
+        state = ModelState()
+        state.adding, state.db = False, DEFAULT_DB_ALIAS
+        instance.__dict__.update(zip(self.names, values, strict=True), _state=state)
+        return instance
 
     def read(self, sql: str, parameters: Any) -> list[Model]:
         """Instances of what `sql` selects."""
@@ -130,7 +143,7 @@ def insert(instance: Any, names: Any, asked: Asked = ()) -> bool:
     if row is None:
         return False
     _take(instance, rows.without(names), row, asked)
-    instance._state.adding, instance._state.db = False, connection.alias
+    instance._state.adding, instance._state.db = False, DEFAULT_DB_ALIAS
     return True
 
 

@@ -5,7 +5,6 @@ that is written out, because every request begins with it.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date
 from typing import Any
 
 from allauth.usersessions.models import UserSession
@@ -28,9 +27,9 @@ READ = f"""
 
 
 class SessionStore(db.SessionStore):
-    """`person` is who was read with the session, and the day of their roles; (None, None) where the list has none."""
+    """`person` is who was read with the session, and with the roles of that day; None where the list has none."""
 
-    person: tuple[Any, date | None] = None, None
+    person: Any = None
 
     def _get_session_from_db(self) -> Any:
         sessions, users, day = rows_of(Session), rows_of(User), timezone.localdate()
@@ -43,7 +42,7 @@ class SessionStore(db.SessionStore):
         if of_user[0] is not None:
             user: Any = users.instance(of_user)
             read_beside(user, day, running)
-            self.person = user, day
+            self.person = user
         return sessions.instance(of_session)
 
 
@@ -60,11 +59,11 @@ def asking(session: Any) -> Iterator[None]:
         _asking.reset(token)
 
 
-def person_read(user_id: Any, day: date) -> Any:
-    """The User of this id, if the session that is asked about was read with them on this day; else None. Given once."""
+def person_read(user_id: Any) -> Any:
+    """The User of this id, if the session that is asked about was read with them; else None. Given once."""
     session = _asking.get()
-    person, of_day = getattr(session, "person", (None, None))
-    if person is None or person.pk != user_id or of_day != day:
+    person = getattr(session, "person", None)
+    if person is None or person.pk != user_id:
         return None
-    session.person = None, None
+    session.person = None
     return person

@@ -213,8 +213,10 @@ def identify(request: Any) -> None:
     A token that does not hold signs in nobody, not even the person whose session comes with it.
     """
     request.token, request.token_fault = None, ""
-    scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not request.path_info.startswith(ADDRESSES):
+    if not request.path_info.startswith(ADDRESSES):
+        return
+    scheme, _space, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "bearer":
         return
     try:
         request.token = signed_in(text.strip())

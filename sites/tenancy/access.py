@@ -196,14 +196,15 @@ def read_beside(user: Any, day: date, running: Any) -> None:
     user.grants_read = day, tuple(Grant(Role(role), site and int(site)) for role, site in running)
 
 
-def _grants(user: Any, day: date) -> Any:
+def _grants(user: Any, day: date | None) -> Any:
+    """The running memberships of a day; None for today, whose were most often read with the person a moment ago."""
     known, grants = getattr(user, "grants_read", (None, ()))
     if known is not None:
         del user.grants_read  # whoever asks again is told what holds then
-    if known == day:
-        return grants
+        if day in (None, known):
+            return grants
     with connection.cursor() as cursor:
-        cursor.execute(RUNNING, {"user": user.pk, "day": day})
+        cursor.execute(RUNNING, {"user": user.pk, "day": day or timezone.localdate()})
         return tuple(Grant(Role(role), site_id) for role, site_id in cursor.fetchall())
 
 
@@ -211,6 +212,6 @@ def access_of(user: Any, today: date | None = None) -> Access:
     """What `user` may do today; nothing for someone who is not signed in or no longer active."""
     if not user.is_authenticated or not user.is_active:
         return NOBODY
-    grants = _grants(user, today or timezone.localdate())
+    grants = _grants(user, today)
     reaches_all = any(grant.site_id is None for grant in grants)
     return Access(user.pk, grants, all_site_ids() if reaches_all else ())

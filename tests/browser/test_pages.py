@@ -263,6 +263,14 @@ def test_the_widest_table_of_a_comparison_is_whole_on_paper(opened):
     assert head == cell
 
 
+def test_a_number_of_a_patient_is_one_word_on_a_phone(opened):
+    """A table that goes on to the side lets its first column wrap, yet not at the hyphen of a patient's number."""
+    page = opened("alice", size="phone")
+    page.goto("/safety/")
+    page.wait_for_selector(".scrolls th[scope=row] a")
+    assert page.locator(".scrolls th[scope=row] a").first.evaluate("link => link.getClientRects().length") == 1
+
+
 def test_a_plans_sections_are_built_with_the_keyboard(opened):
     """Without a mouse a model is told what it is and asked only what that needs, another is added, and one removed."""
     page = opened("bob")

@@ -29,7 +29,7 @@ from registry.exports import jobs as exports
 from registry.exports import presets
 from registry.exports.choices import Choices
 from registry.imports import jobs as imports
-from registry.models import ComparisonRun, Freezing, Import, Patient, Query, SuspectedPair
+from registry.models import ComparisonRun, Erasing, Freezing, Import, Patient, Query, SuspectedPair
 from registry.services.entry import merging, own_records, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
@@ -283,6 +283,22 @@ def queued_run(world, place, status="queued"):
     return {"run_id": again.pk}
 
 
+def asked_erasing(status):
+    def ask(world, place):
+        asked = {
+            "site_id": world.values[place]["site_id"],
+            "patient_id": world.values[place]["patient_id"],
+            "extent": "identifiers",
+        }
+        with everything():
+            row = Erasing.objects.create(
+                status=status, reason="letter", requested_by=world.people["data_manager"], **asked
+            )
+        return {"erasing_id": row.pk}
+
+    return ask
+
+
 def asked_snapshot(status):
     def ask(world, place):
         asked = Freezing(status=status, label=f"Asked {uuid4().hex}", requested_by=world.people["statistician"])
@@ -415,6 +431,8 @@ ACTS = {
         lambda values, *_: {"extent": "everything", "typed": values["patient_id"], "reason": "letter of 3 May"},
         before=withdrawn,
     ),
+    "erasing_cancel": Act(on="", before=asked_erasing("queued")),
+    "erasing_again": Act(on="", before=asked_erasing("failed"), stores=False),
     "show_identifiers": Act({"on": "1"}, on=""),
     "transfer_patient": Act(
         lambda values, _who, world: {

@@ -457,6 +457,12 @@ RULES = {
     "show_identifiers": Rule(ENTRY, ENTRY, opened=405, acted=(302,), refused=404),
     "identification_log": page(ENTRY, refused=404),
     "erasures": page(DATA_MANAGER, refused=404),
+    "erasing_cancel": Rule(
+        DATA_MANAGER, DATA_MANAGER, opened=405, acted=(404,), refused=404, arguments={"erasing_id": NO_UUID}
+    ),
+    "erasing_again": Rule(
+        DATA_MANAGER, DATA_MANAGER, opened=405, acted=(404,), refused=404, arguments={"erasing_id": NO_UUID}
+    ),
     "transfer_patient": record(DATA_MANAGER, DATA_MANAGER, acted=(409,)),
     "merge_patients": record(DATA_MANAGER, DATA_MANAGER, acted=(200,)),
     "suspected_pairs": page(DATA_MANAGER),

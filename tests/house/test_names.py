@@ -12,6 +12,7 @@ NEAR = re.compile(  # what may bind one: the rest of the files need no parsing
     rf"(?m)^[^#\"'\n]*{WORD} *(:|=[^=])|\bfor\b[^\n]*{WORD}[^\n]*\bin\b|\b(def|class|lambda|as|import)\b[^\n]*{WORD}"
     rf"|^ *{WORD},?$"
 )
+LOOP = re.compile(rf"{{% *for [^%]*?{WORD}[^%]*? in |{{% *include [^%]*?{WORD}=")
 STAYS = {
     "registry/imports/files/excel/workbook.py: told",  # a key of imports that may be under way in an upgrade
     "tests/releases/0.1.0/fill.py: found",  # ran with that release's own code
@@ -46,3 +47,9 @@ def test_nothing_is_called_by_what_happened_to_it():
         if name in NO_NAMES and f"{path.relative_to(root)}: {name}" not in STAYS
     ]
     assert named == []
+
+
+def test_nothing_that_a_template_goes_through_is_called_so_either():
+    texts = {path: path.read_text() for path in (Path(settings.BASE_DIR) / "templates").rglob("*") if path.is_file()}
+    assert len(texts) > 100
+    assert [(path.name, loop[0]) for path, text in texts.items() for loop in LOOP.finditer(text)] == []

@@ -1,11 +1,16 @@
 """Closing answered queries over what was shown, and the report of a visit."""
 
 import pytest
+from django.core.cache import cache
+from django.http import HttpResponse
 from django.urls import reverse
 
 from registry.models import Query
+from registry.services.monitoring import visits
+from registry.services.operations import site_counts
 from registry.services.review import queries, verification
 from registry.services.review.soft_checks import Form
+from registry.web.monitoring import visit_report
 from sites.models import AuditEvent
 from sites.tenancy.access import Role
 from tests.conftest import person
@@ -102,6 +107,27 @@ def test_the_report_tells_what_was_done_in_the_days_and_what_is_left(
     assert answer.content.startswith(b"%PDF")
     with as_system():
         assert AuditEvent.objects.filter(action="visit_report_made").count() == 1
+
+
+def test_in_a_large_registry_the_page_shows_what_is_kept_and_the_pdf_what_is_so(
+    finished, mona, alice, enrolled, browse, text, monkeypatch
+):
+    cache.clear()
+    monkeypatch.setattr(site_counts, "is_large", lambda: True)
+    counted, filed = [], []
+    monkeypatch.setattr(visits, "_counted", lambda *asked: counted.append(asked) or visits.Standing(7, 5, 6, 4))
+    monkeypatch.setattr(visit_report, "_file", lambda visit, *_rest: filed.append(visit.standing) or HttpResponse())
+    client, address = browse(mona), reverse("visit_report")
+    first = client.get(address)
+    facts = dict(first.context["blocks"][0][1].rows)
+    assert (facts["Patients enrolled"], facts["Patients with forms to sign"]) == (1, 1)
+    assert facts["Complete forms that are not verified"] == facts["Forms that the sampling plan still asks about"] > 1
+    assert "The PDF is counted when it is made." in text(first)
+    enrolled(alice)
+    assert client.get(address).context["blocks"] == first.context["blocks"]  # as it was kept
+    assert counted == []
+    assert client.post(address, {"site": "N01"}).status_code == 200
+    assert filed == [visits.Standing(7, 5, 6, 4)]
 
 
 def test_days_in_the_wrong_order_are_told(mona, browse, text):

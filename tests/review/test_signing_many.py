@@ -1,6 +1,8 @@
 """Read and sign: several patients on one page, one password, and a signature of its own for each."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from registry.models import Signature
@@ -59,6 +61,27 @@ def test_each_patient_who_is_ticked_gets_a_signature_of_their_own(finished, anot
         (another.pk, ivo.pk),
     ]
     assert signed[0].sha256 != signed[1].sha256
+
+
+def test_reading_several_asks_as_often_as_reading_a_single_one(finished, another, browse, ivo):
+    client, page = browse(ivo), reverse("sign_many")
+
+    def statements(*patients):
+        client.get(page, {"patient": patients})
+        with CaptureQueriesContext(connection) as asked:
+            assert len(client.get(page, {"patient": patients}).context["lines"]) == len(patients)
+        return len(asked)
+
+    assert statements(finished.pk, another.pk) == statements(another.pk) <= 14
+
+
+def test_what_is_read_together_is_what_is_read_alone(finished, another, browse, ivo):
+    client = browse(ivo)
+    for line in client.get(reverse("sign_many")).context["lines"]:
+        alone = client.get(reverse("signatures", args=[line.patient.pk])).context
+        assert line.sheet == alone["sheet"] and line.ready.forms == alone["ready"].forms
+        assert line.sheet.written_parts == alone["sheet"].written_parts
+        assert 'class="sign-answers"' in line.sheet.written_parts and "<td" in line.sheet.written_course
 
 
 def test_who_is_not_ticked_is_not_signed(finished, another, browse, ivo, together, stored):

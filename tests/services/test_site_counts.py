@@ -46,6 +46,20 @@ def test_what_is_kept_equals_what_is_counted(both, as_system, monkeypatch):
     assert counted["enrolled"] == {both[0]: [2, 0, 0], both[1]: [1, 0, 0]}
 
 
+def test_what_is_kept_of_many_sites_lies_together_and_equals_it(both, as_system, large, monkeypatch):
+    with as_system():
+        counted = every_kind(both)
+        monkeypatch.setattr(site_counts, "FEW", 1)
+        monkeypatch.setattr(site_counts.timezone, "localdate", lambda: TODAY)
+        cache.clear()
+        assert every_kind(both) == counted  # with nothing kept
+        cache.clear()
+        site_counts.keep()
+        cache.delete_many([site_counts._key(kind, site_id, TODAY) for kind in site_counts.KINDS for site_id in both])
+        monkeypatch.setattr(site_counts, "_store", None)  # nothing is counted any more
+        assert every_kind(both) == counted
+
+
 def test_a_page_of_a_large_registry_shows_what_was_kept_and_when(both, large, enrolled, alice, bob):
     client = Client()
     client.force_login(alice)

@@ -27,7 +27,10 @@ ROLES = ("coordinator", "data_manager", "statistician", "admin")
 PATIENTS = 20_000
 AT_MOST = 10_500  # rows of a table: lists are counted to 10 000, and show a hundred
 # Lists of a site that show fifty, and read no more of the 400 patients and 750 visits that each site has here.
-OF_A_SITE = {"monitor": ("/verification/", "/verification/next/"), "investigator": ("/to-sign/", "/to-sign/read/")}
+OF_A_SITE = {
+    "monitor": ("/verification/", "/verification/next/", "/verification/report/"),
+    "investigator": ("/to-sign/", "/to-sign/read/", "/identification-log/", f"/audit/?row={PATIENT}"),
+}
 FEW = 250
 # Of start pages, dashboards and lists; the check-up of every part of an installation asks more, once a hundred.
 STATEMENTS_AT_MOST, STATEMENTS = 26, {"/system/": 40}

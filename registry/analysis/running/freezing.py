@@ -7,7 +7,7 @@ cancelled or lost its worker leaves none; a worker that was lost after it left i
 from datetime import timedelta
 
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import IntegrityError, transaction
 
 from registry.analysis.data import packed_snapshots
 from registry.instruments.base import Label
@@ -24,19 +24,7 @@ UNDER_WAY = (Status.QUEUED, Status.RUNNING)
 
 BEING_FROZEN = Label("“{label}” is being frozen already.", "「{label}」は作成中です。")
 NOT_ALLOWED = Label(
-    "Whoever asked for this may no longer freeze.", "依頼者にはスナップショット作成の権限がありません。"
-)
-NO_ANSWER = Label(
-    "The database did not answer. Freeze again; tell the operator if that fails too.",
-    "データベースが応答しませんでした。再度実行し、それでも失敗する場合は管理者に連絡してください。",
-)
-WORKER_LOST = Label(
-    "The worker was lost again and again. Tell the operator.",
-    "処理が繰り返し中断しました。管理者に連絡してください。",
-)
-DEFECT = Label(
-    "A defect in the program ({kind}). The operator finds the details in the worker's log.",
-    "プログラムの不具合です（{kind}）。詳細は管理者がログで確認できます。",
+    "Whoever asked for this may no longer freeze.", "依頼した人にはスナップショット作成の権限がありません。"
 )
 
 
@@ -120,14 +108,10 @@ def _frozen(freezing, tell):
 def _explained(error):
     """Why it failed, in both languages; the log has the rest."""
     if isinstance(error, InvalidLabel):
-        reason = error.reason
-    elif isinstance(error, PermissionDenied):
-        reason = NOT_ALLOWED
-    else:
-        reason = NO_ANSWER if isinstance(error, DatabaseError) else DEFECT.format(kind=type(error).__name__)
-    return {"en": reason.en, "ja": reason.ja}
+        return jobs.in_words(error.reason)
+    return jobs.in_words(NOT_ALLOWED) if isinstance(error, PermissionDenied) else jobs.unforeseen(error)
 
 
 def recover():
     """Freezings to be sent (again), as `jobs.recover` says. Returns their ids."""
-    return jobs.recover(Freezing, STALE, {"en": WORKER_LOST.en, "ja": WORKER_LOST.ja})
+    return jobs.recover(Freezing, STALE, jobs.in_words(jobs.WORKER_LOST))

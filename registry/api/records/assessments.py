@@ -1,5 +1,7 @@
 """Assessments: one for a patient and timepoint."""
 
+from functools import lru_cache
+
 from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -87,7 +89,12 @@ ORDERS = ("patient_id", "updated_at", "assessment_date")
 
 def answers():
     """The items that a body may answer: the product's, and the study's own."""
-    return ANSWERS + catalogue.items(catalogue.current().own.get("assessment", ()))
+    return _answers(catalogue.current())
+
+
+@lru_cache(maxsize=8)
+def _answers(protocol):
+    return ANSWERS + catalogue.items(protocol.own.get("assessment", ()))
 
 
 def visible(access):

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -16,6 +17,18 @@ from registry.api.shared.parsing import JSONObject
 from registry.api.shared.signing_in import Allowed
 from registry.models import Patient
 from registry.services.files.data_use import patient_of_use_to
+
+ANYTHING = "*/*"  # what a client takes that does not say
+
+
+class Negotiation(DefaultContentNegotiation):
+    """Django REST framework's, but where there is one format, and it is what is asked for, nothing is weighed."""
+
+    def select_renderer(self, request, renderers, format_suffix=None):
+        only = renderers[0] if len(renderers) == 1 else None
+        if only and not format_suffix and request.META.get("HTTP_ACCEPT", ANYTHING) in (ANYTHING, only.media_type):
+            return only, only.media_type
+        return super().select_renderer(request, renderers, format_suffix)
 
 
 class Resource(APIView):
@@ -32,6 +45,7 @@ class Resource(APIView):
     parser_classes: Sequence[type[BaseParser]] = (JSONObject,)
     media_types = (JSONObject.media_type,)  # of the bodies that it takes
     permission_classes = (Allowed,)
+    content_negotiation_class = Negotiation
     throttle_classes = (throttles.BySession,)
     http_method_names: Sequence[str] = ("get", "head", "post", "patch")
     needs: Mapping[str, Any] = {}

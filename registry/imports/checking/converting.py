@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, compress, groupby, pairwise, repeat
+from itertools import compress, groupby, pairwise
 
 from registry.imports.checking.staging import HIDDEN, without_value
-from registry.imports.checking.unpivoting import NAMING, Unpivot, groups
+from registry.imports.checking.unpivoting import NAMING, PLAIN_NUMBER, Unpivot, groups
 from registry.imports.files import mapping as mapped
 from registry.imports.files import notations, reading, redcap, repeats
 from registry.imports.files.excel import cells as typed
@@ -43,7 +43,6 @@ LEFT_OUT_ROWS = Label(
     "is left out, since its timepoint was said to be no assessment; so are {n} rows in all: {rows}",
     "評価ではないとした時期の行は取り込みません（{n}行：{rows}）",
 )
-_PLAIN_NUMBER = re.compile(r"[A-Za-z0-9-]+")  # of a patient: half width, and nothing that a program rewrote
 NAMED_ROWS = 20  # of those that say nothing
 DAYS_TO_1904 = 1462
 NOT_MATCHED = Label(
@@ -69,24 +68,22 @@ class Converted:
     beside: dict = field(default_factory=dict)
 
     def add(self, name, row, cells, beside=""):
-        rows = self.tables[name].rows
-        rows.append(cells)
-        self.rows[name][len(rows) + 1] = row
+        line = self.tables[name].add(cells)
+        self.rows[name][line] = row
         if beside:
-            self.beside[name][len(rows) + 1] = beside
+            self.beside[name][line] = beside
 
-    def extend(self, name, rows, tables, besides):
+    def extend(self, name, rows, parts, besides):
         """Add rows of several visits, as `add` does one after the other.
 
-        rows     of the source, a number for each
-        tables   their cells
-        besides  what tells each from others of its row
+        rows     of the source, a number for each of its rows
+        parts    as of `reading.Woven`, one for each visit
+        besides  what tells each part from the others of a row
         """
-        first = len(self.tables[name].rows) + 2
-        self.tables[name].rows.extend(tables)
-        lines = range(first, len(self.tables[name].rows) + 2)
-        self.rows[name].update(zip(lines, rows, strict=True))
-        self.beside[name].update((line, said) for line, said in zip(lines, besides, strict=True) if said)
+        woven = self.tables[name].weave(parts)
+        self.rows[name].update(zip(woven.lines, woven.in_turn([rows] * len(parts)), strict=True))
+        said = zip(woven.lines, woven.in_turn([[beside] * len(rows) for beside in besides]), strict=True)
+        self.beside[name].update((line, beside) for line, beside in said if beside)
 
     def places(self):
         """By name of a repeating form's file, the line → which of its patient's records it is, where that is said."""
@@ -199,7 +196,9 @@ class _Conversion:
         if made and not odd and len(self.collected) <= 1:
             self._extend(block, made, converted)
             return
-        made = [(speaks, rows, self._putter(group, converted)) for group, speaks, rows in made]
+        made = [
+            (speaks, [*zip(*columns, strict=True)], self._putter(group, converted)) for group, speaks, columns in made
+        ]
         row_of = self.table.row_of
         for number, (line, cells) in enumerate(block):
             row = row_of(line)
@@ -218,17 +217,14 @@ class _Conversion:
         """Add a block without an odd row: of each row of the source what it says of every file and visit, in order."""
         numbers = [self.table.row_of(line) for line, _ in block]
         for name, of_file in groupby(made, lambda group_made: group_made[0].file.name):
-            groups, speaks, cells = zip(*of_file, strict=True)
-            chosen = [*chain.from_iterable(zip(*speaks, strict=True))]
-            rows = compress(chain.from_iterable(repeat(number, len(groups)) for number in numbers), chosen)
-            cells = compress(chain.from_iterable(zip(*cells, strict=True)), chosen)
+            groups, *parts = zip(*of_file, strict=True)
+            parts = [*zip(*parts, strict=True)]
             if name in self.collected:
-                given = self.given[name]
-                for row, texts in zip(rows, cells, strict=True):
+                given, [(speaks, columns)] = self.given[name], parts
+                for row, texts in compress(zip(numbers, zip(*columns, strict=True), strict=True), speaks):
                     self._collect(groups[0].file, row, dict(zip(given, texts, strict=True)))
             else:
-                besides = compress(chain.from_iterable(repeat([group.beside for group in groups], len(block))), chosen)
-                converted.extend(name, rows, cells, besides)
+                converted.extend(name, numbers, parts, [group.beside for group in groups])
         spoke = map(any, zip(*(speaks for _, speaks, _ in made), strict=True))
         self.silent += [number for number, of_row in zip(numbers, spoke, strict=True) if not of_row]
 
@@ -401,7 +397,7 @@ class _Conversion:
                 text = typed.text_for(item, cell)
             if options := self.options[target]:
                 return self._code(options, item, text)
-            if not kind and target == mapped.PATIENT and _PLAIN_NUMBER.fullmatch(text):
+            if not kind and target == mapped.PATIENT and PLAIN_NUMBER.fullmatch(text):
                 return _Understood(text)
             text = typed.text_for(item, cell, numbers=self.mapping.numbers).strip()
             if self.from_1904 and kind == "n" and item.kind == "date" and text.isdigit():

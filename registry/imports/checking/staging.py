@@ -8,7 +8,7 @@ has five million cells and a few hundred different ones. They are looked up by w
 import json
 import re
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, islice
 
 from registry.imports.files import notations, reading
 from registry.imports.files.excel import cells as typed
@@ -24,6 +24,7 @@ from registry.services.records.cleaning import BOTH, broken
 from registry.services.records.identity import opened, sealed
 from registry.services.records.identity_marks import marks
 
+BLOCK = 1_000  # records that are handed on at once
 REMEMBERED = 100_000  # different texts of a column; beyond that each is cleaned anew
 
 EMPTY_KEY = Label("must not be empty", "空欄にできません")
@@ -400,22 +401,40 @@ class _Reader:
     def _records(self, rows):
         for block in reading.blocks(rows):
             self.count += len(block)
-            yield self.plain_block(block) or "".join(self.record(line, cells) for line, cells in block)
+            records = self.plain_block(block)
+            if records is None:
+                yield "".join(self.record(line, cells) for line, cells in block)
+                continue
+            while some := "".join(islice(records, BLOCK)):
+                yield some
 
     def plain_block(self, block):
-        """COPY records of rows of which nothing must be told, by whole columns; "" where `record` has to read them."""
-        lines, rows = zip(*block, strict=True)
-        if self._of_patients or any(len(cells) != self.width for cells in rows):
-            return ""
-        columns = [*zip(*rows, strict=True), ("",) * len(rows)]
+        """The COPY records of rows of which nothing must be told, by whole columns, as an iterator; None where `record`
+        has to read them.
+        """
+        if self._of_patients:
+            return None
+        if isinstance(block, reading.Woven):
+            lines, parts = block.lines, [self._plain(columns) for _, columns in block.parts]
+            records = None if None in parts else block.in_turn(parts)
+        else:
+            lines, rows = zip(*block, strict=True)
+            same = all(len(cells) == self.width for cells in rows)
+            records = self._plain([*zip(*rows, strict=True)]) if same else None
+        return records and map("{}\t{}\n".format, lines, records)
+
+    def _plain(self, columns):
+        """The COPY records, without their lines, of columns of which nothing must be told; None for others."""
+        size = len(columns[0])
+        columns = [*columns, ("",) * size]
         try:
             fields = {memory.item.name: [*map(memory.__getitem__, columns[index])] for memory, index in self.copied}
-            missing = self._plain_reasons(columns, fields, len(rows))
+            missing = self._plain_reasons(columns, fields, size)
         except InvalidValue:
-            return ""
+            return None
         if missing is None or not all(all(map(str.strip, columns[index])) for _, index in self.mandatory):
-            return ""
-        return "\n".join(map("\t".join, zip(map(str, lines), *fields.values(), missing, strict=True))) + "\n"
+            return None
+        return map("\t".join, zip(*fields.values(), missing, strict=True))
 
     def _plain_reasons(self, columns, fields, size):
         """`_missing` of each row of a block; None where a reason stands beside a value."""

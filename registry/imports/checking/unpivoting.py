@@ -4,6 +4,7 @@ Only what is plainly understood goes this way. A row with a cell that must be to
 is a reason or a tick is left to `converting`, whose words about it stay the only ones.
 """
 
+import re
 from dataclasses import dataclass
 
 from registry.imports.files import mapping as mapped
@@ -12,13 +13,16 @@ from registry.services.files import file_formats
 REMEMBERED = 100_000  # different cells of a target; beyond that each is understood anew
 ODD = object()  # a cell whose row is left to `converting`
 NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE, mapped.RECORD)
+PLAIN_NUMBER = re.compile(r"[A-Za-z0-9-]+")  # of a patient: half width, and nothing that a program rewrote
+_PLAIN_NUMBERS = re.compile(rf"(?:{PLAIN_NUMBER.pattern}\0)+")  # of a column; no cell has a NUL
 
 
 class _Texts(dict):
     """A cell of a target's columns to the text that it says; ODD for one that is not plain."""
 
-    def __init__(self, target, understand, noted):
+    def __init__(self, target, understand, noted, *, is_coded):
         self.target, self.understand, self.noted = target, understand, noted
+        self.is_plain = _PLAIN_NUMBERS.fullmatch if target == mapped.PATIENT and not is_coded else None
         self.met_odd = False
         self.themselves = set()  # cells that say what they are
 
@@ -34,7 +38,8 @@ class _Texts(dict):
 
     def of(self, column, odd):
         """The texts of a column; the numbers of odd ones are added to `odd`."""
-        if self.themselves.issuperset({*column}):
+        # Patients' numbers are all different: they are looked at in one go.
+        if self.is_plain("\0".join([*column, ""])) if self.is_plain else self.themselves.issuperset({*column}):
             return column
         self.met_odd = False
         texts = [*map(self.__getitem__, column)]
@@ -83,20 +88,23 @@ class Unpivot:
 
     def __init__(self, plan, groups, given, mapping, understand, noted):
         self.groups, self.given, self.mapping = list(groups), given, mapping
-        texts = {target: _Texts(target, understand, noted) for _, _, target, _ in plan}
+        texts = {
+            target: _Texts(target, understand, noted, is_coded=bool(mapping.codes.get(target)))
+            for _, _, target, _ in plan
+        }
         self.looked_up = [(place, target, beside, texts[target]) for place, _, target, beside in plan]
 
     def block(self, cells):
-        """(numbers of the rows that are odd, for each Group whether a row speaks and the rows) of the cells of rows."""
+        """(numbers of the rows that are odd, for each Group whether a row speaks and its columns) of rows' cells."""
         columns, odd, texts = [*zip(*cells, strict=True)], set(), {}
         for place, target, beside, known in self.looked_up:
             texts[target, beside] = known.of(columns[place], odd)
         prefix, patients = self.mapping.prefix, texts.get((mapped.PATIENT, ""))
         if prefix and patients:
             texts[mapped.PATIENT, ""] = [prefix + text if text and text is not ODD else text for text in patients]
-        return odd, [(group, *self._rows(group, texts, len(cells))) for group in self.groups]
+        return odd, [(group, *self._columns(group, texts, len(cells))) for group in self.groups]
 
-    def _rows(self, group, texts, size):
+    def _columns(self, group, texts, size):
         fixed = self.mapping.fixed
 
         def column(name):
@@ -107,4 +115,4 @@ class Unpivot:
 
         columns = {name: column(name) for name in self.given[group.file.name]}
         answers = [texts for name, texts in columns.items() if name not in NAMING]
-        return [*map(any, zip(*answers, strict=True))], [*zip(*columns.values(), strict=True)]
+        return [*map(any, zip(*answers, strict=True))], [*columns.values()]

@@ -343,7 +343,7 @@ def visit_spellings():
 def visit_reader():
     """A function that gives the code of the timepoint that a text names, or ""."""
     known = visit_spellings()
-    return lambda text: known.get(plain(text), "")
+    return lru_cache(maxsize=50_000)(lambda text: known.get(plain(text), ""))  # as `_finder`
 
 
 def _splitter(names):

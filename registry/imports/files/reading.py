@@ -4,7 +4,7 @@ import csv
 import gc
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, compress
 
 from registry.instruments.base import Label
 
@@ -76,26 +76,87 @@ def nothing_collected():
 
 
 @dataclass(frozen=True)
+class Woven:
+    """Rows of a table that are woven of parts: of each row of a source what each part says, one after the other. They
+    are in memory by whole columns, and as (line, cells) where somebody goes through them.
+
+    first   line of the first of them
+    parts   of each (whether a row of the source speaks, its columns), lists of one length
+    """
+
+    first: int
+    parts: list
+
+    def __len__(self):
+        return sum(sum(speaks) for speaks, _ in self.parts)
+
+    def __iter__(self):
+        return zip(self.lines, self.in_turn([zip(*columns, strict=True) for _, columns in self.parts]), strict=True)
+
+    @property
+    def lines(self):
+        return range(self.first, self.first + len(self))
+
+    def in_turn(self, of_parts):
+        """What each part has for every row of the source, in the order of the lines; nothing for those that do not
+        speak.
+        """
+        speaks = zip(*(speaks for speaks, _ in self.parts), strict=True)
+        return compress(chain.from_iterable(zip(*of_parts, strict=True)), chain.from_iterable(speaks))
+
+
+@dataclass
 class Rows:
-    """A table that is in memory already: the names of its columns, and its rows as lists or tuples of texts."""
+    """A table that is in memory already: the names of its columns, and its rows as lists or tuples of texts.
+
+    blocks  lists of (line, cells), and `Woven` ones
+    """
 
     header: list[str]
-    rows: list = field(default_factory=list)
+    blocks: list = field(default_factory=list)
+    last: int = 1  # line
+
+    def __len__(self):
+        return self.last - 1
+
+    def add(self, cells):
+        """Add a row; returns its line."""
+        self.last += 1
+        if not self.blocks or isinstance(self.blocks[-1], Woven):
+            self.blocks.append([])
+        self.blocks[-1].append((self.last, cells))
+        return self.last
+
+    def weave(self, parts):
+        """Add rows by columns; returns them as `Woven`."""
+        woven = Woven(self.last + 1, parts)
+        self.last += len(woven)
+        self.blocks.append(woven)
+        return woven
 
 
 @contextmanager
 def table(path):
-    """The rows of the CSV file at `path`, or of `Rows`: an iterator of (line, cells); the header is the first. Blank
-    lines are none.
+    """The rows of the CSV file at `path`, or of `Rows`: an iterator of (line, cells), of `Rows` also of `Woven` ones;
+    the header is the first. Blank lines are none.
 
     Raises Unreadable, at once or while it is read.
     """
     if isinstance(path, Rows):
-        yield enumerate(chain([path.header], path.rows), 1)
+        yield _in_memory(path)
         return
     _refuse_other_formats(path)
     with path.open(encoding="utf-8-sig", newline="") as stream:
         yield _rows(path, stream)
+
+
+def _in_memory(rows):
+    yield 1, rows.header
+    for block in rows.blocks:
+        if isinstance(block, Woven):
+            yield block
+        else:
+            yield from block
 
 
 def _refuse_other_formats(path):
@@ -137,10 +198,16 @@ def whole_lines(stream):
 
 
 def blocks(rows, size=1_000):
-    """Lists of at most so many rows; those before a fault come before it is raised."""
+    """Lists of at most so many rows, and `Woven` ones as they are; those before a fault come before it is raised."""
     block = []
     try:
         for row in rows:
+            if isinstance(row, Woven):
+                if block:
+                    yield block
+                yield row
+                block = []
+                continue
             block.append(row)
             if len(block) == size:
                 yield block

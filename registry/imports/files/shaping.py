@@ -27,6 +27,10 @@ NO_NAME = Label(
     "Column {v} has values and no name: name it in the header, or empty it.",
     "{v}列に値がありますが、列名がありません。見出しに列名を入れるか、値を消してください。",
 )
+SEPARATORS = Label(
+    "Each row ends with {n} separators more than the names; nothing stands behind them, and they were passed over",
+    "各行の末尾に見出しより{n}個多い区切り文字がありますが、値がないため読み飛ばしました",
+)
 COUNTS_ROWS = Label(
     "Column {v} has no name and counts the rows from {n} on: it was passed over",
     "{v}列は列名がなく{n}からの連番のため、読み飛ばしました",
@@ -125,26 +129,32 @@ def find_header(head, knows, visit_of):
     knows     whether a name is a column's that the registry knows
     visit_of  the timepoint that a text names, or ""
     """
+    head = [(number, [*map(name_of, cells)]) for number, cells in head]  # once: a wide file has thousands of them
     rows, certain = _named_rows(head, knows, visit_of)
     below = next((row for row in head if rows and row[0] == rows[-1] + 1), None)
-    if below is not None and is_row_of_units(below[1]):
+    if below is not None and _are_units(below[1]):
         rows = (*rows, below[0])
     return rows, certain
 
 
 def is_row_of_units(cells):
     """Whether a row beneath the names says in what they are measured: (mm), 点, 年/月/日."""
-    filled = [*filter(None, map(name_of, cells))]
+    return _are_units(map(name_of, cells))
+
+
+def _are_units(names):
+    filled = [*filter(None, names)]
     return bool(filled) and all(map(notations.is_unit, filled)) and any(text.strip("-()") for text in filled)
 
 
 def _named_rows(head, knows, visit_of):
-    """`find_header` without a row of units."""
+    """`find_header` without a row of units, of rows as `name_of` reads their cells."""
     if not head:
         return (), True
-    scores = [sum(bool(knows(name)) for name in {*filter(None, map(name_of, cells))}) for _, cells in head]
+    scores = [len({*filter(None, map(knows, filter(None, names)))}) for _, names in head]
+    filled = [sum(map(bool, names)) for _, names in head]
     best = max(range(len(head)), key=lambda place: (scores[place], -place))
-    visits = [sum(bool(visit_of(name_of(cell))) for cell in cells) for _, cells in head]
+    visits = [sum(map(bool, map(visit_of, names))) for _, names in head]
     for upper in range(min(2, len(head) - 1) if scores[best] < 2 else 0):  # the items above, or none known at all
         if any(_names_visits(head[place][1], visits[place]) for place in (upper, upper + 1)):
             return (head[upper][0], head[upper + 1][0]), False
@@ -156,14 +166,14 @@ def _named_rows(head, knows, visit_of):
             return (head[best - 1][0], number), True
         if best + 1 < len(head) and _names_visits(head[best + 1][1], visits[best + 1]):
             return (number, head[best + 1][0]), True
-        return (number,), True
-    filled = [sum(bool(name_of(cell)) for cell in cells) for _, cells in head]
+        # A full row above is no title: these may be the answers of a row that happen to be names.
+        return (number,), all(count < filled[best] for count in filled[:best])
     return (head[0][0],), not (filled[0] == 1 and max(filled) > 1)
 
 
-def _names_visits(cells, visits):
+def _names_visits(names, visits):
     """Whether a row names visits: at least two, which are no answers among others."""
-    return visits >= 2 and visits * 2 >= sum(bool(name_of(cell)) for cell in cells)
+    return visits >= 2 and visits * 2 >= sum(map(bool, names))
 
 
 def _numbered_pair(head, knows, visits, best):
@@ -173,9 +183,9 @@ def _numbered_pair(head, knows, visits, best):
     for upper in range(len(head) - 1):
         if visits[upper] or visits[upper + 1] or head[upper][0] + 1 != head[upper + 1][0]:
             continue
-        if not any(name[-1:].isdigit() or name[:1].isdigit() for name in map(name_of, head[upper][1])):
+        if not any(name[-1:].isdigit() or name[:1].isdigit() for name in head[upper][1]):
             continue
-        names = {*filter(None, joined_names([head[upper][1], head[upper + 1][1]]))}
+        names = {*filter(None, _joined([head[upper][1], head[upper + 1][1]]))}
         if sum(map(bool, map(knows, names))) > max(best, 1):
             return upper
     return None
@@ -183,7 +193,7 @@ def _numbered_pair(head, knows, visits, best):
 
 def _sparse(head, upper, lower):
     """Whether the upper row names groups of columns: fewer cells than the lower."""
-    counts = [sum(bool(name_of(cell)) for cell in head[place][1]) for place in (upper, lower)]
+    counts = [sum(map(bool, head[place][1])) for place in (upper, lower)]
     return counts[0] <= counts[1]
 
 
@@ -191,23 +201,23 @@ def joined_names(rows):
     """The names that two rows give together: a group's name stands for the blank cells to its right. A row of units
     below stands in brackets behind them.
     """
-    if len(rows) > 1 and is_row_of_units(rows[-1]):
-        units = [name_of(cell).strip("()（）[]【】 ") for cell in rows[-1]]
-        names = joined_names(rows[:-1])
+    return _joined([[*map(name_of, cells)] for cells in rows])
+
+
+def _joined(rows):
+    if len(rows) > 1 and _are_units(rows[-1]):
+        units = [name.strip("()（）[]【】 ") for name in rows[-1]]
         return [
             f"{name} ({unit})" if name and unit else name or unit
-            for name, unit in zip_longest(names, units, fillvalue="")
+            for name, unit in zip_longest(_joined(rows[:-1]), units, fillvalue="")
         ]
     if len(rows) == 1:
-        return [name_of(cell) for cell in rows[0]]
-    upper, lower = rows
-    width, names, group = max(len(upper), len(lower)), [], ""
-    for place in range(width):
-        above = name_of(upper[place]) if place < len(upper) else ""
-        below = name_of(lower[place]) if place < len(lower) else ""
+        return rows[0]
+    joined, group = [], ""
+    for above, below in zip_longest(*rows, fillvalue=""):
         group = above or group
-        names.append(f"{group} {below}".strip() if below else above)
-    return names
+        joined.append(f"{group} {below}".strip() if below else above)
+    return joined
 
 
 def shape(open_rows, target, *, knows, visit_of, header=None, ragged=False):
@@ -315,6 +325,7 @@ class _Writer:
         self.known = [knows(name) for name in names]
         self.patient = self.known.index(typed.PATIENT) if typed.PATIENT in self.known else None
         self.numbers = _RowNumbers()
+        self.longer = []  # (row, number of cells) of rows with empty cells behind the last name
         self.counts = [Counter() for _ in self.used]
         self.counted = list(range(len(self.used)))
 
@@ -414,15 +425,29 @@ class _Writer:
                 if cells[place].strip():
                     self.layout.fault(number, "", cells[place], NO_NAME.format(v=column_letters(place + 1)))
             return cells[: self.width] + [""] * (self.width - len(cells))
+        if len(cells) > self.width and not "".join(cells[self.width :]):
+            self.longer.append((number, len(cells)))
+            return cells[: self.width]
         if self.last < len(cells) < self.width:  # the blank ends of columns without a name
             return cells + [""] * (self.width - len(cells))
-        # An empty cell more at the end may be one that slipped in further left: such a row is not guessed at.
         self.layout.fault(number, "", "", reading.CELLS.format(n=len(cells), m=self.width))
         return None
+
+    def _tell_of_longer_rows(self):
+        """Rows with empty cells behind the last name: where each has them, as some programs end their lines, a note. An
+        empty cell more of some rows may be one that slipped in further left: those are not guessed at.
+        """
+        layout, lengths = self.layout, {length for _, length in self.longer}
+        if len(lengths) == 1 and len(self.longer) == layout.rows > 1:
+            layout.notes.append([layout.header[-1], "", "", SEPARATORS.format(n=lengths.pop() - self.width)])
+            return
+        for number, length in self.longer:
+            layout.fault(number, "", "", reading.CELLS.format(n=length, m=self.width))
 
     def _finish(self):
         layout = self.layout
         self.numbers.tell(layout)
+        self._tell_of_longer_rows()
         for name, seen in zip(layout.names, self.counts, strict=True):
             layout.counts[name] = dict(list(seen.items())[:REMEMBERED])
         layout.more = [layout.names[place] for place in range(len(layout.names)) if place not in self.counted]

@@ -117,7 +117,10 @@ MORE_LOOKS = Label(
 HIDDEN_COLUMN = Label("Column {v} is hidden in the sheet, and comes in", "{v}列はシートで非表示ですが、取り込みます")
 HIDDEN_SHEET = Label("The sheet is hidden in the workbook, and comes in", "非表示のシートですが、取り込みます")
 OTHER_SHEET = Label("The sheet “{v}” ({n} rows) is not imported", "シート「{v}」（{n}行）は取り込みません")
-TOO_WIDE = Label("has more than {n} columns.", "列が{n}を超えています。").format(n=shaping.MOST_COLUMNS)
+TOO_WIDE = Label(
+    "has more than {n} columns. Leave out those that are not to be imported.",
+    "列が{n}を超えています。取り込まない列を除いてください。",
+).format(n=f"{shaping.MOST_COLUMNS:,}")
 STRANGE = Label("contains the character U+{v}, which no text holds.", "文字として使えないU+{v}が含まれています。")
 MORE_MERGED = Label("{n} more merged ranges", "ほかに{n}か所の結合セル")
 
@@ -362,7 +365,8 @@ def _without_marks(lines):
     for number, line in enumerate(lines, 1):
         if typed.MARK in line or typed.SHOWN in line:
             raise Unreadable(STRANGE.format(v="FDD0/FDD1"), number)
-        yield line
+        # Files that were put together, and some programs' cells, have the mark of a file's beginning further down.
+        yield line.replace("\ufeff", "") if "\ufeff" in line else line
 
 
 def _sheet_rows(path):

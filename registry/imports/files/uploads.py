@@ -6,6 +6,7 @@ with the deployment's key, and everything goes once the import is decided or for
 
 import hashlib
 import os
+from itertools import islice
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
@@ -17,6 +18,7 @@ from registry.services.records.identity import unwrapped_key, wrapped_key
 LARGEST = 25_000_000  # bytes of one file; for more there is the command
 MOST_FILES = 10
 PIECE = 1 << 20
+TOGETHER = 10  # pieces in a statement: the pages of a difference view are hundreds of small ones
 _NONCE = 12
 UNDECIDED = (Import.Status.OPEN, Import.Status.CHECKED, Import.Status.FAILED, Import.Status.CANCELLED)
 
@@ -32,26 +34,26 @@ def new_import(user_id, files, **fields):
         for position, piece in enumerate(pieces):
             digest.update(piece)
             size += len(piece)
-            _keep(job, key, f"file:{number}", position, piece)
+            _part(job, key, f"file:{number}", position, piece).save()
         job.files.append({"name": name[:120], "size": size, "sha256": digest.hexdigest()})
     job.save(update_fields=["files"])
     return job
 
 
-def _keep(job, key, name, position, content):
+def _part(job, key, name, position, content):
     nonce = os.urandom(_NONCE)
     bound = f"{job.pk}:{name}:{position}".encode()
-    ImportPart.objects.create(
-        belongs_to=job, name=name, position=position, content=nonce + AESGCM(key).encrypt(nonce, content, bound)
-    )
+    sealed = nonce + AESGCM(key).encrypt(nonce, content, bound)
+    return ImportPart(belongs_to=job, name=name, position=position, content=sealed)
 
 
 def keep(job, name, pieces):
     """Keep `pieces` (bytes) of an import under `name`, instead of what was kept there."""
     key = unwrapped_key(job.key, str(job.pk))
     job.parts.filter(name=name).delete()
-    for position, content in enumerate(pieces):
-        _keep(job, key, name, position, content)
+    parts = (_part(job, key, name, position, content) for position, content in enumerate(pieces))
+    while some := [*islice(parts, TOGETHER)]:
+        ImportPart.objects.bulk_create(some)
 
 
 def stored(job, name, position=None):

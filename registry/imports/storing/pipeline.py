@@ -47,7 +47,7 @@ def fits(files, given):
     if list(files) != [file_formats.ASSESSMENTS]:
         return False
     table = given[file_formats.ASSESSMENTS.name]
-    return table.stat().st_size >= MANY_BYTES if isinstance(table, Path) else len(table.rows) >= MANY
+    return table.stat().st_size >= MANY_BYTES if isinstance(table, Path) else len(table) >= MANY
 
 
 def store_while_read(file, check):

@@ -17,6 +17,7 @@ from registry.instruments.patient_forms import BASELINE, SURGERY_FORM
 from registry.models import columns as build
 from sites.database.fast_rows import rows_of
 from sites.models import Site
+from sites.tenancy.access import Can
 
 
 class State(models.TextChoices):
@@ -34,6 +35,9 @@ def state_field(verbose_name, first=State.DRAFT):
 
 def state_constraint(name, field):
     return models.CheckConstraint(condition=build.among(field, State.values), name=name)
+
+
+MARKED = ~Q(verified={})  # something of the row was compared with the source
 
 
 def in_error_field():
@@ -118,7 +122,7 @@ def site_of_patient():
 class PatientQuerySet(models.QuerySet):
     def visible_to(self, access):
         """Patients of the sites that `access` may read. The row-level-security policy says the same."""
-        return self.filter(site_id__in=access.scope().read)
+        return self.filter(site_id__in=access.sites_for(Can.READ))
 
     def one_visible_to(self, access, patient_id):
         """The patient with this id, in whatever spelling, if `access` may read the site; DoesNotExist otherwise.
@@ -133,7 +137,7 @@ class PatientQuerySet(models.QuerySet):
             f"JOIN {Site._meta.db_table} AS s ON s.id = p.site_id WHERE p.patient_id = %s AND p.site_id = ANY (%s)"
         )
         with connection.cursor() as cursor:
-            cursor.execute(sql, [spelling.as_number(patient_id), list(access.scope().read)])
+            cursor.execute(sql, [spelling.as_number(patient_id), list(access.sites_for(Can.READ))])
             row = cursor.fetchone()
         if row is None:
             raise model.DoesNotExist(patient_id)
@@ -190,6 +194,7 @@ class Patient(Record):
                 condition=Q(baseline_state=State.DRAFT) | Q(surgery_state=State.DRAFT),
                 name="patient_draft",
             ),
+            models.Index(fields=["site", "patient_id"], condition=MARKED, name="patient_marked"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -309,6 +314,7 @@ class Assessment(Record):
         indexes = [
             models.Index(fields=["site", "patient"], name="assessment_by_site"),
             models.Index(fields=["site"], condition=Q(state=State.DRAFT), name="assessment_draft"),
+            models.Index(fields=["site", "patient"], condition=MARKED, name="assessment_marked"),
         ]
         constraints = [
             # Of those entered in error there may be any number.
@@ -351,6 +357,7 @@ class AdverseEvent(Record):
             # Lists are counted by this index alone, with what says that a row counts.
             models.Index(fields=["site", "patient"], include=["in_error"], name="adverse_event_by_site_counted"),
             models.Index(fields=["-onset_date", "-id"], name="adverse_event_newest"),  # the listing's order
+            models.Index(fields=["site", "patient"], condition=MARKED, name="adverse_event_marked"),
         ]
         constraints = [
             models.UniqueConstraint(

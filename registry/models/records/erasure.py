@@ -1,11 +1,14 @@
 """Erasures: whose identifiers or whole records were destroyed at the patient's wish, when, by whom and why."""
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.jobs import Job, StagedJob
 from registry.models.records.clinical import site_of_patient
 
 
@@ -41,3 +44,29 @@ class Erasure(models.Model):
 
     def __str__(self):
         return f"{self.patient_id} · {self.extent}"
+
+
+class Erasing(Job):
+    """An erasure that somebody asked for and that is not done. The row is the job; it goes when the Erasure comes."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    status = models.CharField(max_length=9, choices=StagedJob.Status, default=StagedJob.Status.QUEUED)
+    site = site_of_patient()
+    patient_id = models.CharField(_("patient ID"), max_length=40, db_collation="C")
+    extent = models.CharField(_("what is erased"), max_length=11, choices=Erasure.Extent)
+    reason = models.CharField(_("reason"), max_length=300)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
+    error = models.JSONField(null=True)  # why it failed, in both languages
+
+    class Meta:
+        verbose_name = _("requested erasure")
+        verbose_name_plural = _("requested erasures")
+        ordering = ["-requested_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["patient_id", "extent"], name="erasing_once"),
+            models.CheckConstraint(condition=Q(extent__in=["identifiers", "everything"]), name="erasing_extent_known"),
+            models.CheckConstraint(condition=~Q(reason=""), name="erasing_has_reason"),
+        ]
+
+    def __str__(self):
+        return f"{self.patient_id} · {self.extent} · {self.status}"

@@ -10,6 +10,7 @@ from registry.instruments.patient_forms import FINISHED_FORMS
 from registry.models import QueryForm
 from registry.services.monitoring.sampling import candidates
 
+MARKED = "verified <> '{}'"  # a mark at least: of these rows there is an index
 FINISHED = "('complete', 'verified', 'locked')"
 # Of each kind of form: its table, and which rows have it finished.
 ROWS = {
@@ -37,7 +38,7 @@ def by_site(site_ids: Iterable[int], plans: Any = None, today: Any = None) -> di
                 counted[site_id][kind] = n, {}
             cursor.execute(
                 f"""SELECT site_id, mark.key, count(*) FROM {table} CROSS JOIN jsonb_each(verified) AS mark
-                WHERE site_id = ANY (%(sites)s) AND {finished} AND mark.key = ANY (%(names)s)
+                WHERE site_id = ANY (%(sites)s) AND {finished} AND {MARKED} AND mark.key = ANY (%(names)s)
                   AND NOT mark.value ? 'changed_at' GROUP BY site_id, mark.key""",
                 wanted,
             )

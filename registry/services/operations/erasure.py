@@ -52,8 +52,26 @@ def obstacle(patient: Patient, extent: Any) -> Label | None:
     return None
 
 
+def checked(*, access: Access | None, patient: Patient, extent: Any, typed: Any, reason: Any) -> str:
+    """The reason as it is stored, where a person may ask for this erasure; raises as `erase`."""
+    require(access, Can.ERASE, patient.site_id)
+    errors = {}
+    if typed.strip() != patient.pk:
+        errors["typed"] = [WRONG_NUMBER]
+    if extent not in Extent.values:
+        errors["extent"] = [UNKNOWN_EXTENT]
+    elif hindrance := obstacle(patient, extent):
+        errors["extent"] = [hindrance]
+    reason = " ".join(reason.split())[:300]
+    if not errors and not reason:
+        raise ReasonRequired
+    if errors:
+        raise InvalidAnswers(errors)
+    return reason
+
+
 @transaction.atomic
-def erase(*, access: Access, patient: Patient, extent: Any, typed: Any, reason: Any) -> Erasure:
+def erase(*, access: Access | None, patient: Patient, extent: Any, typed: Any, reason: Any) -> Erasure:
     """Destroy a patient's identifiers or whole record for good, and return the Erasure.
 
     extent  a code of Extent
@@ -62,22 +80,10 @@ def erase(*, access: Access, patient: Patient, extent: Any, typed: Any, reason: 
     access  None for the system itself
     Raises PermissionDenied, ReasonRequired, and InvalidAnswers by the names `typed` and `extent`.
     """
-    require(access, Can.ERASE, patient.site_id)
-    errors = {}
-    if typed.strip() != patient.pk:
-        errors["typed"] = [WRONG_NUMBER]
-    if extent not in Extent.values:
-        errors["extent"] = [UNKNOWN_EXTENT]
-    reason = " ".join(reason.split())[:300]
-    if not errors and not reason:
-        raise ReasonRequired
     user_id = access.user_id if access is not None else None
-    with everything(user_id=user_id, reason=reason, in_error=True):
+    with everything(user_id=user_id, reason=" ".join(reason.split())[:300], in_error=True):
         Patient.objects.select_for_update().only("pk").filter(pk=patient.pk).first()  # two at once: one after the other
-        if not errors and (hindrance := obstacle(patient, extent)):
-            errors["extent"] = [hindrance]
-        if errors:
-            raise InvalidAnswers(errors)
+        reason = checked(access=access, patient=patient, extent=extent, typed=typed, reason=reason)
         others = _merged_into(patient.pk)
         row = _erased(patient.pk, patient.site_id, extent, reason, user_id)
         for number, site_id in others:

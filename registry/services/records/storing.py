@@ -93,7 +93,7 @@ def store_update(row: Any, changed: Any, reason: Any, asked: Any = (), beside: A
     return row
 
 
-def require(access: Access, ability: Any, site_id: Any) -> None:
+def require(access: Access | None, ability: Any, site_id: Any) -> None:
     """PermissionDenied unless `access` may do this at the site; `None` for access is the system itself."""
     if access is not None:
         access.require(ability, site_id)

@@ -10,7 +10,8 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64decode
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -19,6 +20,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, OwnRecord, Patient, Query, Signature, State
@@ -65,12 +67,43 @@ class Ready:
 
 def ready(patient: Patient) -> Ready:
     """What could be signed of a patient now: finished forms that are not signed yet."""
-    every = forms_of(patient)
+    return ready_of_each([patient])[patient.pk]
+
+
+def ready_of_each(patients: Sequence[Patient]) -> dict[str, Ready]:
+    """The number of each of some patients to what could be signed now, in as many statements as for a single one."""
+    of_patients = {
+        "site_id__in": {patient.site_id for patient in patients},
+        "patient_id__in": [patient.pk for patient in patients],
+    }
+    assessments = Assessment.objects.filter(**of_patients).select_related("timepoint")
+    records = OwnRecord.objects.filter(**of_patients).order_by("form", "pk") if catalogue.current().repeats else ()
+    rows = [
+        _grouped(sorted(assessments, key=lambda assessment: assessment.timepoint.position)),
+        _grouped(AdverseEvent.objects.filter(**of_patients).order_by("pk")),
+        _grouped(records),
+    ]
+    queries = _grouped(Query.objects.unsettled().filter(**of_patients).order_by("pk"))
+    return {
+        patient.pk: _ready(forms_of(patient, *(of_kind.get(patient.pk, []) for of_kind in rows)), queries[patient.pk])
+        for patient in patients
+    }
+
+
+def _grouped(rows: Iterable[Any]) -> defaultdict[str, list]:
+    """Patient's number to rows, in their order."""
+    of_each: defaultdict[str, list] = defaultdict(list)
+    for row in rows:
+        of_each[row.patient_id].append(row)
+    return of_each
+
+
+def _ready(every: list, queries: list) -> Ready:
     begun = [form for form in every if form.is_begun or form.form.kind in PATIENT_FORMS]
     return Ready(
         [form for form in begun if form.state in (State.COMPLETE, State.VERIFIED)],
         [form for form in begun if not form.is_finished],
-        list(Query.objects.unsettled().filter(patient_id=patient.pk, site_id=patient.site_id).order_by("pk")),
+        queries,
     )
 
 
@@ -354,10 +387,7 @@ CHUNK = 500
 
 
 def _by_patient(model: Any, patient_ids: Any) -> dict[str, list]:
-    rows: dict[str, list] = {}
-    for row in model.objects.filter(patient_id__in=patient_ids).order_by("pk"):
-        rows.setdefault(row.patient_id, []).append(row)
-    return rows
+    return _grouped(model.objects.filter(patient_id__in=patient_ids).order_by("pk"))
 
 
 def verify_all() -> Iterator[Checked]:

@@ -240,42 +240,54 @@ def stand_in_birth_date(surgery: Any, age: Any) -> date | None:
     return date(surgery.year - age, surgery.month, min(surgery.day, 28))
 
 
-def patient_answers(patient: Patient) -> dict[str, Any | None]:
-    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.current().items_of_patient}
+def patient_answers(patient: Patient, names: frozenset[str] | None = None) -> dict[str, Any | None]:
+    """The patient's own answers by item name: those among `names`, or all of them."""
+    own = _patient_items(catalogue.current())
+    answers = {name: getattr(patient, name, None) for name in (own if names is None else own & names)}
     answers["birth_date"] = stand_in_birth_date(patient.surgery_date, patient.age_at_surgery)
     return answers
 
 
-def findings_of(patient: Patient, records: Any = None, every: Any = None) -> list:
+@lru_cache(maxsize=8)
+def _patient_items(protocol: catalogue.Catalogue) -> frozenset[str]:
+    return frozenset(item.name for item in protocol.items_of_patient)
+
+
+def findings_of(patient: Patient, records: Any = None, every: Any = None, stored: Any = None) -> list:
     """The `Finding`s of a patient as stored now. `patient` must be.
 
     records  assessments and adverse events to look at, and nothing else; None for every form
     every    the checks to make; None for those of `checks_asked`
+    stored   with no `records`: those to look at beside the patient's own forms, where they are read; None for all
     """
     every = checks_asked(schedule.plans()) if every is None else every
-    known = patient_answers(patient)
     findings = []
     if records is None:
+        known = patient_answers(patient)
         for check in every:
             kind = kind_of(check)
             if kind not in OF_RECORDS:
                 state = getattr(patient, f"{kind}_state", None)
                 findings += _met(Form(str(kind)), [check], known, state == State.DRAFT)
-        of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
-        records = [
-            *Assessment.objects.filter(**of_patient).order_by("pk"),
-            *AdverseEvent.objects.filter(**of_patient).order_by("pk"),
-            *(OwnRecord.objects.filter(**of_patient).order_by("pk") if catalogue.current().repeats else ()),
-        ]
+        records = _records_of(patient) if stored is None else stored
     for row in records:
         form = form_of_record(row)
-        names = _names_of(form)
+        own, asked = _checks_of(every, form)
         # An assessment's attribute `timepoint` would be a query.
-        answers = known | {name: getattr(row, name, None) for name in names - {"timepoint"}}
+        names = (_names_of(form) & asked) - {"timepoint"}
+        answers = patient_answers(patient, asked) | {name: getattr(row, name, None) for name in names}
         answers["timepoint"] = form.timepoint
-        own = _checks_of(every, form)
         findings += _met(form, own, answers, row.state == State.DRAFT)
     return findings
+
+
+def _records_of(patient: Patient) -> list:
+    of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
+    return [
+        *Assessment.objects.filter(**of_patient).order_by("pk"),
+        *AdverseEvent.objects.filter(**of_patient).order_by("pk"),
+        *(OwnRecord.objects.filter(**of_patient).order_by("pk") if catalogue.current().repeats else ()),
+    ]
 
 
 def findings_if(patient: Patient, form: Any, answers: Any) -> list[Finding]:
@@ -283,19 +295,23 @@ def findings_if(patient: Patient, form: Any, answers: Any) -> list[Finding]:
     known = patient_answers(patient) | answers
     known |= {name: value for name, value in catalogue.derive(known).items() if value is not None}
     known["timepoint"] = form.timepoint
-    return _met(form, _checks_of(checks_asked(schedule.plans()), form), known, False)
+    own, _asked = _checks_of(checks_asked(schedule.plans()), form)
+    return _met(form, own, known, False)
 
 
-def _checks_of(every: Any, form: Form) -> Any:
-    """Those of some checks that are about this form."""
+def _checks_of(every: Any, form: Form) -> tuple[list, frozenset[str]]:
+    """Those of some checks that are about this form, and the names of what they look at."""
     return _checks_of_kind(_Same(every), form.kind, form.own, catalogue.current())
 
 
 @lru_cache(maxsize=64)
-def _checks_of_kind(same: _Same, kind: str, own: str | None, current: catalogue.Catalogue) -> list:
+def _checks_of_kind(
+    same: _Same, kind: str, own: str | None, current: catalogue.Catalogue
+) -> tuple[list, frozenset[str]]:
     every = same.held
     of_kind = [check for check in every if _kind(frozenset(check.items), current) == kind]
-    return [check for check in of_kind if own is None or form_of_repeat(expanded(check.items)) == own]
+    of_form = [check for check in of_kind if own is None or form_of_repeat(expanded(check.items)) == own]
+    return of_form, frozenset(name for check in of_form for name in check.items)
 
 
 def _names_of(form: Form) -> Any:

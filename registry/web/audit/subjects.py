@@ -1,6 +1,9 @@
 """Whom an event of the trail is about: a patient and a timepoint, or a person; the row's key is often a mere number."""
 
 from dataclasses import dataclass
+from functools import cache
+
+from django.db import connection
 
 from registry.models import (
     AdverseEvent,
@@ -94,14 +97,25 @@ def _people(keys):
     }
 
 
-def rows_of(patient):
-    """Table to the keys (text) of a patient's rows that have a number of their own."""
-    with with_errors():
-        return {
-            table: [str(pk) for pk in _of(model, patient).values_list("pk", flat=True)]
-            for table, model in TABLES.items()
-        }
+@cache
+def _keys_of_patient():
+    """SQL of (table, key as text) of each of a patient's rows that have a number of their own: all in one statement."""
+    return " UNION ALL ".join(_keys_in(model, column) for model, (column, _timepoint) in NUMBERED.items())
 
 
-def _of(model, patient):
-    return model.objects.order_by().filter(site_id=patient.site_id, **{NUMBERED[model][0]: patient.pk})
+def _keys_in(model, column):
+    table, of_patient = model._meta.db_table, "site_id = %(site)s AND patient_id = %(patient)s"
+    if through := column.rpartition("__")[0]:
+        by = model._meta.get_field(through)
+        of_patient = f"{by.column} IN (SELECT id FROM {by.related_model._meta.db_table} WHERE {of_patient})"
+    return f"SELECT '{table}', id::text FROM {table} WHERE {of_patient}"
+
+
+def rows_of(patient_id, site_id):
+    """Table to the keys (text) of a patient's rows, with those that were entered in error in their scope."""
+    keys = {table: [patient_id] for table in OF_PATIENT}
+    with connection.cursor() as cursor:
+        cursor.execute(_keys_of_patient(), {"site": site_id, "patient": patient_id})
+        for table, key in cursor.fetchall():
+            keys.setdefault(table, []).append(key)
+    return keys

@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.db import IntegrityError
-from django.shortcuts import redirect
+from django.http import HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -16,6 +16,7 @@ from registry.tasks import start_patient_outcomes
 from registry.web.entry import conflicts, drafts, page
 from registry.web.entry.sheet import Sent
 from registry.web.review import on_form
+from registry.web.shared.record_words import address_of
 
 
 def store(request, sheet):
@@ -96,8 +97,8 @@ def _stored(request, sheet, row, complete):
     if left:
         messages.info(request, _("What you typed in another window is kept as your draft of this form."))
     if complete:
-        return redirect("patient", sheet.patient.pk)
-    return redirect(sheet.address_of(row) if sheet.address_of else sheet.url)
+        return HttpResponseRedirect(address_of("patient", sheet.patient.pk))
+    return HttpResponseRedirect(sheet.address_of(row) if sheet.address_of else sheet.url)
 
 
 def _time():

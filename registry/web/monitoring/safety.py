@@ -133,7 +133,7 @@ def _written(lines, beside, *, several):
         number = escape(event.patient_id)
         address = f"{patients}{number}/adverse-events/{event.pk}/"
         yield (
-            f'<tr data-href="{address}"><th scope="row" class="pinned"><a href="{address}">{number}</a>'
+            f'<tr data-href="{address}"><th scope="row" class="pinned"><a class="code" href="{address}">{number}</a>'
             f"{cells.beside(beside, event.patient_id)}</th>"
             + (f"<td>{escape(event.site.code)}</td>" if several else "")
             + "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, line["cells"], strict=True))

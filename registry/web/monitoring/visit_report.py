@@ -14,7 +14,9 @@ from django.views.decorators.http import require_http_methods
 from registry.exports import pdf
 from registry.exports.folder import download_name
 from registry.models import Query, QueryMessage
+from registry.services.follow_up import schedule
 from registry.services.monitoring import visits
+from registry.services.operations import site_counts
 from registry.services.review.soft_checks import Form
 from registry.web.monitoring.sampling import risk_words
 from registry.web.review.query_words import lines
@@ -38,16 +40,35 @@ def visit_report(request):
     site = next((site for site in sites if site.code == sent.get("site")), sites[0])
     first, last = _day(sent.get("first"), today - timedelta(days=6)), _day(sent.get("last"), today)
     error = _("The first day must not be after the last.") if first > last else ""
-    visit = visits.visit(site, min(first, last), max(first, last), settings.TIME_ZONE)
+    makes_file = request.method == "POST" and not error
+    standing = None if makes_file else _kept(site, today)
+    visit = visits.visit(site, min(first, last), max(first, last), settings.TIME_ZONE, standing)
     blocks = list(_blocks(visit))
-    if request.method == "POST" and not error:
+    if makes_file:
         return _file(visit, blocks, request.POST)
     return render(
         request,
         "monitoring/visit_report.html",
-        {"sites": sites, "site": site, "first": first, "last": last, "blocks": _typed(blocks), "error": error},
+        {
+            "sites": sites,
+            "site": site,
+            "first": first,
+            "last": last,
+            "blocks": _typed(blocks),
+            "error": error,
+            "counted_at": visit.standing.at,
+        },
         status=422 if error else 200,
     )
+
+
+def _kept(site, today):
+    """Where a site stands, as the worker keeps it in a large registry."""
+    kinds = ("enrolled", "left_to_verify", "unsigned")
+    counted = site_counts.several(kinds, [site.pk], schedule.plans(), today)
+    enrolled, left, unsigned = (counted[kind].by_site.get(site.pk) for kind in kinds)
+    at = min((counts.at for counts in counted.values() if counts.at), default=None)
+    return visits.Standing(enrolled[0] if enrolled else 0, *(left or (0, 0)), unsigned[1] if unsigned else 0, at)
 
 
 def _day(text, otherwise):
@@ -70,10 +91,10 @@ def _blocks(visit):
         (_("Site"), f"{visit.site.code} {wording.site_name(visit.site)}"),
         (_("Time of the visit"), period),
         (_("Monitor"), visits.reporter()),
-        (_("Patients enrolled"), visit.enrolled),
-        (_("Forms that the sampling plan still asks about"), visit.asked),
-        (_("Complete forms that are not verified"), visit.left),
-        (_("Patients with forms to sign"), visit.unsigned),
+        (_("Patients enrolled"), visit.standing.enrolled),
+        (_("Forms that the sampling plan still asks about"), visit.standing.asked),
+        (_("Complete forms that are not verified"), visit.standing.left),
+        (_("Patients with forms to sign"), visit.standing.unsigned),
         (_("Sampling plan"), _plan(plan, visit.site)),
     ]
     compared = [

@@ -3,18 +3,20 @@
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
-from registry.models import Erasure
+from registry.models import Erasing, Erasure
 from registry.services import seen
 from registry.services.follow_up import ends
-from registry.services.operations import erasure
+from registry.services.operations import erasings, erasure
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import ReasonRequired, as_json
 from registry.tasks import erase_patient as erase
+from registry.tasks import repeat_erasing
 from registry.web.patients.views import end_in_words
 from registry.web.shared import seen_words, wording
 from registry.web.shared.lookup import patient_of
@@ -44,7 +46,6 @@ def _asked(request, patient):
         except seen.Unseen as exception:
             unseen = exception
         if not errors and unseen is None:
-            messages.success(request, _("Erased: %(number)s.") % {"number": patient.pk})
             return redirect("erasures")
     end = ends.end_of(patient)
     extents = [
@@ -88,7 +89,7 @@ def _erase(request, patient):
     """Errors by field."""
     post = request.POST
     try:
-        erase(
+        asked = erase(
             access=request.access,
             patient=patient,
             extent=post.get("extent", ""),
@@ -99,6 +100,8 @@ def _erase(request, patient):
         return {name: [wording.words(reason) for reason in reasons] for name, reasons in error.errors.items()}
     except ReasonRequired:
         return {"reason": [_("Say why this is erased.")]}
+    if not Erasing.objects.filter(pk=asked.pk).exists():
+        messages.success(request, _("Erased: %(number)s.") % {"number": patient.pk})
     return {}
 
 
@@ -107,5 +110,33 @@ def erasures(request):
     """What was erased: for those who erase."""
     if not request.access.may(Can.ERASE):
         raise Http404
-    rows = Erasure.objects.filter(site_id__in=request.access.sites_for(Can.ERASE)).select_related("site", "erased_by")
-    return render(request, "patients/erasures.html", {"page": Paginator(rows, PAGE).get_page(request.GET.get("page"))})
+    sites = request.access.sites_for(Can.ERASE)
+    rows = Erasure.objects.filter(site_id__in=sites).select_related("site", "erased_by")
+    waiting = [
+        {"asked": asked, "why": asked.error and wording.words(Label(asked.error["en"], asked.error["ja"]))}
+        for asked in erasings.waiting(sites)
+    ]
+    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    return render(request, "patients/erasures.html", {"page": page, "waiting": waiting})
+
+
+def _asked_for(request, erasing_id):
+    if not request.access.may(Can.ERASE):
+        raise Http404
+    return get_object_or_404(erasings.waiting(request.access.sites_for(Can.ERASE)), pk=erasing_id)
+
+
+@require_POST
+def erasing_cancel(request, erasing_id):
+    """Ask no longer for an erasure that no worker has begun."""
+    asked = _asked_for(request, erasing_id)
+    erasings.cancel(access=request.access, asked=asked)
+    messages.success(request, _("Not erased: %(number)s.") % {"number": asked.patient_id})
+    return redirect("erasures")
+
+
+@require_POST
+def erasing_again(request, erasing_id):
+    """Have an erasure carried out once more that failed."""
+    repeat_erasing(access=request.access, asked=_asked_for(request, erasing_id))
+    return redirect("erasures")

@@ -33,4 +33,6 @@ urlpatterns = [
     path("show-identifiers/", identified.show_identifiers, name="show_identifiers"),
     path("identification-log/", identified.identification_log, name="identification_log"),
     path("erasures/", erasure.erasures, name="erasures"),
+    path("erasures/<uuid:erasing_id>/cancel/", erasure.erasing_cancel, name="erasing_cancel"),
+    path("erasures/<uuid:erasing_id>/again/", erasure.erasing_again, name="erasing_again"),
 ]

@@ -35,7 +35,7 @@ from registry.services.review.queries import unsettled_by_form as queries_by_for
 from registry.services.study import consents, screening
 from registry.web.patients import extra_answers, list_rows, next_step
 from registry.web.patients.entered_in_error import titles_of as record_titles
-from registry.web.reading import timeline
+from registry.web.reading import timeline, written
 from registry.web.shared import cells, identified, questions, tags, wording
 from registry.web.shared.filters import Filter, chips, codes
 from registry.web.shared.lookup import (
@@ -368,6 +368,7 @@ def patient_page(request, patient_id):
         for form in PATIENT_FORMS
     ]
     may_enter = request.access.may(Can.ENTER, patient.site_id)
+    measures = timeline.of(patient, course)
     return render(
         request,
         "patients/patient.html",
@@ -391,7 +392,8 @@ def patient_page(request, patient_id):
             "may_sign": request.access.may(Can.SIGN, patient.site_id)
             and any(row.state in (State.COMPLETE, State.VERIFIED) for row in rows),
             "signatures": signing.checked(patient, rows),
-            "timeline": timeline.of(patient, course),
+            "timeline": measures,
+            "written_course": written.course(measures),
             "extra": extra_answers.of(patient, course),
             "own_records": [_own_records(*record) for record in own_records.records_of(patient)],
             "may_enter": may_enter,

@@ -1,12 +1,14 @@
 """Completeness and quality: one page of tables by site, each number a link to its rows."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
+from math import floor
 
 from django.shortcuts import render
-from django.template.defaultfilters import floatformat
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -90,10 +92,8 @@ def _visits(sites, visits_by_site, visit):
         states = [counts for code, counts in of_site.items() if visit in ("", code)]
         numbers = {state: sum(counts.get(state, 0) for counts in states) for state in visit_states.STATES}
         could = sum(n for state, n in numbers.items() if state not in (*visit_states.CLOSED, "waiting"))
-        of_states = [
-            Number(n, address(what="visits", site=site.code, visit=visit, state=state) if n else "", could)
-            for state, n in numbers.items()
-        ]
+        rows_of_site = address(what="visits", site=site.code, visit=visit)
+        of_states = [Number(n, f"{rows_of_site}&state={state}" if n else "", could) for state, n in numbers.items()]
         lines.append({"site": site, "reached": sum(numbers.values()), "cells": of_states})
     return lines
 
@@ -131,7 +131,7 @@ def _delay_rows(sites, counts):
         else:
             n, *days = delay
             opened = cells.link(n, address(what="delay", site=site.code))
-            yield site.code, [opened, *(floatformat(day, 0) for day in days)]
+            yield site.code, [opened, *(str(floor(day + 0.5)) for day in days)]  # halves up, as a person rounds
 
 
 def _missing(counts, site_code):
@@ -175,16 +175,19 @@ def _numbers(sites, counts):
     """Of each measured number: its label and unit, the unusual sites, and (site, cells) of each that measured it."""
     tables = []
     for name in measured_numbers.ITEMS:
-        measured = [(site, counts[site.pk][name]) for site in sites if name in counts.get(site.pk, {})]
-        lines = [
-            _number_line(site, name, moments, others)
-            for (site, moments), others in zip(measured, _others([moments for _site, moments in measured]), strict=True)
-        ]
-        if lines:
-            unusual = [line["site"].code for line in lines if line["digits_unusual"] or line["variance_unusual"]]
-            label = wording.words(catalogue.item(name).label)
-            tables.append((label, wording.unit(catalogue.item(name).unit), unusual, cells.rows(_number_rows(lines))))
+        measured = tuple((site.code, counts[site.pk][name]) for site in sites if name in counts.get(site.pk, {}))
+        if measured:
+            tables.append(_table(get_language(), name, measured))
     return tables
+
+
+@lru_cache(64)  # what is measured is the same until it is counted anew, and its tests are half of the page
+def _table(_language, name, measured):
+    others = _others([moments for _code, moments in measured])
+    lines = [_number_line(code, name, moments, rest) for (code, moments), rest in zip(measured, others, strict=True)]
+    unusual = [line["site"] for line in lines if line["digits_unusual"] or line["variance_unusual"]]
+    item = catalogue.item(name)
+    return wording.words(item.label), wording.unit(item.unit), unusual, cells.rows(_number_rows(lines))
 
 
 def _others(measured):
@@ -195,14 +198,14 @@ def _others(measured):
     return [first + then if first and then else first or then for first, then in pairs]
 
 
-def _number_line(site, name, moments, rest):
+def _number_line(site_code, name, moments, rest):
     digits = variance = None
     if rest and rest.n:
         digits = proportion_test(moments.rounded, moments.n, rest.rounded / rest.n)
         variance = variance_test(moments.variance or 0, moments.n, rest.variance or 0, rest.n)
     return {
-        "site": site,
-        "rounded": Number(moments.rounded, address(what="numbers", site=site.code, item=name), moments.n),
+        "site": site_code,
+        "rounded": Number(moments.rounded, address(what="numbers", site=site_code, item=name), moments.n),
         "mean": round(moments.mean, 1),
         "sd": None if moments.variance is None else round(moments.variance**0.5, 1),
         "digits_p": digits,
@@ -223,7 +226,7 @@ def _number_rows(lines):
     for line in lines:
         rounded = line["rounded"]
         yield (
-            line["site"].code,
+            line["site"],
             [
                 str(rounded.of),
                 cells.link(rounded.n, rounded.url) + cells.share(rounded.percent),

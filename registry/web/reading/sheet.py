@@ -5,13 +5,16 @@ asks about (a query that is not closed) and what hardly goes together (a soft ch
 """
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from types import SimpleNamespace
+
+from django.utils.translation import get_language
 
 from registry.instruments import catalogue
 from registry.models import QueryForm
 from registry.services.review.queries import form_of
 from registry.services.review.soft_checks import expanded, findings_of
-from registry.web.reading import timeline
+from registry.web.reading import timeline, written
 from registry.web.shared import seen_words, wording
 from registry.web.shared.record_words import form_label, form_url
 
@@ -41,7 +44,7 @@ class Part:
     groups: list
     queries: tuple = ()
 
-    @property
+    @cached_property
     def marked(self):
         return [answer for _title, answers in self.groups for answer in answers if answer.is_marked]
 
@@ -60,6 +63,14 @@ class Sheet:
         """How many answers carry a query or a doubt."""
         return sum(len(part.marked) for part in self.parts)
 
+    @property
+    def written_course(self):
+        return written.course(self.course)
+
+    @property
+    def written_parts(self):
+        return written.parts(self.parts)
+
 
 def of(patient, forms, queries, labels):
     """The `Sheet` of some of a patient's FormRows.
@@ -67,32 +78,53 @@ def of(patient, forms, queries, labels):
     queries  `query_words.Line`s of the queries that are not closed
     labels   timepoint's code to what it is called
     """
-    doubts = _doubts(patient)
-    parts = [_part(patient, form, queries, doubts, labels) for form in forms]
-    visits = [
+    return of_each([(patient, forms, queries)], labels)[0]
+
+
+def of_each(asked, labels):
+    """The `Sheet`s of some patients, (patient, forms, queries) each as of `of`: one statement for all of them."""
+    visits = [_visits(forms, labels) for _patient, forms, _queries in asked]
+    assessments = [visit.assessment for of_patient in visits for visit in of_patient]
+    stored = timeline.utilities_of(assessments, {patient.site.value_set for patient, _forms, _queries in asked})
+    worded = wording.Worded()
+    return [
+        _sheet(patient, forms, queries, labels, of_patient, timeline.of(patient, of_patient, stored), worded)
+        for (patient, forms, queries), of_patient in zip(asked, visits, strict=True)
+    ]
+
+
+def _visits(forms, labels):
+    return [
         SimpleNamespace(code=form.form.timepoint, label=form_label(form.form, labels), assessment=form.row)
         for form in forms
         if form.form.kind == QueryForm.ASSESSMENT
     ]
-    return Sheet(patient.pk, visits, timeline.of(patient, visits), sorted(parts, key=lambda part: not part.marked))
 
 
-def _doubts(patient):
-    """(form's code, item) to the words of each soft check that the stored answers meet."""
+def _sheet(patient, forms, queries, labels, visits, course, worded):
+    doubts = _doubts(patient, [form.row for form in forms if form.row is not patient])
+    parts = [_part(patient, form, queries, doubts, labels, worded) for form in forms]
+    return Sheet(patient.pk, visits, course, sorted(parts, key=lambda part: not part.marked))
+
+
+def _doubts(patient, records):
+    """(form's code, item) to the words of each soft check that the stored answers meet, of the patient's own forms and
+    of `records`.
+    """
     cells = {}
-    for finding in findings_of(patient, None):
+    for finding in findings_of(patient, stored=records):
         for name in expanded(finding.check.items):
             cells.setdefault((finding.form.code, name), []).append(wording.sentence(finding.check.message))
     return cells
 
 
-def _part(patient, form, queries, doubts, labels):
+def _part(patient, form, queries, doubts, labels, worded):
     asked = [line for line in queries if form_of(line.query) == form.form]
-    groups = {}
-    for name, (label, value) in zip(form.columns, seen_words.answers(form, form.columns), strict=True):
-        title = _instrument(name)
+    language, current, groups = get_language(), catalogue.current(), {}
+    for name, value in zip(form.columns, seen_words.values(form, form.columns, worded), strict=True):
+        title, label = _called(name, language, current)
         answer = Answer(
-            wording.words(catalogue.part(name).label) if title else label,
+            label,
             value,
             tuple(line.question for line in asked if line.query.field == name),
             tuple(doubts.get((form.form.code, name), ())),
@@ -108,8 +140,10 @@ def _part(patient, form, queries, doubts, labels):
     )
 
 
-def _instrument(name):
+@lru_cache(4096)  # some hundred columns, in the languages that are read
+def _called(name, _language, _current):
+    """(the instrument's title, what the item is called below it); no title for an item of none."""
     try:
-        return wording.words(catalogue.instrument_of(name).title)
+        return wording.words(catalogue.instrument_of(name).title), wording.words(catalogue.part(name).label)
     except KeyError:
-        return ""
+        return "", seen_words.answer_label(name)

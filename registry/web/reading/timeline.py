@@ -96,19 +96,21 @@ def _state(assessments):
     return Row(wording.words(catalogue.derived("eq5d_state").label), "", [Cell(str(choice or "")) for choice in states])
 
 
-def _utilities(assessments, value_set):
-    """HSUV of each assessment, and whether all are stored: a stale or absent one is taken from the value set itself."""
+def utilities_of(assessments, value_sets_asked):
+    """{(assessment's id, value set's code): Utility} as stored, of those of some assessments that have a state."""
     wanted = [assessment.pk for assessment in assessments if assessment and assessment.eq5d_state]
-    stored = {
-        utility.assessment_id: utility
-        for utility in Utility.objects.filter(assessment_id__in=wanted, value_set=value_set.code)
-    }
+    stored = Utility.objects.filter(assessment_id__in=wanted, value_set__in=value_sets_asked)
+    return {(utility.assessment_id, utility.value_set): utility for utility in stored}
+
+
+def _utilities(assessments, value_set, stored):
+    """HSUV of each assessment, and whether all are stored: a stale or absent one is taken from the value set itself."""
     values, fresh = [], True
     for assessment in assessments:
         if assessment is None or assessment.eq5d_state is None:
             values.append(None)
             continue
-        known = stored.get(assessment.pk)
+        known = stored.get((assessment.pk, value_set.code))
         if known and known.eq5d_state == assessment.eq5d_state:
             values.append(known.hsuv)
         else:
@@ -117,13 +119,18 @@ def _utilities(assessments, value_set):
     return values, fresh
 
 
-def of(patient, visits):
-    """`rows` of measures, one cell for each of `visits`; `fresh` is whether every stored utility is up to date."""
+def of(patient, visits, stored=None):
+    """`rows` of measures, one cell for each of `visits`; `fresh` is whether every stored utility is up to date.
+
+    stored  `utilities_of` the visits, where they are read with those of other patients
+    """
     assessments = [visit.assessment for visit in visits]
     if not any(assessments):
         return None
     value_set = value_sets.get(patient.site.value_set)
-    values, fresh = _utilities(assessments, value_set)
+    if stored is None:
+        stored = utilities_of(assessments, [value_set.code])
+    values, fresh = _utilities(assessments, value_set, stored)
     hsuv = Row(
         "HSUV",
         wording.words(value_set.label),

@@ -30,7 +30,8 @@ def to_verify(rows, *, several, by_plan):
 def _to_verify(row, several, asked):
     number, address = escape(row["patient_id"]), address_of("verify_form", row["patient_id"], row["code"])
     return (
-        f'<tr data-href="{address}"><th scope="row"><a href="{address_of("patient", row["patient_id"])}">{number}</a>'
+        f'<tr data-href="{address}"><th scope="row">'
+        f'<a class="code" href="{address_of("patient", row["patient_id"])}">{number}</a>'
         + (f"</th><td>{escape(row['site'])}</td>" if several else "</th>")
         + f'<td><a href="{address}">{escape(row["form"])}</a></td>'
         f'<td class="nowrap">{escape(wording.moment(row["at"]))}</td>'
@@ -69,7 +70,8 @@ def _to_sign(line, open_forms, identified, since, never, to_complete, nothing):
         linked = (f'<a href="{url}">{escape(label)}</a>' for label, url in open_forms)
         missing = f"{to_complete} {', '.join(linked)}"
     return (
-        f'<tr data-href="{address}"><td>{tick}</td><th scope="row" class="nowrap"><a href="{address}">{number}</a>'
+        f'<tr data-href="{address}"><td>{tick}</td><th scope="row" class="nowrap">'
+        f'<a class="code" href="{address}">{number}</a>'
         f'{cells.beside(identified, line.patient_id)}</th><td class="number">{line.ready}</td>'
         f'<td class="number">{line.queries}</td><td class="nowrap">{signed}</td>'
         f"<td>{missing}</td></tr>"

@@ -78,8 +78,8 @@ def _unsigned(sites, offset, whole):
     signed their number is as the worker keeps it, and nobody else is looked at.
     """
     if site_counts.is_large():
-        counts = site_counts.counts("to_sign", sites, schedule.plans(), timezone.localdate())
-        ready = sum(counts.by_site.values())
+        counts = site_counts.counts("unsigned", sites, schedule.plans(), timezone.localdate())
+        ready = sum(of_site for of_site, _unsigned in counts.by_site.values())
         if ready > offset + 2 * PAGE:
             first = to_sign.first_signable(sites, limit=PAGE, offset=offset)
             if len(first) == PAGE:
@@ -225,6 +225,8 @@ def _page(
 
 def queries_of(ready, labels):
     """The lines of the queries that a signature acknowledges."""
+    if not ready.queries:
+        return []
     return lines(Query.objects.filter(pk__in=[query.pk for query in ready.queries]).order_by("pk"), labels=labels)
 
 

@@ -22,6 +22,8 @@ from registry.web.shared.record_words import visit_labels
 from sites import audit
 from sites.tenancy.access import Can
 
+UNASKED = 4  # patients on the page where nobody is ticked: some ten kB each
+
 
 @dataclass
 class Line:
@@ -40,14 +42,16 @@ class Line:
 
 @require_http_methods(["GET", "POST"])
 def sign_many(request):
-    """At most ten patients to read, those that are named or the first that can be signed; POST signs who is ticked."""
+    """At most ten patients to read, those that are named or the first four that can be signed; POST signs who is
+    ticked.
+    """
     sites = request.access.sites_for(Can.SIGN)
     if not sites:
         raise Http404
     if request.method != "POST":
         patients = _patients(request.access, request.GET.getlist("patient"), sites)
-        return _page(request, [_line(patient) for patient in patients])
-    lines = [_line(patient) for patient in _patients(request.access, request.POST.getlist("patient"), sites)]
+        return _page(request, _lines(patients))
+    lines = _lines(_patients(request.access, request.POST.getlist("patient"), sites))
     wanted, acknowledged = set(request.POST.getlist("sign")), acknowledged_in(request.POST)
     chosen = [line for line in lines if line.patient.pk in wanted]
     for line in chosen:
@@ -76,23 +80,27 @@ def _patients(access, ids, sites):
 def _first(sites):
     """Numbers of the first that can be signed."""
     if site_counts.is_large():
-        first = to_sign.first_signable(sites, limit=AT_ONCE)
-        if len(first) == AT_ONCE:
+        first = to_sign.first_signable(sites, limit=UNASKED)
+        if len(first) == UNASKED:
             return first
-    return [line.patient_id for line in to_sign.unsigned(sites, limit=AT_ONCE).lines if line.can_be_signed]
+    return [line.patient_id for line in to_sign.unsigned(sites, limit=UNASKED).lines if line.can_be_signed]
 
 
-def _line(patient):
-    labels, ready = visit_labels(), signing.ready(patient)
-    asked = queries_of(ready, labels)
-    return Line(
-        patient,
-        ready,
-        facts(patient),
-        sheet.of(patient, ready.forms, asked, labels),
-        asked,
-        signing.note(patient, ready),
-    )
+def _lines(patients):
+    labels, ready = visit_labels(), signing.ready_of_each(patients)
+    asked = {patient.pk: queries_of(ready[patient.pk], labels) for patient in patients}
+    sheets = sheet.of_each([(patient, ready[patient.pk].forms, asked[patient.pk]) for patient in patients], labels)
+    return [
+        Line(
+            patient,
+            ready[patient.pk],
+            facts(patient),
+            read,
+            asked[patient.pk],
+            signing.note(patient, ready[patient.pk]),
+        )
+        for patient, read in zip(patients, sheets, strict=True)
+    ]
 
 
 def _errors(request, chosen):
@@ -119,13 +127,12 @@ def _told(request, outcomes):
     left = [outcome for outcome in outcomes if outcome.signature is None]
     if not left:
         return redirect("to_sign")
-    lines = []
-    for outcome in left:
-        line = _line(Patient.objects.select_related("site").get(pk=outcome.patient.pk))
+    anew = Patient.objects.select_related("site").in_bulk([outcome.patient.pk for outcome in left])
+    lines = _lines([anew[outcome.patient.pk] for outcome in left])
+    for line, outcome in zip(lines, left, strict=True):
         line.errors = [_("Something changed in the meantime. Look at the forms again.")]
         if outcome.unseen:
             line.differences = seen_words.lines_of(outcome.unseen.differences, forms_of(line.patient))
-        lines.append(line)
     return _page(request, lines, status=409)
 
 

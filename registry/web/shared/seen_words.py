@@ -100,13 +100,13 @@ def answers_about(query, patient, row):
 
 def answers(form_row, names):
     """(label, value in words) of some columns of a form, for a page on which somebody confirms them."""
+    return list(zip(map(answer_label, names), values(form_row, names), strict=True))
+
+
+def values(form_row, names, worded=wording.shown):
+    """Values in words of some columns of a form, or why there is none. worded: a `wording.Worded`, for many forms."""
     row = form_row.row
     return [
-        (
-            answer_label(name),
-            wording.reason(row.missing[name])
-            if name in row.missing
-            else wording.shown(catalogue.item(name), getattr(row, name)),
-        )
+        wording.reason(row.missing[name]) if name in row.missing else worded(catalogue.item(name), getattr(row, name))
         for name in names
     ]

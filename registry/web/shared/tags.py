@@ -16,6 +16,7 @@ from registry.health import heartbeats
 from registry.health.readiness import SILENCE
 from registry.instruments import catalogue
 from registry.web.shared import cells, identified, wording
+from registry.web.shared.drawing import form_widgets
 
 register = template.Library()
 
@@ -45,6 +46,8 @@ register.filter("site_name", wording.site_name)
 
 
 register.simple_tag(cells.options, name="options")
+register.simple_tag(form_widgets.question)
+register.simple_tag(form_widgets.ticks)
 
 
 @register.simple_tag

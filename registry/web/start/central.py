@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 
 from django.urls import reverse
 from django.utils import timezone
@@ -83,7 +84,7 @@ def _waits(access, panels):
 
 def _to_sign(access):
     """(words, address, when it was counted) of patients to sign; nothing for none. Likewise below."""
-    ready, at = _counted("to_sign", access.sites_for(Can.SIGN))
+    ready, at = _counted("unsigned", access.sites_for(Can.SIGN), itemgetter(0))
     if ready:
         message = ngettext("%(n)s patient ready to sign", "%(n)s patients ready to sign", ready)
         yield message % {"n": ready}, reverse("to_sign"), at
@@ -91,13 +92,13 @@ def _to_sign(access):
 
 def _to_verify(access):
     """What the sampling plan still asks of a monitor; `Next form` leads through it."""
-    asked, at = _counted("left_to_verify", access.sites_for(Can.VERIFY), lambda asked_and_left: asked_and_left[0])
+    asked, at = _counted("left_to_verify", access.sites_for(Can.VERIFY), itemgetter(0))
     if asked:
         message = ngettext("%(n)s form to verify", "%(n)s forms to verify", asked)
         yield message % {"n": asked}, reverse("verify_next"), at
 
 
-def _counted(kind, sites, number=int):
+def _counted(kind, sites, number):
     """(the sum over some sites of a kind that is kept in a large registry, when that was counted or None for now).
 
     number  takes it from what is kept of a site

@@ -36,6 +36,7 @@ WORDS = {
 SHAPES = {OK: "verified", NOTE: "due", WARNING: "draft", FAILED: "query", OFF: "empty"}  # of static/states.svg
 KINDS = {
     "comparison": gettext_lazy("Comparison"),
+    "erasure": gettext_lazy("Erasure"),
     "export": gettext_lazy("Export"),
     "import": gettext_lazy("Import"),
     "snapshot": gettext_lazy("Snapshot"),
@@ -105,6 +106,7 @@ def system_retry(request):
 
 _AGAIN = {
     "comparison": lambda access, job: tasks.repeat_comparison(access=access, run=job),
+    "erasure": lambda access, job: tasks.repeat_erasing(access=access, asked=job),
     "export": lambda access, job: tasks.repeat_export(access=access, export=job),
     "snapshot": lambda access, job: tasks.repeat_freezing(access=access, asked=job),
 }

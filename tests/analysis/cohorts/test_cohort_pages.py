@@ -5,7 +5,9 @@ from decimal import Decimal
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.http import QueryDict
 from django.urls import reverse
+from django.utils.translation import override
 
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts, saved_cohorts
@@ -15,7 +17,7 @@ from registry.instruments.base import Label
 from registry.models import ComparisonRun, SavedCohort
 from registry.services.records import extras
 from registry.web.cohorts.forms import CohortForm, address_of
-from sites.models import AuditEvent
+from sites.models import AuditEvent, Site
 from tests.analysis.conftest import SURGERY, answers, patient, store
 
 LUNG = Step("primary_tumour", {"values": ["lung"]})
@@ -76,11 +78,33 @@ def cohort(*steps):
 
 
 def test_the_address_of_every_step_gives_the_steps_back(db, north):
-    from django.http import QueryDict
-
     form = CohortForm(QueryDict(address_of(STEPS)))
     assert form.is_valid(), form.errors
     assert {str(step) for step in form.steps} == {str(step) for step in STEPS}
+
+
+def test_questions_that_pages_share_keep_no_answer(db, north):
+    """Fields and what is drawn of them are made once; a page's answers and faults stand in its own alone."""
+
+    def drawn(address):
+        form = CohortForm(QueryDict(address))
+        form.is_valid()
+        sections = list(form.sections)
+        return [section.open for section in sections], "".join(section.drawn for section in sections)
+
+    blank = drawn("")
+    assert not any(blank[0])
+    assert " checked" not in blank[1]
+    answered = drawn("sex=male&level_first=C3&known=eq_vas@1m&blood_loss_ml_max=x")
+    assert sum(answered[0]) == 4
+    assert answered[1].count(" checked") == 2
+    assert answered[1].count("field-error") == 2
+    assert drawn("") == blank
+    with override("ja"):
+        assert drawn("")[1] != blank[1]
+    Site.objects.create(code="W01", name="West Hospital")
+    assert "W01 West Hospital" in drawn("")[1]
+    assert "W01" not in blank[1]
 
 
 @pytest.mark.parametrize(

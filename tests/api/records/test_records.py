@@ -10,11 +10,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from redis.exceptions import ConnectionError as Broken
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.request import Request
 
 from registry.api.records.adverse_events import EventShown
 from registry.api.records.assessments import AssessmentShown
 from registry.api.records.patients import PatientShown
 from registry.api.shared.item_fields import represent, represent_record
+from registry.api.shared.resource import Negotiation
 from registry.instruments import value_sets
 from registry.models import AdverseEvent, Assessment, Patient
 from registry.services import standing
@@ -438,3 +442,12 @@ def statements():
         return len([sql for sql in asked if not any(known in sql for known in beside)])
 
     return count
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/html, */*", "application/json; indent=2"])
+def test_what_is_weighed_quickly_is_what_the_framework_chooses(rf, accept):
+    headers = {} if accept is None else {"HTTP_ACCEPT": accept}
+    request = Request(rf.get("/api/v1/me", **headers))
+    for renderers in ([JSONRenderer()], [JSONRenderer(), BrowsableAPIRenderer()]):
+        chosen = DefaultContentNegotiation().select_renderer(request, renderers)
+        assert Negotiation().select_renderer(request, renderers) == chosen

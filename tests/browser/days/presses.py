@@ -21,6 +21,7 @@ KNOWN, PART = "S01-0012", "0012"  # a patient of the demonstration, and what of 
 ASKED = "S01-0030"  # about whom the demonstration has a query
 FEW = 5  # patients who are signed
 FORMS = 3  # forms that are verified
+BUSY = 60_000  # milliseconds that a page takes at most, where the machine has other work, too
 
 
 class Hand:
@@ -227,7 +228,7 @@ def count(browser, address, password):
     for who, task in TASKS:
         context = browser.new_context(base_url=address, locale="en-GB", viewport={"width": 1440, "height": 900})
         page = context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(BUSY)
         page.on("dialog", lambda dialog: dialog.accept())  # whether a form may be left
         page.goto("/login/")
         page.fill("#id_username", f"{who}@demo.example")

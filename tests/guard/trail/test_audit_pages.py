@@ -2,18 +2,25 @@
 
 import csv
 import io
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from registry.services.entry import patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.review import queries
 from registry.services.review.soft_checks import Form
+from registry.web.audit import filters
 from sites import audit
 from sites.audit import sealing
 from sites.models import AuditEvent, Site
+from sites.moments import day_of
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import entered, everything
+from tests.conftest import person
 
 
 @pytest.fixture
@@ -216,3 +223,25 @@ def test_a_page_of_long_events_is_short_and_shows_the_fields_of_one_that_is_open
     opened = trail(client, ada, table="study_sites_site", open=str(event.pk))
     assert [len(row["lines"]) for row in opened.context["rows"] if row["lines"]] == [rows[7]["fields"]]
     assert event.new["name"] in opened.content.decode() and event.new["name"] not in page.content.decode()
+
+
+def test_days_are_found_by_the_numbers_of_events_that_follow_their_moments_nearly(committed, monkeypatch):
+    monkeypatch.setattr(filters, "NEAR", 1)
+    north, access = Site.objects.create(code="N01", name="North Hospital"), access_of(person("bob", "statistician"))
+    begin = datetime(2100, 1, 1, tzinfo=UTC)  # after whatever is on record
+    moments = [begin + timedelta(hours=6 * n - 5 * (n % 8)) for n in range(200)]  # of transactions of up to 35 hours
+    with everything(using="owner"), transaction.atomic("owner"):
+        AuditEvent.objects.using("owner").bulk_create(
+            AuditEvent(
+                at=at, site_id=north.pk, table_name="registry_query", row_id=str(n), action="update", transaction_id=n
+            )
+            for n, at in enumerate(moments)
+        )
+    days = [begin.date() + timedelta(days=n) for n in (-3, 0, 1, 20, 45, 49, 50, 60)]
+    with entered(access.scope()), transaction.atomic():
+        for first, last in product([None, *days], [None, *days]):
+            narrowed = filters.Filters(table="registry_query", first=first, last=last)
+            asked = filters.trail(access, narrowed).values_list("row_id", flat=True)
+            assert {int(row) for row in asked} == {
+                n for n, at in enumerate(moments) if (first or date.min) <= day_of(at) <= (last or date.max)
+            }

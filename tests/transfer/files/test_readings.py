@@ -7,7 +7,7 @@ import pytest
 from openpyxl import Workbook
 
 from registry.imports import findings
-from registry.imports.files import mapping, notations, shaping
+from registry.imports.files import mapping, notations, shaping, sources
 from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue
 from registry.services.files import file_formats
@@ -180,10 +180,12 @@ def test_every_label_stands_for_its_own_code(north, as_system):
     assert wrong == []
 
 
+KNOWS = {"患者ID": "patient_id", "patient_id": "patient_id", "EQ VAS": "eq_vas", "疼痛VAS": "pain_vas_mm"}
+
+
 def shaped(tmp_path, rows, ragged=True):
-    knows = {"患者ID": "patient_id", "patient_id": "patient_id", "EQ VAS": "eq_vas", "疼痛VAS": "pain_vas_mm"}
     layout = shaping.shape(
-        lambda: iter(enumerate(rows, 1)), tmp_path / "t.csv", knows=lambda name: knows.get(name.partition(" (")[0], ""),
+        lambda: iter(enumerate(rows, 1)), tmp_path / "t.csv", knows=lambda name: KNOWS.get(name.partition(" (")[0], ""),
         visit_of=lambda name: {"術前": "preop", "1M": "1m"}.get(name, ""), ragged=ragged,
     )  # fmt: skip
     notes = [(number, why.en.partition(":")[0]) for number, _, _, why in (*layout.notes, *layout.faults)]
@@ -257,6 +259,45 @@ def test_a_nameless_first_column_that_counts_the_rows_is_passed_over_with_a_word
 def test_a_nameless_first_column_may_be_the_number_of_the_patient(tmp_path):
     *_, notes = shaped(tmp_path, [["", "EQ VAS", "疼痛VAS"], ["1", "3", "4"], ["2", "3", "4"]])
     assert [why for _, why in notes] == ["Column A has values and no name"] * 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "faults"),
+    [
+        ([["A1", "3", ""], ["A2", "4", ""]], []),
+        ([["A1", "3", "", ""], ["A2", "4", "", ""]], []),
+        ([["A1", "3", ""], ["A2", "4"]], [2]),
+        ([["A1", "3", ""], ["A2", "4", "", ""]], [2, 3]),
+        ([["A1", "3", ""], ["A2", "4", "x"]], [3, 2]),
+        ([["A1", "3", ""]], [2]),
+    ],
+)
+def test_separators_at_the_end_of_each_row_are_passed_over_with_a_word(tmp_path, rows, faults):
+    *_, lines, notes = shaped(tmp_path, [["患者ID", "EQ VAS"], *rows], ragged=False)
+    assert [row for row, why in notes if why.startswith("has ")] == faults
+    if not faults:
+        assert (lines, len(notes)) == (["A1,3", "A2,4"], 1)
+        assert f"ends with {len(rows[0]) - 2} separators more than the names" in notes[0][1]
+
+
+def test_a_row_of_answers_that_happen_to_be_names_is_no_header_for_certain(tmp_path):
+    rows = [["Nr", "Field", "Type"], ["1", "EQ VAS", "text"], ["patient_id", "EQ VAS", "疼痛VAS"], ["1", "2", "3"]]
+    layout = shaping.find_header([*enumerate(rows, 1)], KNOWS.get, lambda name: "")
+    assert layout == ((3,), False)
+    assert shaping.find_header([(1, ["EQ VAS 2024", "", ""]), (2, rows[2])], KNOWS.get, lambda name: "") == ((2,), True)
+
+
+def test_two_names_of_one_column_make_no_header(tmp_path):
+    """As in REDCap's dictionary: the field of the record's number below the names of the dictionary's own columns."""
+    rows = [["Variable", "Form", "Label"], ["patient_id", "baseline", "患者ID"], ["x", "baseline", "x"]]
+    assert shaping.find_header([*enumerate(rows, 1)], KNOWS.get, lambda name: "") == ((1,), True)
+
+
+def test_marks_of_a_files_beginning_are_nothing_wherever_they_stand(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('\ufeff"患者ID"\ufeff,\ufeff"EQ VAS"\n\ufeffA1,3\n', encoding="utf-16")
+    way = sources.Way(encoding="utf-16", delimiter=",")
+    assert [*sources._text_rows(path, way)] == [(1, ["患者ID", "EQ VAS"]), (2, ["A1", "3"])]
 
 
 def test_answers_that_look_like_visits_are_no_names(tmp_path):

@@ -277,6 +277,10 @@ def test_the_process_is_stopped_when_its_time_is_over(tmp_path):
     assert "seconds to read" in refused.value.reason.en
 
 
+def test_the_clock_leaves_a_busy_machine_the_time_that_a_file_may_take_of_the_processor():
+    assert Limits().seconds * 10 <= isolated.SECONDS
+
+
 def test_memory_is_held_to_by_the_operating_system(tmp_path):
     (tmp_path / "book.xlsx").write_bytes(book(sheet(text("a"))))
     source = (

@@ -1,1 +1,2 @@
-"""Drawings as numbers, made SVG by templates: the spine, the way from enrolled to analysed. Calls no other room."""
+"""Drawings as numbers, made SVG by templates: the spine, the way from enrolled to analysed; and widgets of forms, made
+HTML in Python. Calls no other room."""

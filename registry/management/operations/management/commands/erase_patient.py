@@ -5,7 +5,7 @@ import csv
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from registry.models import Erasure, Patient
+from registry.models import Erasing, Erasure, Patient
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import ReasonRequired
 from registry.tasks import erase_patient
@@ -34,13 +34,23 @@ class Command(BaseCommand):
             if known_patient is None:
                 raise CommandError(f"There is no patient {patient}.", returncode=2)
             try:
-                done = erase_patient(access=None, patient=known_patient, extent=extent, typed=confirm, reason=reason)
+                asked = erase_patient(access=None, patient=known_patient, extent=extent, typed=confirm, reason=reason)
             except ReasonRequired:
                 raise CommandError("Give a --reason.", returncode=2) from None
             except InvalidAnswers as error:
                 names = {"typed": "--confirm", "extent": "--extent"}
                 reasons = [f"{names[name]}: {label.en}" for name, labels in error.errors.items() for label in labels]
                 raise CommandError(" ".join(reasons), returncode=2) from None
+            self._tell(asked)
+
+    def _tell(self, asked):
+        done = Erasure.objects.filter(patient_id=asked.patient_id, extent=asked.extent).first()
+        if done is None:
+            left = Erasing.objects.get(pk=asked.pk)
+            if left.error:
+                raise CommandError(f"{left.patient_id}: {left.error['en']}")
+            self.stdout.write(f"{left.patient_id}: somebody holds the record; a worker erases it when it is free.")
+            return
         rows = ", ".join(f"{table.removeprefix('registry_')} {count}" for table, count in done.rows.items())
         self.stdout.write(f"{done.patient_id}: {done.get_extent_display()} erased ({rows}).")
 
