@@ -56,7 +56,11 @@ def draw():
         operated = Patient.objects.exclude(surgery_date=None).order_by("pk")[::11]
         FollowUpEnd.objects.bulk_create(
             FollowUpEnd(
-                patient=patient, site_id=patient.site_id, end_kind="lost", end_date=patient.surgery_date, end_reason="x"
+                patient=patient,
+                site_id=patient.site_id,
+                end_kind="lost",
+                end_date=patient.surgery_date,
+                end_reason="moved",
             )
             for patient in operated
         )
