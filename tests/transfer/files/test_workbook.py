@@ -419,7 +419,7 @@ def test_a_value_in_the_colour_of_its_ground_is_told(read, font, fill, look):
 
 
 def test_a_text_that_its_format_hides_or_adds_to_is_told(rows, read):
-    codes = (";;;", "&quot;S01-&quot;@", "@", "General", "0;0;0;@", ";;;&quot;withheld&quot;")
+    codes = (";;;", "&quot;S01-&quot;@", "@", "General", "0;0;0;@", ";;;&quot;withheld&quot;", "0;0;0;General")
     formats = "".join(f'<numFmt numFmtId="{200 + n}" formatCode="{code}"/>' for n, code in enumerate(codes))
     xfs = [(0, 0, 0), *((0, 0, 200 + n) for n in range(len(codes)))]
     cells = "".join(f'<c t="str" s="{n}"><v>7a</v></c>' for n in range(1, len(codes) + 1))
@@ -430,6 +430,20 @@ def test_a_text_that_its_format_hides_or_adds_to_is_told(rows, read):
         [1, "otherwise", [2], "S01-7a"],
         [1, "otherwise", [6], "withheld"],
     ]
+
+
+def test_blanks_around_a_text_look_like_nothing_else(read):
+    """As in a workbook of which one other cell is struck out, or has a format for texts."""
+    accounts = '<numFmt numFmtId="200" formatCode="_ * #,##0_ ;_ * -#,##0_ ;_ * &quot;-&quot;_ ;_ @_ "/>'
+    shapes = painted(["", "<strike/>"], [""], [(0, 0, 0), (1, 0, 0), (0, 0, 200)], formats=accounts)
+    cells = "".join(f'<c t="str" s="{style}"><v>{value}</v></c>' for style in (0, 2) for value in (" Th5 ", " "))
+    assert read(book(sheet(cells + number(1, 1)), styles=shapes))[0].looks == [[1, "struck", [5], ""]]
+
+
+def test_a_computed_text_is_shown_without_the_mark_of_its_kind(read):
+    shapes = painted([""], [""], [(0, 0, 200)], formats='<numFmt numFmtId="200" formatCode="&quot;S01-&quot;@"/>')
+    content = book(sheet('<c t="str" s="0"><f>A2</f><v>7a</v></c>'), styles=shapes)
+    assert read(content)[0].looks == [[1, "otherwise", [1], "S01-7a"]]
 
 
 def test_zeros_that_a_sheet_does_not_show_are_told(read):
