@@ -71,7 +71,8 @@ def begin(*, access, files, answers=None):
 
 def _unread(job):
     """The choice of each file that nobody has looked into yet."""
-    return [_sniffed(next(uploads.stored(job, f"file:{number}"), b"")[:100]) for number in range(len(job.files))]
+    heads = (next(uploads.stored(job, f"file:{number}"), b"") for number in range(len(job.files)))
+    return [_sniffed(head[: sources.HEAD]) for head in heads]
 
 
 def of_this_release(job):

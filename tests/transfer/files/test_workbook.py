@@ -1,6 +1,7 @@
 """The reader of workbooks: every cell that is there, in every dialect, within its limits. No database."""
 
 import csv
+import gzip
 import io
 import json
 import subprocess
@@ -76,7 +77,11 @@ def test_comments_of_cells_are_told_with_their_places(read):
         (b"$FL2@(#) IBM SPSS STATISTICS", "a file of SPSS (.sav), which is not read. Write it as CSV"),
         (b"<stata_dta><header>", "a file of Stata"),
         (b"PAR1\x15\x04", "a file of Parquet"),
-        (b"ID;PCALCOOO32\r\n", "a file of SYLK"),
+        (b"ID;PCALCOOO32\r\nB;Y3;X2;D0 0 2 1\r\n", "a file of SYLK"),
+        (b"ID;PWXL;N;E\nP;PGeneral\n", "a file of SYLK"),
+        (b"RDX3\nX\n\0", "a file of R"),
+        (gzip.compress(b"X\n\0\0\0\3\0\4"), "a file of R"),
+        (gzip.compress(b"patient_id,eq_vas\n"), "is compressed"),
         (b"TABLE\r\n0,1\r\n", "a file of Data Interchange Format"),
     ],
 )
@@ -84,6 +89,13 @@ def test_what_only_looks_like_a_table_says_what_to_do(head, said):
     with pytest.raises(Unreadable) as refused:
         sources.kind_of(head)
     assert said in refused.value.reason.en
+
+
+@pytest.mark.parametrize(
+    "head", [b"ID;Patient;Visit\nS01-0001;7;1M\n", b"ID;PS\r\n12;3\r\n", b"PAR1,PAR2\n1,2\n", b"RDX,VAS\n1,2\n"]
+)
+def test_names_of_columns_are_no_signatures_of_other_programs(head):
+    assert sources.kind_of(head) == "text"
 
 
 def test_an_archive_of_tables_says_what_to_do(read):

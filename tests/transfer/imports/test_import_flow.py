@@ -864,6 +864,14 @@ def test_mappings_are_removed_by_name(browser, north, as_system):
     assert not ImportMapping.objects.exists()
 
 
+def test_what_a_file_is_may_stand_behind_its_first_hundred_bytes(browser):
+    """As in the flat documents of LibreOffice."""
+    head = b'<?xml version="1.0" encoding="UTF-8"?>\n\n<office:document xmlns:css3t="http://www.w3.org/TR/css3-text/" '
+    content = head + b'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"></office:document>'
+    page = follow(browser, send(browser, list__fods=content))
+    assert [reason for *_, reason in errors(page)] == ["is an OpenDocument spreadsheet. Save it as .xlsx or CSV."]
+
+
 # An earlier release
 
 
