@@ -898,6 +898,21 @@ def test_an_import_that_an_earlier_release_began_is_read_again(browser, dana, st
             assert Patient.objects.filter(pk="N01-0001").exists()
 
 
+@pytest.mark.parametrize("status", [Import.Status.CHECKED, Import.Status.FAILED, Import.Status.DONE])
+def test_a_workbook_that_an_earlier_release_read_is_read_again(browser, status):
+    """Earlier releases kept other things of a sheet, such as whether it was filtered, and not how its cells look."""
+    address = send(browser, patients__xlsx=excel(patients=[list(PATIENT), list(PATIENT.values())]))
+    assert follow(browser, address).context["one"].status == Import.Status.CHECKED
+    job = Import.objects.get()
+    (sheet,) = job.choices[0]["sheets"]
+    del sheet["looks"], sheet["looks_count"]
+    sheet["filtered"] = False
+    Import.objects.filter(pk=job.pk).update(status=status, choices=job.choices)
+    assert follow(browser, address).status_code == 200
+    job.refresh_from_db()
+    assert job.status == (status if status == Import.Status.DONE else Import.Status.CHECKED)
+
+
 def test_a_queued_import_of_an_earlier_release_waits_for_the_person_again(dana):
     job = jobs.begin(access=access_of(dana), files={"patients.csv": text([PATIENT]).encode()})
     earlier = {"workbook": False, "encodings": ["utf-8-sig"], "delimiters": [","], "sheets": [], "way": {}}
