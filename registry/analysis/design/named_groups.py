@@ -137,7 +137,7 @@ def from_json(data):
 
 
 def of_method(method):
-    """The Grouping that a result's `method` names, whatever kind it is."""
-    if method["grouping"] == NAMED:
-        return from_json(method["named"]).grouping
-    return groupings.of(method["grouping"], groupings.arms_from_json(method.get("arms")))
+    """The Grouping that a result's Method names, whatever kind it is."""
+    if method.grouping == NAMED:
+        return from_json(method.named).grouping
+    return groupings.of(method.grouping, groupings.arms_from_json(method.arms))
