@@ -88,13 +88,13 @@ def document(title: str, foot: str, blocks: Iterable[Any], language: str) -> byt
             self.made: list[dict[str, Any]] = []
 
         def showPage(self) -> None:  # noqa: N802  # the canvas's own name
-            self.made.append(dict(vars(self)))
+            self.made.append(dict(self.__dict__))
             self._startPage()
 
         def save(self) -> None:
             pages = self.made
             for number, page in enumerate(pages, 1):
-                vars(self).update(page)
+                self.__dict__.update(page)
                 self.setFont(FONT, 7.5)
                 self.drawString(18 * mm, 10 * mm, foot)
                 self.drawRightString(A4[0] - 18 * mm, 10 * mm, f"{number} / {len(pages)}")
