@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 
 from registry.analysis.design import cohorts, plans
+from registry.analysis.results.result import Result
 from registry.analysis.running import runner
 from registry.instruments import catalogue
 from registry.instruments.core.eq5d5l import DIMENSIONS
@@ -145,6 +146,11 @@ def random_patient(generate):
         events=tuple(generate.sample(EVENTS, generate.choice([0, 0, 0, 1, 2]))),
         **{item.name: generate.choice(item.codes) for item in (*catalogue.TOKUHASHI.items, *catalogue.SINS.items)},
     )
+
+
+def typed(result):
+    """The Result of its JSON, as what shows it takes it."""
+    return Result.from_json(result)
 
 
 def made_up():

@@ -96,7 +96,7 @@ class NamedGroups:
             raise refusal(
                 "named: {n} patients would be in two groups, such as “{first}” and “{second}”; groups must not share "
                 "patients",
-                "群：{n}例が「{first}」と「{second}」など2つの群に含まれます。群は重ならないようにしてください",
+                "群：{n}例が「{first}」と「{second}」など2つの群に含まれます。群は重ならないようにしてください。",
                 n=int(twice.sum()),
                 first=self.groups[first].label,
                 second=self.groups[second].label,
@@ -137,7 +137,7 @@ def from_json(data):
 
 
 def of_method(method):
-    """The Grouping that a result's `method` names, whatever kind it is."""
-    if method["grouping"] == NAMED:
-        return from_json(method["named"]).grouping
-    return groupings.of(method["grouping"], groupings.arms_from_json(method.get("arms")))
+    """The Grouping that a result's Method names, whatever kind it is."""
+    if method.grouping == NAMED:
+        return from_json(method.named).grouping
+    return groupings.of(method.grouping, groupings.arms_from_json(method.arms))

@@ -25,9 +25,9 @@ class Section:
     label    what a page calls it
     read     (entry's JSON: dict, names: `variables.declared.Variables`) -> entry, hashable, with `to_json()`. Refused
     needed   (entry, plan) -> names that `frame.read` must read: `variables.columns.needed` of each variable and visit
-    compute  (data, entry) -> the entry's result: a dict of plain numbers, texts, lists and dicts, ready for JSON, with
-             its `code` and `title` ({"en", "ja"}). A statistic that the data do not determine is None, and `reason`
-             beside it says why; it keeps no other from being computed. `data` is `running.runner.Data`
+    compute  (data, entry) -> the entry's result: a Row of `registry.analysis.results`, with its `code` and `title`. A
+             statistic that the data do not determine is None, and `reason` beside it says why; it keeps no other from
+             being computed. `data` is `running.runner.Data`
     tables   (entry's result, Words) -> `presentation.tables.Table`s
     figures  (entry's result, Words) -> figures, as `registry.analysis.figures` has them
     answers  (entry's result, Words) -> what came out, in sentences: no equality is concluded from a large P
@@ -123,29 +123,33 @@ def _at(section, place):
         ) from error
 
 
+def entries_of(result):
+    """(Section, entry) of everything that the sections of a Result came to, in their order."""
+    for code, section in SECTIONS.items():
+        for entry in getattr(result, code):
+            yield section, entry
+
+
 def tables_of(result, words):
     """The Tables of every section of a result, in the order of the sections."""
-    for code, section in SECTIONS.items():
-        for entry in result.get(code, ()):
-            yield from (replace(table, part=words(section.label)) for table in section.tables(entry, words))
+    for section, entry in entries_of(result):
+        yield from (replace(table, part=words(section.label)) for table in section.tables(entry, words))
 
 
 def figures_of(result, words):
     """The Charts of every section of a result."""
-    for code, section in SECTIONS.items():
-        for entry in result.get(code, ()):
-            yield from section.figures(entry, words)
+    for section, entry in entries_of(result):
+        yield from section.figures(entry, words)
 
 
 def methods_of(result, words):
     """The sentences of every section of a result."""
-    for code, section in SECTIONS.items():
-        for entry in result.get(code, ()):
-            yield from section.methods(entry, words)
+    for section, entry in entries_of(result):
+        yield from section.methods(entry, words)
 
 
 def rows_of(result):
-    """(table, row) of every row of every section of a result: `endpoints/overall_survival/rates` and a dict."""
+    """(table, row) of every row of every section of a result's JSON: `endpoints/overall_survival/rates` and a dict."""
     for code in SECTIONS:
         for place, entry in enumerate(result.get(code, ()), 1):
             for part, rows in entry.items():

@@ -4,24 +4,29 @@ from dataclasses import dataclass
 from math import inf
 
 from registry.analysis.disclosure.small_cells import Few
+from registry.analysis.results.written import Row
 
 
 class Cell:
-    """One count of a result in its place: `part[name]`."""
+    """One count of a result in its place: a field of a row, or what stands in a dict or a list."""
 
     def __init__(self, part, name):
         self.part, self.name = part, name
 
     @property
     def value(self):
-        return self.part[self.name]
+        return getattr(self.part, self.name) if isinstance(self.part, Row) else self.part[self.name]
 
     @property
     def hidden(self):
         return is_few(self.value)
 
     def hide(self, threshold):
-        self.part[self.name] = Few(self.value, threshold)
+        few = Few(self.value, threshold)
+        if isinstance(self.part, Row):
+            setattr(self.part, self.name, few)
+        else:
+            self.part[self.name] = few
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,11 @@ def _bounds(few):
 
 def is_few(count):
     return isinstance(count, Few)
+
+
+def is_small(count):
+    """Whether a count is hidden because it is below the threshold itself."""
+    return is_few(count) and count < count.threshold
 
 
 def cells(part):

@@ -1,5 +1,7 @@
 """Small counts hidden wherever a result is shown; the result that is stored keeps them."""
 
+from registry.analysis.results.written import inside
+
 COUNTS = frozenset(
     {"n", "missing", "pairs", "in_no_group", "groups", "count", "counts", "involved"}
     | {"enrolled", "excluded", "analysed", "responders", "worsened"}
@@ -45,7 +47,7 @@ class Few(int):
 
 
 def masked(result, threshold):
-    """The result with every count from 1 to below the threshold a `Few`; itself for a threshold of 0.
+    """A result's JSON with every count from 1 to below the threshold a `Few`; itself for a threshold of 0.
 
     A zero stays: it is nobody's. What a small count would follow from is another module's (`complements`).
     """
@@ -82,8 +84,6 @@ def apart(hidden, derived):
 
 
 def _all(part):
-    if isinstance(part, (dict, list)):
-        for member in part.values() if isinstance(part, dict) else part:
-            yield from _all(member)
-    else:
-        yield part
+    yield part
+    for member in inside(part):
+        yield from _all(member)

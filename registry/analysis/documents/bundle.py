@@ -27,6 +27,7 @@ from registry.analysis.design.variables import columns as variable_columns
 from registry.analysis.documents import section_data, verification_numbers
 from registry.analysis.presentation import tables
 from registry.analysis.presentation.words import Words
+from registry.analysis.results.result import Result
 from registry.analysis.running import runner
 from registry.instruments import catalogue, levels, timepoints, value_sets, variables
 from registry.instruments.base import Choice, Label
@@ -91,7 +92,7 @@ def bundle(result, frame, plan, patient_ids=None):
 
 
 def write(file, result, frame, plan, patient_ids=None):
-    """Write the bundle of a result of `plan` into a binary file.
+    """Write the bundle of the JSON of a result of `plan` into a binary file.
 
     frame        the Frame that the result was computed from. DataChanged if it is another one.
     patient_ids  (n,) IDs in the frame's order, to stand in a column of their own; without them rows have a number only
@@ -103,7 +104,7 @@ def write(file, result, frame, plan, patient_ids=None):
     data = runner.data_of(plan, frame, cohort) if plan.sections else None
     declared = [*columns(plan, frame), *_of_sections(plan, frame), *_further(data)]
     contents = {
-        "README.txt": [_readme(result, plan, chosen.size, patient_ids is not None)],
+        "README.txt": [_readme(Result.from_json(result), plan, chosen.size, patient_ids is not None)],
         "data.csv": _data(declared, chosen, patient_ids),
         "codebook.csv": [_codebook(declared, patient_ids is not None)],
         "value_sets.csv": [_value_sets(plan)],
@@ -468,25 +469,25 @@ The data of excluded patients are not here, so the steps before the cohort can o
 
 
 def _readme(result, plan, n, identified):
-    cohort, method = result["cohort"], result["method"]
+    cohort, method = result.cohort, result.method
     sets = [value_sets.get(code) for code in plan.value_sets]
     return README.format(
         synthetic=SYNTHETIC if settings.SYNTHETIC else "",
         n=n,
-        cohort=cohort["name"],
-        cohort_version=cohort["version"],
+        cohort=cohort.name,
+        cohort_version=cohort.version,
         plan=plan.name,
         plan_version=plan.version,
         identity="It holds patient IDs: keep it where they may be." if identified else "No identifiers.",
         flow="\n".join(map(_flow_line, Words(result, "en").whole_flow())),
-        groups=", ".join(f"{code} {size}" for code, size in cohort["groups"].items()),
-        segment_rule=method["segment_rule"],
+        groups=", ".join(f"{code} {size}" for code, size in cohort.groups.items()),
+        segment_rule=method.segment_rule,
         value_sets="\n".join(
             f"  {chosen.code}: {chosen.label.en}, version {chosen.version}, doi:{chosen.doi}, PubMed {chosen.pubmed}"
             for chosen in sets
         ),
-        software=method["software"],
-        snapshot=method["snapshot"],
+        software=method.software,
+        snapshot=method.snapshot,
     )
 
 

@@ -84,9 +84,9 @@ KNOWN_OF = (GROUP, TIMEPOINT, N, MISSING)
 
 def numbers(result, language="en"):
     """The tables of the report as Numbers; none of a result from before there was a report."""
-    if "eq5d_report" not in result:
+    if result.eq5d_report is None:
         return []
-    report, words = result["eq5d_report"], Words(result, language)
+    report, words = result.eq5d_report, Words(result, language)
     return [_NUMBERS[code](code, report, words(title)) for code, title in TITLES.items()]
 
 
@@ -103,7 +103,7 @@ def note(code, words):
 
 
 def _known(row):
-    return row["group"], row["timepoint"], row["n"], row["missing"]
+    return row.group, row.timepoint, row.n, row.missing
 
 
 def _levels(code, report, title):
@@ -115,12 +115,12 @@ def _levels(code, report, title):
     )
     rows = tuple(
         (
-            row["dimension"],
+            row.dimension,
             *_known(row),
-            *(Part(row["counts"][str(level)], row["n"]) for level in LEVELS),
-            Part(row["any_problem"], row["n"]),
+            *(Part(row.counts[str(level)], row.n) for level in LEVELS),
+            Part(row.any_problem, row.n),
         )
-        for row in report["levels"]
+        for row in report.levels
     )
     return Numbers(code=code, title=title, columns=columns, rows=rows)
 
@@ -138,33 +138,31 @@ def _profiles(code, report, title):
         PERCENT,
         numeric("cumulative", Label("Cumulative %", "累積%"), 1),
     )
-    rows = tuple(line for row in report["profiles"] for line in _profile_lines(row))
+    rows = tuple(line for row in report.profiles for line in _profile_lines(row))
     return Numbers(code=code, title=title, columns=columns, rows=rows)
 
 
 def _profile_lines(row):
     """The most frequent profiles, then the worst of all, then those without a profile."""
     reached = 0
-    for profile in row["most_frequent"]:
-        reached = small_cells.like(row, reached + profile["count"])
+    for profile in row.most_frequent:
+        reached = small_cells.like(row, reached + profile.count)
         yield (
-            row["group"],
-            row["timepoint"],
-            profile["state"],
-            profile["count"],
-            share(profile["count"], row["n"]),
-            share(reached, row["n"]),
+            row.group,
+            row.timepoint,
+            profile.state,
+            profile.count,
+            share(profile.count, row.n),
+            share(reached, row.n),
         )
-    worst = row["worst"]
-    yield row["group"], row["timepoint"], worst["state"], worst["count"], share(worst["count"], row["n"]), None
-    yield row["group"], row["timepoint"], None, row["missing"], None, None
+    worst = row.worst
+    yield row.group, row.timepoint, worst.state, worst.count, share(worst.count, row.n), None
+    yield row.group, row.timepoint, None, row.missing, None, None
 
 
 def _change(code, report, title):
     columns = (*KNOWN_OF, *(part(name, label) for name, label in CLASS_LABELS.items()))
-    rows = tuple(
-        (*_known(row), *(Part(row["classes"][name], row["n"]) for name in CLASSES)) for row in report["profile_change"]
-    )
+    rows = tuple((*_known(row), *(Part(row.classes[name], row.n) for name in CLASSES)) for row in report.profile_change)
     return Numbers(code=code, title=title, columns=columns, rows=rows)
 
 
@@ -176,15 +174,15 @@ def _change_no_problems(code, report, title):
         part("no_problems", Label("No problems", "問題なし")),
     )
     rows = []
-    for row in report["profile_change"]:
-        untroubled = row["no_problems"]
-        troubled = row["n"] - untroubled
-        classes = row["classes"] | {"no_change": row["classes"]["no_change"] - untroubled}
+    for row in report.profile_change:
+        untroubled = row.no_problems
+        troubled = row.n - untroubled
+        classes = row.classes | {"no_change": row.classes["no_change"] - untroubled}
         troubled, classes = small_cells.like(row, troubled), small_cells.like(row, classes)
         troubled = small_cells.apart(untroubled, troubled)
         classes["no_change"] = small_cells.apart(untroubled, classes["no_change"])
         parts = [Part(classes[name], troubled) for name in CLASSES]
-        rows.append((*_known(row), *parts, Part(troubled, row["n"]), Part(untroubled, row["n"])))
+        rows.append((*_known(row), *parts, Part(troubled, row.n), Part(untroubled, row.n)))
     return Numbers(code=code, title=title, columns=columns, rows=tuple(rows))
 
 
@@ -192,8 +190,8 @@ def _dimension_change(code, report, title):
     shown = {name: CLASS_LABELS[name] for name in ("improve", "no_change", "worsen")}
     columns = (DIMENSION, *KNOWN_OF, *(part(name, label) for name, label in shown.items()))
     rows = tuple(
-        (row["dimension"], *_known(row), *(Part(row[name], row["n"]) for name in shown))
-        for row in report["dimension_change"]
+        (row.dimension, *_known(row), *(Part(getattr(row, name), row.n) for name in shown))
+        for row in report.dimension_change
     )
     return Numbers(code=code, title=title, columns=columns, rows=rows)
 
@@ -202,7 +200,7 @@ def _level_sum_scores(code, report, title):
     names = ("mean", "sd", "median", "q1", "q3")
     labels = dict(SUMMARY)
     columns = (*KNOWN_OF, *(numeric(name, labels[name], 1) for name in names))
-    rows = tuple((*_known(row), *(row[name] for name in names)) for row in report["level_sum_scores"])
+    rows = tuple((*_known(row), *(getattr(row, name) for name in names)) for row in report.level_sum_scores)
     return Numbers(code=code, title=title, columns=columns, rows=rows)
 
 
@@ -217,15 +215,15 @@ def _level_frequency_scores(code, report, title):
     )
     rows = tuple(
         (
-            row["group"],
-            row["timepoint"],
-            score["score"],
-            score["count"],
-            share(score["count"], row["n"]),
-            score["mean_value"],
+            row.group,
+            row.timepoint,
+            score.score,
+            score.count,
+            share(score.count, row.n),
+            score.mean_value,
         )
-        for row in report["level_frequency_scores"]
-        for score in row["scores"]
+        for row in report.level_frequency_scores
+        for score in row.scores
     )
     return Numbers(code=code, title=title, columns=columns, rows=rows)
 
@@ -239,7 +237,7 @@ def _summary(field, decimals):
                 for name, label in SUMMARY
             ),
         )
-        rows = tuple((*_known(row), *(row[name] for name, _ in SUMMARY)) for row in report[field])
+        rows = tuple((*_known(row), *(getattr(row, name) for name, _ in SUMMARY)) for row in getattr(report, field))
         return Numbers(code=code, title=title, columns=columns, rows=rows)
 
     return build

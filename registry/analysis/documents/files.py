@@ -14,14 +14,18 @@ from registry.analysis.figures import drawings
 from registry.analysis.presentation import narrative
 from registry.analysis.presentation.tables import CSV_HEADER, numbers, shown, tables
 from registry.analysis.presentation.words import Words
+from registry.analysis.results.written import plain
 
 ROW_DEPTH = 2  # of a row in a result: the result, its tables, their rows
 LONGEST_TABLE = 300  # rows of a report's table; a longer one is a file of its own
 
 
 def to_json(result, language="en", draw=drawings.drawn):
-    """JSON with a line for each row of a table; every value on a line of its own would take five times as long."""
-    return (_in_lines(result) + "\n").encode()
+    """JSON with a line for each row of a table; every value on a line of its own would take five times as long.
+
+    result  a Result, or its JSON as `tables.for_reader` gives it
+    """
+    return (_in_lines(plain(result)) + "\n").encode()
 
 
 def _in_lines(value, depth=0):

@@ -18,7 +18,7 @@ CONTEXT = ("variable", "kind", "group", "timepoint", "followup", "test", "adjust
 
 
 def lines(result):
-    """Dicts with the keys of COLUMNS, one a number of `result`, of `runner.run`; `value` is a number, or None for a
+    """Dicts with the keys of COLUMNS, one a number of `result`, the JSON of one; `value` is a number, or None for a
     statistic that is not estimable. ValueError for a part of the result that cannot be walked.
     """
     numbers = list(_cohort(result["cohort"]))

@@ -163,7 +163,7 @@ def _numbers(book, words, result, mark):
     for column, name in enumerate(verification_numbers.COLUMNS, 1):
         _write(sheet, row, column, name, bold=True, bottom=True)
     sheet.freeze_panes = sheet.cell(row + 1, 1)
-    for line in verification_numbers.lines(result):
+    for line in verification_numbers.lines(result.to_json()):
         if not line["statistic"].startswith(CURVE):
             row += 1
             for column, name in enumerate(verification_numbers.COLUMNS, 1):

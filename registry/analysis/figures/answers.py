@@ -38,16 +38,16 @@ STORY = 9  # percent of height that one bracket takes
 
 
 def charts(result, words):
-    rows = result["eq5d_domains"]
+    rows = result.eq5d_domains
     if not rows:
         return []
     numbers = tuple(
-        (row["variable"], row["timepoint"], group, cell["n"], level, count, share(count, cell["n"]))
+        (row.variable, row.timepoint, group, cell.n, level, count, share(count, cell.n))
         for row in rows
-        for group, cell in row["groups"].items()
-        for level, count in cell["counts"].items()
+        for group, cell in row.groups.items()
+        for level, count in cell.counts.items()
     )
-    alt = sentence([part for row in rows for part in _told(row, words, result["method"]["alpha"])], words)
+    alt = sentence([part for row in rows for part in _told(row, words, result.method.alpha)], words)
     return [
         Chart(
             code="eq5d-answers",
@@ -61,15 +61,15 @@ def charts(result, words):
 
 
 def _told(row, words, alpha):
-    for group, cell in row["groups"].items():
-        untroubled = cell["counts"]["1"]
-        troubled = share(small_cells.apart(untroubled, cell["n"] - untroubled), cell["n"])
+    for group, cell in row.groups.items():
+        untroubled = cell.counts["1"]
+        troubled = share(small_cells.apart(untroubled, cell.n - untroubled), cell.n)
         yield words(
             ALT,
-            dimension=words(variables.get(row["variable"]).label),
-            when=words.timepoint(row["timepoint"]),
+            dimension=words(variables.get(row.variable).label),
+            when=words.timepoint(row.timepoint),
             group=words.groups[group],
-            n=cell["n"],
+            n=cell.n,
             any="–" if troubled is None else f"{troubled:.0f}",
         )
     for (first, second), mark in _significant(row, words, alpha):
@@ -87,31 +87,31 @@ def _significant(row, words, alpha):
     """((place of the first group, of the second), mark) of the pairs that differ, shortest brackets first."""
     codes = list(words.groups)
     significant = []
-    for pair, p in row["p"].items():
+    for pair, p in row.p.items():
         if p is not None and p < alpha and mark_of(p):
             significant.append((tuple(codes.index(code) for code in words.codes_of_pair(pair)), mark_of(p)))
     return sorted(significant, key=lambda bracket: (bracket[0][1] - bracket[0][0], bracket[0]))
 
 
 def draw(result, words):
-    rows = result["eq5d_domains"]
-    names = list(dict.fromkeys(row["variable"] for row in rows))
-    bars = len(words.groups) * len({row["timepoint"] for row in rows})
+    rows = result.eq5d_domains
+    names = list(dict.fromkeys(row.variable for row in rows))
+    bars = len(words.groups) * len({row.timepoint for row in rows})
     columns = 3 if bars <= 9 else 1
     height, width = -(-len(names) // columns), max(8.4, 0.45 * bars + 1 if columns == 1 else 0)
     figure, axes = panels(height, columns, width=width, height=3.1 * height, sharey=True)
     flat = list(axes.flat)
-    stories = max(min(len(_significant(row, words, result["method"]["alpha"])), MOST_BRACKETS) for row in rows)
+    stories = max(min(len(_significant(row, words, result.method.alpha)), MOST_BRACKETS) for row in rows)
     for axis, name in zip(flat, names, strict=False):
-        _panel(axis, [row for row in rows if row["variable"] == name], words, result["method"]["alpha"], stories)
+        _panel(axis, [row for row in rows if row.variable == name], words, result.method.alpha, stories)
         axis.set_title(words(variables.get(name).label), loc="left")
     for axis in flat[len(names) :]:
         axis.axis("off")
     for row_of_axes in axes:
         row_of_axes[0].set_ylabel(words(AXIS))
     _legend(figure, words)
-    adjust = words._with_adjustment(rows[0]["test"], rows).removeprefix(words.test(rows[0]["test"]))
-    note(figure, words(NOTE, test=words.test(rows[0]["test"]), adjust=adjust))
+    adjust = words._with_adjustment(rows[0].test, rows).removeprefix(words.test(rows[0].test))
+    note(figure, words(NOTE, test=words.test(rows[0].test), adjust=adjust))
     return figure
 
 
@@ -120,16 +120,14 @@ def _panel(axis, rows, words, alpha, stories):
     for place, row in enumerate(rows):
         start = place * (len(words.groups) + 0.7)
         for offset, (code, name) in enumerate(words.groups.items()):
-            _bar(axis, start + offset, row["groups"][code])
+            _bar(axis, start + offset, row.groups[code])
             positions.append(start + offset)
-            labels.append(f"{wrapped(name, 10)}\n{row['groups'][code]['n']}")
+            labels.append(f"{wrapped(name, 10)}\n{row.groups[code].n}")
         brackets = _significant(row, words, alpha)[:MOST_BRACKETS]
         for story, ((first, second), mark) in enumerate(brackets):
             _bracket(axis, start + first, start + second, 103 + STORY * story, mark)
         middle = start + (len(words.groups) - 1) / 2
-        axis.text(
-            middle, 103 + STORY * stories, words.timepoint(row["timepoint"]), ha="center", va="bottom", fontsize=7.5
-        )
+        axis.text(middle, 103 + STORY * stories, words.timepoint(row.timepoint), ha="center", va="bottom", fontsize=7.5)
     ticks(axis, labels, positions, size=6)
     axis.set_yticks([0, 25, 50, 75, 100])
     axis.set_ylim(0, 112 + STORY * stories)
@@ -138,8 +136,8 @@ def _panel(axis, rows, words, alpha, stories):
 
 def _bar(axis, x, counts):
     reached = 0
-    for colour, count in zip(LEVEL_COLOURS, counts["counts"].values(), strict=True):
-        height = share(count, counts["n"]) or 0
+    for colour, count in zip(LEVEL_COLOURS, counts.counts.values(), strict=True):
+        height = share(count, counts.n) or 0
         axis.bar(x, height, 0.82, reached, color=colour, edgecolor="#33414d", linewidth=0.4)
         if height >= 9:
             dark = LEVEL_COLOURS.index(colour) >= 2

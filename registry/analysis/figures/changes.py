@@ -50,30 +50,29 @@ def charts(result, words):
 
 
 def _source(threshold, words):
-    setting = Label(**threshold["setting"])
-    doi = f", doi:{threshold['doi']}" if threshold["doi"] else ""
-    return f"{threshold['value']:g}: {threshold['source']} ({words(setting)}{doi})"
+    doi = f", doi:{threshold.doi}" if threshold.doi else ""
+    return f"{threshold.value:g}: {threshold.source} ({words(threshold.setting)}{doi})"
 
 
 def sources(result, words):
     """Where each threshold comes from, outcome by outcome."""
     by_outcome = {}
-    for threshold in result["figures"]["thresholds"]:
-        by_outcome.setdefault(threshold["variable"], []).append(_source(threshold, words))
+    for threshold in result.figures.thresholds:
+        by_outcome.setdefault(threshold.variable, []).append(_source(threshold, words))
     return "; ".join(f"{words(variables.get(name).label)} {', '.join(places)}" for name, places in by_outcome.items())
 
 
 def _bars(row, words):
     return {
-        "outcome": words(variables.get(row["variable"]).label),
-        "when": words.timepoint(row["timepoint"]),
-        "group": words.groups[row["group"]],
-        "n": row["n"],
+        "outcome": words(variables.get(row.variable).label),
+        "when": words.timepoint(row.timepoint),
+        "group": words.groups[row.group],
+        "n": row.n,
     }
 
 
 def _mean_changes(result, words):
-    rows = result["figures"]["changes"]
+    rows = result.figures.changes
     if not rows:
         return []
 
@@ -99,8 +98,8 @@ def _mean_changes(result, words):
     names = [column.name for column in columns]
     parts = []
     for row in rows:
-        decimals = variables.get(row["variable"]).decimals
-        numbers = {name: number(row[name], decimals) for name in ("mean", "low", "high")}
+        decimals = variables.get(row.variable).decimals
+        numbers = {name: number(getattr(row, name), decimals) for name in ("mean", "low", "high")}
         parts.append(words(ALT, **_bars(row, words), **numbers))
     return [
         Chart(
@@ -108,23 +107,23 @@ def _mean_changes(result, words):
             title=words(TITLE),
             alt=sentence(parts, words),
             columns=columns,
-            rows=tuple(tuple(row[name] for name in names) for row in rows),
+            rows=tuple(tuple(getattr(row, name) for name in names) for row in rows),
             draw=lambda w: _draw_changes(result, w),
         )
     ]
 
 
 def _draw_changes(result, words):
-    rows = result["figures"]["changes"]
-    names = list(dict.fromkeys(row["variable"] for row in rows))
+    rows = result.figures.changes
+    names = list(dict.fromkeys(row.variable for row in rows))
     columns = 2 if len(names) > 1 else 1
     height = -(-len(names) // columns)
-    bars = len([row for row in rows if row["variable"] == names[0]])
+    bars = len([row for row in rows if row.variable == names[0]])
     width = max(7.2, columns * (0.6 + 0.6 * bars))
     figure, axes = panels(height, columns, width=width, height=0.4 + 2.6 * height)
     for axis, name in zip(axes.flat, names, strict=False):
-        mine = [row for row in rows if row["variable"] == name]
-        lines = [threshold for threshold in result["figures"]["thresholds"] if threshold["variable"] == name]
+        mine = [row for row in rows if row.variable == name]
+        lines = [threshold for threshold in result.figures.thresholds if threshold.variable == name]
         _change_panel(axis, variables.get(name), mine, lines, words)
     for axis in list(axes.flat)[len(names) :]:
         axis.axis("off")
@@ -135,19 +134,19 @@ def _draw_changes(result, words):
 def _change_panel(axis, variable, rows, lines, words):
     codes = list(words.groups)
     for x, row in enumerate(rows):
-        if row["mean"] is None:
+        if row.mean is None:
             continue
-        spread = None if row["low"] is None else [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
+        spread = None if row.low is None else [[row.mean - row.low], [row.high - row.mean]]
         axis.errorbar(
-            x, row["mean"], spread, fmt="o", markersize=6, capsize=4, linewidth=1.4, color=INK, markeredgecolor=INK,
-            markerfacecolor=color(codes.index(row["group"])),
+            x, row.mean, spread, fmt="o", markersize=6, capsize=4, linewidth=1.4, color=INK, markeredgecolor=INK,
+            markerfacecolor=color(codes.index(row.group)),
         )  # fmt: skip
     axis.axhline(0, color=MUTED, linewidth=0.9)
     for line in lines:
-        y = line["value"] if variable.higher_is == "better" else -line["value"]
+        y = line.value if variable.higher_is == "better" else -line.value
         axis.axhline(y, color="#D55E00", linewidth=0.9, linestyle=(0, (5, 3)))
         axis.annotate(
-            f"MCID {line['value']:g}",
+            f"MCID {line.value:g}",
             (1, y),
             xycoords=("axes fraction", "data"),
             xytext=(0, 1.5),
@@ -164,35 +163,35 @@ def _change_panel(axis, variable, rows, lines, words):
 
 
 def _group_ticks(axis, rows, words):
-    several = len({row["timepoint"] for row in rows}) > 1
+    several = len({row.timepoint for row in rows}) > 1
     labels = []
     for row in rows:
-        when = f"\n{words.timepoint(row['timepoint'])}" if several else ""
-        labels.append(f"{wrapped(words.groups[row['group']], 14)}{when}\nn = {row['n']}")
+        when = f"\n{words.timepoint(row.timepoint)}" if several else ""
+        labels.append(f"{wrapped(words.groups[row.group], 14)}{when}\nn = {row.n}")
     ticks(axis, labels)
 
 
 def _responders(result, words):
-    rows = result["figures"]["responders"]
+    rows = result.figures.responders
     if not rows:
         return []
     columns = (VARIABLE, THRESHOLD, TIMEPOINT, GROUP, N, MISSING, RESPONDED, PERCENT, WORSENED)
     numbers = tuple(
         (
-            row["variable"],
-            row["threshold"],
-            row["timepoint"],
-            row["group"],
-            row["n"],
-            row["missing"],
-            row["responders"],
-            share(row["responders"], row["n"]),
-            row["worsened"],
+            row.variable,
+            row.threshold,
+            row.timepoint,
+            row.group,
+            row.n,
+            row.missing,
+            row.responders,
+            share(row.responders, row.n),
+            row.worsened,
         )
         for row in rows
     )
     parts = [
-        words(RESPONDERS_ALT, **_bars(row, words), responders=row["responders"], threshold=f"{row['threshold']:g}")
+        words(RESPONDERS_ALT, **_bars(row, words), responders=row.responders, threshold=f"{row.threshold:g}")
         for row in rows
     ]
     return [
@@ -209,8 +208,8 @@ def _responders(result, words):
 
 def _draw_responders(result, words):
     by_threshold = {}
-    for row in result["figures"]["responders"]:
-        by_threshold.setdefault((row["variable"], row["threshold"]), []).append(row)
+    for row in result.figures.responders:
+        by_threshold.setdefault((row.variable, row.threshold), []).append(row)
     columns = 2 if len(by_threshold) > 1 else 1
     height = -(-len(by_threshold) // columns)
     bars = len(next(iter(by_threshold.values())))
@@ -219,10 +218,10 @@ def _draw_responders(result, words):
     codes = list(words.groups)
     for axis, ((name, threshold), rows) in zip(axes.flat, by_threshold.items(), strict=False):
         for x, row in enumerate(rows):
-            part = share(row["responders"], row["n"])
+            part = share(row.responders, row.n)
             height_of_bar = part or 0
-            axis.bar(x, height_of_bar, 0.6, color=color(codes.index(row["group"])), edgecolor="#33414d", linewidth=0.6)
-            text = f"{row['responders']} / {row['n']}" if row["n"] else "–"
+            axis.bar(x, height_of_bar, 0.6, color=color(codes.index(row.group)), edgecolor="#33414d", linewidth=0.6)
+            text = f"{row.responders} / {row.n}" if row.n else "–"
             text = text if part is None else f"{part:.0f}%\n{text}"
             axis.text(x, height_of_bar + 2, text, ha="center", va="bottom", fontsize=6.5)
         _group_ticks(axis, rows, words)

@@ -31,8 +31,8 @@ FIELDS = (
 
 def charts(result, words):
     by_outcome = {}
-    for row in result["figures"]["distributions"]:
-        by_outcome.setdefault(row["variable"], []).append(row)
+    for row in result.figures.distributions:
+        by_outcome.setdefault(row.variable, []).append(row)
     return [_chart(variables.get(name), rows, words) for name, rows in by_outcome.items()]
 
 
@@ -40,15 +40,15 @@ def _chart(variable, rows, words):
     decimals = variable.decimals
     columns = (GROUP, TIMEPOINT, N, MISSING, *(numeric(name, label, decimals) for name, label in FIELDS))
     numbers = tuple(
-        (row["group"], row["timepoint"], row["n"], row["missing"], *(row[name] for name, _ in FIELDS)) for row in rows
+        (row.group, row.timepoint, row.n, row.missing, *(getattr(row, name) for name, _ in FIELDS)) for row in rows
     )
     parts = [
         words(
             ALT,
-            group=words.groups[row["group"]],
-            when=words.timepoint(row["timepoint"]),
-            n=row["n"],
-            **{name: number(row[name], decimals) for name in ("median", "q1", "q3")},
+            group=words.groups[row.group],
+            when=words.timepoint(row.timepoint),
+            n=row.n,
+            **{name: number(getattr(row, name), decimals) for name in ("median", "q1", "q3")},
         )
         for row in rows
     ]
@@ -68,44 +68,44 @@ def draw(variable, rows, words):
     figure, axes, firsts = group_panels(groups, [None], (0.5 + 0.85 * slots, 2.7), sharey=True)
     for place, code in enumerate(groups):
         axis = axes[None, code]
-        mine = [row for row in rows if row["group"] == code]
+        mine = [row for row in rows if row.group == code]
         for x, row in enumerate(mine):
             _strip(axis, x, row, color(place))
         _boxes(axis, mine)
         title(axis, wrapped(words.groups[code], 22))
-        labels = [f"{wrapped(words.timepoint(row['timepoint']), 12)}\nn = {row['n']}" for row in mine]
+        labels = [f"{wrapped(words.timepoint(row.timepoint), 12)}\nn = {row.n}" for row in mine]
         ticks(axis, labels, size=7)
         axis.set_xlim(-0.6, len(mine) - 0.4)
         horizontal_grid(axis)
     for axis in firsts:
         axis.set_ylabel(words.label(variable))
-    note(figure, words(NOTE, step=number(rows[0]["step"], 2 if rows[0]["step"] < 1 else 0)))
+    note(figure, words(NOTE, step=number(rows[0].step, 2 if rows[0].step < 1 else 0)))
     return figure
 
 
 def _strip(axis, x, row, colour):
     """The distribution as a symmetrical shape: a bar for each rounded value, as wide as it is frequent."""
-    if not row["n"]:
+    if not row.n:
         return
-    values, counts = zip(*row["counts"], strict=True)
+    values, counts = zip(*row.counts, strict=True)
     widths = [0.9 * count / max(*counts, WIDE_FROM) for count in counts]
-    axis.barh(values, widths, row["step"], [x - width / 2 for width in widths], color=colour, alpha=0.55, linewidth=0)
+    axis.barh(values, widths, row.step, [x - width / 2 for width in widths], color=colour, alpha=0.55, linewidth=0)
 
 
 def _boxes(axis, rows):
-    shown = [(x, row) for x, row in enumerate(rows) if row["n"]]
+    shown = [(x, row) for x, row in enumerate(rows) if row.n]
     if not shown:
         return
     line = {"color": INK, "linewidth": 1}
     axis.bxp(
         [
             {
-                "med": row["median"],
-                "q1": row["q1"],
-                "q3": row["q3"],
-                "whislo": row["low"],
-                "whishi": row["high"],
-                "mean": row["mean"],
+                "med": row.median,
+                "q1": row.q1,
+                "q3": row.q3,
+                "whislo": row.low,
+                "whishi": row.high,
+                "mean": row.mean,
             }
             for _, row in shown
         ],

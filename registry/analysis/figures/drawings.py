@@ -29,11 +29,14 @@ FORMATS = canvas.FORMATS | {"csv": "text/csv; charset=utf-8"}
 
 def charts(result, language="en"):
     """The Charts of a result, without drawing them; none of a result from before there were figures."""
-    if "figures" not in result and not result["method"].get("sections"):
+    if result.figures is None and not result.method.sections:
         return []
     words = Words(result, language)
     charts_of_study = [
-        chart for part, report in PARTS.items() if report in result for chart in part.charts(result, words)
+        chart
+        for part, report in PARTS.items()
+        if getattr(result, report) is not None
+        for chart in part.charts(result, words)
     ]
     return [*charts_of_study, *sections.figures_of(result, words)]
 

@@ -26,8 +26,8 @@ def charts(result, words):
     steps = words.whole_flow()
     rows = [(step["label"], step["n"], step.get("excluded"), step["reason"]) for step in steps]
     rows += [(words(IN_GROUP, group=name), n, None, "") for name, n in _groups(result, words)]
-    if result["cohort"]["in_no_group"]:
-        rows.append((words(IN_NO_GROUP), result["cohort"]["in_no_group"], None, ""))
+    if result.cohort.in_no_group:
+        rows.append((words(IN_NO_GROUP), result.cohort.in_no_group, None, ""))
     parts = []
     for step in steps:
         if step.get("excluded"):
@@ -41,7 +41,7 @@ def charts(result, words):
 
 
 def _groups(result, words):
-    return [(name, result["cohort"]["groups"][code]) for code, name in words.groups.items()]
+    return [(name, result.cohort.groups[code]) for code, name in words.groups.items()]
 
 
 def draw(result, words):
@@ -76,7 +76,7 @@ def draw(result, words):
             f"n = {step['n']}",
         )
         y -= tall
-    _split(axes, groups, middle, y, gap, words, result["cohort"]["in_no_group"])
+    _split(axes, groups, middle, y, gap, words, result.cohort.in_no_group)
     return figure
 
 

@@ -13,19 +13,19 @@ AXIS = Label("Patients", "患者数")
 
 
 def charts(result, words):
-    rows = result["figures"]["levels"]
+    rows = result.figures.levels
     numbers = tuple(
-        (level, row["group"], row["n"], row["counts"][level], share(row["counts"][level], row["n"]))
+        (level, row.group, row.n, row.counts[level], share(row.counts[level], row.n))
         for row in rows
         for level in levels.LEVELS
-        if row["counts"][level]
+        if row.counts[level]
     )
     parts = [
         words(
             ALT,
-            group=words.groups[row["group"]],
-            n=row["n"],
-            counts=", ".join(f"{level} {row['counts'][level]}" for level in levels.LEVELS if row["counts"][level]),
+            group=words.groups[row.group],
+            n=row.n,
+            counts=", ".join(f"{level} {row.counts[level]}" for level in levels.LEVELS if row.counts[level]),
         )
         for row in rows
     ]
@@ -36,17 +36,17 @@ def charts(result, words):
 
 
 def draw(rows, words):
-    groups = [row["group"] for row in rows]
+    groups = [row.group for row in rows]
     figure, axes, firsts = group_panels(groups, [None], (2.3, 4.7), sharey=True, sharex=True)
-    longest = max((count for row in rows for count in row["counts"].values()), default=0) or 1
+    longest = max((count for row in rows for count in row.counts.values()), default=0) or 1
     for place, row in enumerate(rows):
-        axis = axes[None, row["group"]]
-        counts = [row["counts"][level] for level in levels.LEVELS]
+        axis = axes[None, row.group]
+        counts = [row.counts[level] for level in levels.LEVELS]
         axis.barh(range(len(counts)), counts, height=0.72, color=color(place), edgecolor="#33414d", linewidth=0.5)
         for y, count in enumerate(counts):
             if count:
-                axis.text(count + longest * 0.02, y, count_percent(count, row["n"]), va="center", fontsize=6.5)
-        title(axis, f"{wrapped(words.groups[row['group']], 24)}\nn = {row['n']}")
+                axis.text(count + longest * 0.02, y, count_percent(count, row.n), va="center", fontsize=6.5)
+        title(axis, f"{wrapped(words.groups[row.group], 24)}\nn = {row.n}")
         axis.set_xlabel(words(AXIS))
         axis.set_xlim(0, longest * 1.35)
         axis.xaxis.get_major_locator().set_params(integer=True)

@@ -31,14 +31,14 @@ POINT, LARGEST = 14, 160  # square points: a circle for one patient, and the lar
 
 
 def charts(result, words):
-    rows = result["eq5d_report"]["grid"]
+    rows = result.eq5d_report.grid
     names = [column.name for column in COLUMNS]
     parts = [
         words(
             ALT,
-            group=words.groups[row["group"]],
-            when=words.timepoint(row["timepoint"]),
-            **{name: row[name] for name in ("n", "better", "same", "worse")},
+            group=words.groups[row.group],
+            when=words.timepoint(row.timepoint),
+            **{name: getattr(row, name) for name in ("n", "better", "same", "worse")},
         )
         for row in rows
     ]
@@ -48,34 +48,34 @@ def charts(result, words):
             title=words(TITLE),
             alt=sentence(parts, words),
             columns=COLUMNS,
-            rows=tuple(tuple(row[name] for name in names) for row in rows),
-            draw=lambda w: draw(result["eq5d_report"], w),
+            rows=tuple(tuple(getattr(row, name) for name in names) for row in rows),
+            draw=lambda w: draw(result.eq5d_report, w),
         )
     ]
 
 
 def draw(report, words):
-    rows = report["grid"]
-    groups, followups = list(words.groups), list(dict.fromkeys(row["timepoint"] for row in rows))
+    rows = report.grid
+    groups, followups = list(words.groups), list(dict.fromkeys(row.timepoint for row in rows))
     figure, axes, firsts = group_panels(groups, followups, (2.4, 2.6), sharex=True, sharey=True)
     for row in rows:
-        axis = axes[row["timepoint"], row["group"]]
-        _panel(axis, row, color(groups.index(row["group"])))
+        axis = axes[row.timepoint, row.group]
+        _panel(axis, row, color(groups.index(row.group)))
         axis.set_xlabel(words(X_AXIS), fontsize=6.5)
-        counts = {name: row[name] for name in ("n", "better", "worse")}
-        title(axis, words(PANEL, group=wrapped(words.groups[row["group"]], 24), **counts), fontsize=7.5)
+        counts = {name: getattr(row, name) for name in ("n", "better", "worse")}
+        title(axis, words(PANEL, group=wrapped(words.groups[row.group], 24), **counts), fontsize=7.5)
     lines = len(firsts) // len(followups)
     for place, axis in enumerate(firsts):
         axis.set_ylabel(words(Y_AXIS, when=words.timepoint(followups[place // lines])))
-    note(figure, words(NOTE, value_set=report["value_set"], step=rows[0]["step"]))
+    note(figure, words(NOTE, value_set=report.value_set, step=rows[0].step))
     return figure
 
 
 def _panel(axis, row, colour):
     axis.plot([0, RANKS], [0, RANKS], color=MUTED, linewidth=0.9)
-    if row["counts"]:
-        before, after, counts = zip(*row["counts"], strict=True)
-        step, area = row["step"], min(POINT, LARGEST / max(counts))
+    if row.counts:
+        before, after, counts = zip(*row.counts, strict=True)
+        step, area = row.step, min(POINT, LARGEST / max(counts))
         axis.scatter(
             [(level + 0.5) * step for level in before],
             [(level + 0.5) * step for level in after],

@@ -65,17 +65,17 @@ COLUMNS = (
 
 
 def charts(result, words):
-    survival = result["survival"]
-    if not any(curve["n"] and "withheld" not in curve for curve in survival["curves"]):
+    survival = result.survival
+    if not any(curve.n and not curve.withheld for curve in survival.curves):
         return []
     numbers = tuple(
-        (curve["group"], curve["n"], curve["missing"], curve["events"], curve["median"], *_landmark(point))
-        for curve in survival["curves"]
-        for point in curve["landmarks"]
+        (curve.group, curve.n, curve.missing, curve.events, curve.median, *_landmark(point))
+        for curve in survival.curves
+        for point in curve.landmarks
     )
-    parts = [_alt(curve, words) for curve in survival["curves"]] + [_p(survival, words)]
-    if survival.get("landmark_day"):
-        parts.append(words(AFTER, days=survival["landmark_day"]))
+    parts = [_alt(curve, words) for curve in survival.curves] + [_p(survival, words)]
+    if survival.landmark_day:
+        parts.append(words(AFTER, days=survival.landmark_day))
     return [
         Chart(
             code="survival",
@@ -89,39 +89,39 @@ def charts(result, words):
 
 
 def _landmark(point):
-    return tuple(point[name] for name in ("time", "at_risk", "survival", "low", "high"))
+    return tuple(getattr(point, name) for name in ("time", "at_risk", "survival", "low", "high"))
 
 
 def _alt(curve, words):
-    if "withheld" in curve:
-        return words(WITHHELD, group=words.groups[curve["group"]], n=curve["n"])
+    if curve.withheld:
+        return words(WITHHELD, group=words.groups[curve.group], n=curve.n)
     points = [
-        words(AT, percent=f"{100 * point['survival']:.0f}", time=f"{point['time']:g}")
-        for point in curve["landmarks"]
-        if point["survival"] is not None
+        words(AT, percent=f"{100 * point.survival:.0f}", time=f"{point.time:g}")
+        for point in curve.landmarks
+        if point.survival is not None
     ]
-    median = words(NOT_REACHED) if curve["median"] is None else number(curve["median"], 1)
-    group = words.groups[curve["group"]]
-    return words(ALT, group=group, n=curve["n"], events=curve["events"], median=median, survival=", ".join(points))
+    median = words(NOT_REACHED) if curve.median is None else number(curve.median, 1)
+    group = words.groups[curve.group]
+    return words(ALT, group=group, n=curve.n, events=curve.events, median=median, survival=", ".join(points))
 
 
 def _p(survival, words):
-    p = survival["log_rank"]["p"]
+    p = survival.log_rank.p
     return words(NO_P) if p is None else words(LOG_RANK, p=p_phrase(p))
 
 
 def draw(result, words):
-    survival = result["survival"]
-    under = 0.3 + 0.17 * len(survival["curves"])
+    survival = result.survival
+    under = 0.3 + 0.17 * len(survival.curves)
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.8, 3.6 + under), layout="constrained")
     axis, table = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, under])
-    for place, curve in enumerate(survival["curves"]):
-        _curve(axis, curve, place, words, banded=len(survival["curves"]) <= MOST_BANDS)
+    for place, curve in enumerate(survival.curves):
+        _curve(axis, curve, place, words, banded=len(survival.curves) <= MOST_BANDS)
     axis.set(ylim=(0, 103), ylabel=words(Y_AXIS), xlabel=_x_label(survival, words))
-    axis.set_xlim(0, survival["ticks"][-1] or 1)
-    axis.set_xticks(survival["ticks"])
+    axis.set_xlim(0, survival.ticks[-1] or 1)
+    axis.set_xticks(survival.ticks)
     axis.tick_params(labelbottom=True)
     axis.set_yticks([0, 25, 50, 75, 100])
     axis.grid(axis="y")
@@ -133,44 +133,47 @@ def draw(result, words):
 
 
 def _x_label(survival, words):
-    day = survival.get("landmark_day", 0)
+    day = survival.landmark_day
     return words(X_FROM, days=day) if day else words(X_AXIS)
 
 
 def _followed(result, words):
     """How long patients were followed, and from when on the curves run."""
-    survival = result["survival"]
-    if least := survival.get("least_at_risk"):
+    survival = result.survival
+    if least := survival.least_at_risk:
         yield words(ENDS, n=least)
-    median = survival.get("follow_up", {}).get("median")
+    median = survival.follow_up and survival.follow_up.median
     if median is not None:
         yield words(FOLLOW_UP, median=number(median, 1))
-    label = SELECTED if survival.get("landmark_day") else OLD
-    for step in result["cohort"]["steps"]:
+    label = SELECTED if survival.landmark_day else OLD
+    for step in result.cohort.steps:
         if step["step"] == "followed_at_least" and step["days"]:
             yield words(label, days=step["days"])
 
 
 def _curve(axis, curve, place, words, banded):
-    steps = curve["steps"]
-    label = f"{words.groups[curve['group']]} (n = {curve['n']})"
-    if not curve["n"] or "withheld" in curve:
+    steps = curve.steps
+    label = f"{words.groups[curve.group]} (n = {curve.n})"
+    if not curve.n or curve.withheld:
         return
-    time = [0, *steps["time"]]
-    survival = [100, *(100 * share for share in steps["survival"])]
+    time = [0, *steps.time]
+    survival = [100, *(100 * share for share in steps.survival)]
     axis.step(time, survival, where="post", color=color(place), linestyle=dash(place), linewidth=1.8, label=label)
-    bounds = [[100, *(100 * (bound if bound is not None else 0) for bound in steps[side])] for side in ("low", "high")]
+    bounds = [
+        [100, *(100 * (bound if bound is not None else 0) for bound in getattr(steps, side))]
+        for side in ("low", "high")
+    ]
     if banded:
         axis.fill_between(time, *bounds, step="post", color=color(place), alpha=0.13, linewidth=0)
-    left = [(t, s) for t, s, c in zip(time[1:], survival[1:], steps["censored"], strict=True) if c]
+    left = [(t, s) for t, s, c in zip(time[1:], survival[1:], steps.censored, strict=True) if c]
     if left:
         axis.plot(*zip(*left, strict=True), linestyle="none", marker="|", markersize=5, color=color(place), alpha=0.8)
 
 
 def _at_risk(axis, survival, words):
-    names = [wrapped(words.groups[curve["group"]], 24).replace("\n", "") for curve in survival["curves"]]
-    for place, curve in enumerate(survival["curves"]):
-        for tick, count in zip(survival["ticks"], curve["at_risk_at_ticks"], strict=True):
+    names = [wrapped(words.groups[curve.group], 24).replace("\n", "") for curve in survival.curves]
+    for place, curve in enumerate(survival.curves):
+        for tick, count in zip(survival.ticks, curve.at_risk_at_ticks, strict=True):
             axis.text(tick, place, str(count), ha="center", va="center", fontsize=7)
     axis.set_yticks(range(len(names)), names, fontsize=7)
     axis.set_ylim(len(names) - 0.5, -0.5)

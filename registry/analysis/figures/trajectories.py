@@ -27,9 +27,9 @@ LOOKS = {"same": (SAME, "-"), "better": (BETTER, "-"), "worse": (WORSE, (0, (4, 
 
 def charts(result, words):
     by_outcome = {}
-    for row in result["figures"]["trajectories"]:
-        by_outcome.setdefault(row["variable"], []).append(row)
-    baseline = result["method"]["baseline"]
+    for row in result.figures.trajectories:
+        by_outcome.setdefault(row.variable, []).append(row)
+    baseline = result.method.baseline
     return [_chart(variables.get(name), rows, words, baseline) for name, rows in by_outcome.items()]
 
 
@@ -42,13 +42,13 @@ def _chart(variable, rows, words, baseline):
         numeric("after", Label("After", "術後"), decimals),
         COUNT,
     )
-    numbers = tuple((row["group"], row["timepoint"], *number) for row in rows for number in row["counts"])
+    numbers = tuple((row.group, row.timepoint, *number) for row in rows for number in row.counts)
     parts = [
         words(
             ALT,
-            group=words.groups[row["group"]],
-            when=words.timepoint(row["timepoint"]),
-            n=row["n"],
+            group=words.groups[row.group],
+            when=words.timepoint(row.timepoint),
+            n=row.n,
             **_kinds(variable, row),
         )
         for row in rows
@@ -72,7 +72,7 @@ def _kind(variable, before, after):
 def _kinds(variable, row):
     """How many patients became better, stayed and became worse, by rounded values."""
     directions = dict.fromkeys(("better", "same", "worse"), 0)
-    for before, after, count in row["counts"]:
+    for before, after, count in row.counts:
         directions[_kind(variable, before, after)] += count
     return directions
 
@@ -80,29 +80,29 @@ def _kinds(variable, row):
 def draw(variable, rows, words, baseline):
     from matplotlib.lines import Line2D
 
-    groups, followups = list(words.groups), list(dict.fromkeys(row["timepoint"] for row in rows))
+    groups, followups = list(words.groups), list(dict.fromkeys(row.timepoint for row in rows))
     figure, axes, firsts = group_panels(groups, followups, (2.3, 2.7), sharey=True)
     for row in rows:
-        axis = axes[row["timepoint"], row["group"]]
+        axis = axes[row.timepoint, row.group]
         _panel(axis, variable, row)
-        name = wrapped(words.groups[row["group"]], 24)
-        title(axis, words(PANEL, group=name, n=row["n"], **_kinds(variable, row)), fontsize=7.5)
-        ticks(axis, [wrapped(words.timepoint(code), 12) for code in (baseline, row["timepoint"])], size=7)
+        name = wrapped(words.groups[row.group], 24)
+        title(axis, words(PANEL, group=name, n=row.n, **_kinds(variable, row)), fontsize=7.5)
+        ticks(axis, [wrapped(words.timepoint(code), 12) for code in (baseline, row.timepoint)], size=7)
         axis.set_xlim(-0.12, 1.12)
     for axis in firsts:
         axis.set_ylabel(words.label(variable))
     handles = [Line2D([], [], color=LOOKS[kind][0], linestyle=LOOKS[kind][1], linewidth=1.5) for kind in NAMES]
     figure.legend(handles, [words(label) for label in NAMES.values()], loc="outside upper left", ncols=3)
-    step = rows[0]["step"]
+    step = rows[0].step
     note(figure, words(NOTE, step=number(step, 2 if step < 1 else 0)))
     return figure
 
 
 def _panel(axis, variable, row):
-    most = max((count for *_, count in row["counts"]), default=1)
-    thin = 0.5 if row["n"] > 60 else 0.8
+    most = max((count for *_, count in row.counts), default=1)
+    thin = 0.5 if row.n > 60 else 0.8
     for kind, (colour, style) in LOOKS.items():
-        for before, after, count in row["counts"]:
+        for before, after, count in row.counts:
             if _kind(variable, before, after) == kind:
                 width = thin + 3 * (count - 1) / max(most - 1, THIN_UNTIL)
                 axis.plot([0, 1], [before, after], color=colour, linestyle=style, linewidth=width, alpha=0.6)

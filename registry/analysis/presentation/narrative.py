@@ -4,6 +4,8 @@ from registry.analysis.design import methods as tests
 from registry.analysis.design import named_groups, sections
 from registry.analysis.presentation.numbers import number, p_phrase, percent
 from registry.analysis.presentation.words import SYNTHETIC, Words, cohort_label, plan_label, variable_of
+from registry.analysis.results.statistics import Sampled
+from registry.analysis.results.written import rows_in
 from registry.instruments import value_sets, variables
 from registry.instruments.base import Label
 
@@ -63,12 +65,12 @@ AND = Label(" and ", "と")
 
 
 def title(result, language="en"):
-    words, method = Words(result, language), result["method"]
-    if method.get("sections"):
-        return words(plan_label(method["plan"]))
-    times = words(JOIN).join(words.timepoint(code) for code in (method["baseline"], *method["followups"]))
-    name = words(plan_label(method["plan"]))
-    if method["grouping"] != "segment_group":  # a plan of the segment study's that compares other groups
+    words, method = Words(result, language), result.method
+    if method.sections:
+        return words(plan_label(method.plan))
+    times = words(JOIN).join(words.timepoint(code) for code in (method.baseline, *method.followups))
+    name = words(plan_label(method.plan))
+    if method.grouping != "segment_group":  # a plan of the segment study's that compares other groups
         name = words(BY_GROUPS, groups=words(named_groups.of_method(method).label))
     return words(TITLE, plan=name, times=times)
 
@@ -76,7 +78,7 @@ def title(result, language="en"):
 def answer(result, language="en"):
     """Sentences, the most general first. Differences are named only where P < the plan's alpha."""
     words = Words(result, language)
-    if not any(result["cohort"]["groups"].values()):
+    if not any(result.cohort.groups.values()):
         return [words(NOBODY)]
     return [
         *_who(result, words),
@@ -112,41 +114,40 @@ NO_LOCK = Label(
 
 def _standing(result, words):
     """Whether the run follows a locked plan, and so which numbers are exploratory; nothing of the study's own plan."""
-    method = result["method"]
-    locked = method.get("locked_plan")
+    method = result.method
+    locked = method.locked_plan
     if locked is None:
-        if method.get("sections"):
+        if method.sections:
             yield words(NO_LOCK)
         return
-    named = {"name": locked["name"], "version": locked["version"], "at": locked["locked_at"][:10]}
-    if locked["follows"]:
-        yield words(FOLLOWS, **named, by=locked["locked_by"], data=words(BEFORE[locked["before"]]))
+    named = {"name": locked.name, "version": locked.version, "at": locked.locked_at[:10]}
+    if locked.follows:
+        yield words(FOLLOWS, **named, by=locked.locked_by, data=words(BEFORE[locked.before]))
     else:
         yield words(DEVIATES, **named)
 
 
 def _statements(result, words):
     """What the sections' entries say in words."""
-    for code, section in sections.SECTIONS.items():
-        for entry in result.get(code, ()):
-            yield from section.answers(entry, words)
+    for section, entry in sections.entries_of(result):
+        yield from section.answers(entry, words)
 
 
 def _who(result, words):
-    cohort = result["cohort"]
-    groups = words(JOIN).join(f"{name} {cohort['groups'][code]}" for code, name in words.groups.items())
-    yield words(ANALYSED, n=cohort["n"], enrolled=cohort["flow"][0]["n"], groups=groups)
-    if cohort["in_no_group"]:
-        yield words(IN_NO_GROUP, n=cohort["in_no_group"])
+    cohort = result.cohort
+    groups = words(JOIN).join(f"{name} {cohort.groups[code]}" for code, name in words.groups.items())
+    yield words(ANALYSED, n=cohort.n, enrolled=cohort.flow[0].n, groups=groups)
+    if cohort.in_no_group:
+        yield words(IN_NO_GROUP, n=cohort.in_no_group)
 
 
 def _changes(result, words):
     """Outcomes that changed in the same direction in the same groups share a sentence."""
-    alpha, changes = result["method"]["alpha"], {}
-    for row in result["recovery"]:
-        if row["p"] is not None and row["p"] < alpha:
+    alpha, changes = result.method.alpha, {}
+    for row in result.recovery:
+        if row.p is not None and row.p < alpha and _tells(row.baseline, row.followup):
             what, wording = _direction(row, words)
-            changes.setdefault((row["timepoint"], wording, what), []).append(words.groups[row["group"]])
+            changes.setdefault((row.timepoint, wording, what), []).append(words.groups[row.group])
     shared = {}
     for (after, wording, what), groups in changes.items():
         shared.setdefault((after, wording, tuple(groups)), []).append(what)
@@ -155,7 +156,7 @@ def _changes(result, words):
             wording,
             what=words(JOIN).join(what),
             groups=words(JOIN).join(groups),
-            before=words.at(result["method"]["baseline"]),
+            before=words.at(result.method.baseline),
             after=words.at(after),
             alpha=alpha,
         )
@@ -166,35 +167,40 @@ def _direction(row, words):
     variable = variable_of(row)
     if variable.kind == "categorical":
         category = variable.categories[0]
-        before, after = (_share(row[part], str(category.code)) for part in ("baseline", "followup"))
+        before, after = (_share(cell, str(category.code)) for cell in (row.baseline, row.followup))
         return words(
             CATEGORY, what=words(variable.label), category=words(category.label)
         ), RISEN if after > before else FALLEN
-    rises = row["followup"]["mean"] > row["baseline"]["mean"]
+    rises = row.followup.mean > row.baseline.mean
     if not variable.higher_is:
         return words(variable.label), HIGHER if rises else LOWER
     return words(variable.label), BETTER if rises == (variable.higher_is == "better") else WORSE
 
 
+def _tells(*cells):
+    """Whether it is told which of some groups or times has more: means of few patients are hidden."""
+    return all(getattr(cell, "mean", 0) is not None for cell in cells)
+
+
 def _share(cell, code):
-    return cell["counts"][code] / cell["n"] if cell["n"] else 0
+    return cell.counts[code] / cell.n if cell.n else 0
 
 
 def _differences(result, words):
-    alpha, equal, unknown = result["method"]["alpha"], {}, {}
-    for row in result["between_groups"]:
-        p = row["p"].values()
-        different = [pair for pair, value in row["p"].items() if value is not None and value < alpha]
+    alpha, equal, unknown = result.method.alpha, {}, {}
+    for row in result.between_groups:
+        p = row.p.values()
+        different = [pair for pair, value in row.p.items() if value is not None and value < alpha]
         yield from _pairs_that_differ(row, different, words)
         if p and not different:
             place = unknown if None in p else equal
-            place.setdefault(words(variable_of(row).label), []).append(words.at(_when(row)))
-    for row in result["adverse_events"]:
+            place.setdefault(words(variable_of(row).label), []).append(words.at(row.when))
+    for row in result.adverse_events:
         what = words(variable_of(row).label)
-        if row["p"] is None:
+        if row.p is None:
             unknown[what] = []
-        elif row["p"] < alpha:
-            yield words(EVENT_DIFFERS, what=what, p=p_phrase(row["p"]))
+        elif row.p < alpha:
+            yield words(EVENT_DIFFERS, what=what, p=p_phrase(row.p))
         else:
             equal[what] = []
     if equal:
@@ -209,16 +215,13 @@ def _listed(named, words):
     return words(JOIN).join(shown)
 
 
-def _when(row):
-    return row["followup"] if row["timepoint"] == "delta" else row["timepoint"]
-
-
 def _pairs_that_differ(row, pairs, words):
     """One sentence for each group that is lower than others, or higher, whichever takes fewer sentences."""
     variable = variable_of(row)
     ranked = [
-        (*sorted(words.codes_of_pair(pair), key=lambda code: _level(variable, row["groups"][code])), row["p"][pair])
+        (*sorted(words.codes_of_pair(pair), key=lambda code: _level(variable, row.groups[code])), row.p[pair])
         for pair in pairs
+        if _tells(*(row.groups[code] for code in words.codes_of_pair(pair)))
     ]
     by_lower, by_higher = {}, {}
     for lower, higher, p in ranked:
@@ -235,11 +238,11 @@ def _pairs_that_differ(row, pairs, words):
 
 def _named_pair(row, variable, first, others, words):
     def value(code):
-        return {"group": words.groups[code], "value": _shown(variable, row["groups"][code])}
+        return {"group": words.groups[code], "value": _shown(variable, row.groups[code])}
 
     return {
         "what": words(variable.label),
-        "when": words.at(_when(row)),
+        "when": words.at(row.when),
         "one": words(VALUE, **value(first)),
         "others": words(AND).join(words(VALUE_P, **value(code), p=p_phrase(p)) for code, p in others),
         "category": words(variable.categories[0].label) if variable.categories else "",
@@ -247,13 +250,13 @@ def _named_pair(row, variable, first, others, words):
 
 
 def _level(variable, cell):
-    return cell["mean"] if variable.kind == "continuous" else _share(cell, str(variable.categories[0].code))
+    return cell.mean if variable.kind == "continuous" else _share(cell, str(variable.categories[0].code))
 
 
 def _shown(variable, cell):
     if variable.kind == "continuous":
-        return number(cell["mean"], variable.decimals)
-    return percent(cell["counts"][str(variable.categories[0].code)], cell["n"])
+        return number(cell.mean, variable.decimals)
+    return percent(cell.counts[str(variable.categories[0].code)], cell.n)
 
 
 BESIDE = Label(", with {test} beside it", "（{test}を併記）")
@@ -330,14 +333,14 @@ SOURCE = Label(
 
 def methods(result, language="en"):
     """The methods paragraph, written from what was in fact done."""
-    words, method = Words(result, language), result["method"]
-    if method.get("sections"):
+    words, method = Words(result, language), result.method
+    if method.sections:
         return _methods_of_sections(result, words)
-    used = method["tests"]
+    used = method.tests
     named = {place: _tests(place, used, words) for place in used if not place.startswith("second_")}
     named["adjust"] = words(tests.ADJUSTMENTS[used["adjust"]])
-    done = [label for tables, label in USES if any(result[table] for table in tables)]
-    published = value_sets.get(method["value_set"])
+    done = [label for tables, label in USES if any(getattr(result, table) for table in tables)]
+    published = value_sets.get(method.value_set)
     return words(
         METHODS,
         uses="".join(words(label, **named) for label in done),
@@ -346,12 +349,12 @@ def methods(result, language="en"):
         sampled=_sampled(result, words),
         frozen=_frozen(result, words, FROZEN),
         further=_further(result, words),
-        times=words(AND).join(words.at(code) for code in (method["baseline"], *method["followups"])),
+        times=words(AND).join(words.at(code) for code in (method.baseline, *method.followups)),
         grouping=words(named_groups.of_method(method).label),
-        cohort=words(cohort_label(result["cohort"]["name"])),
+        cohort=words(cohort_label(result.cohort.name)),
         value_set=f"{words(published.label)} (doi:{published.doi})",
-        alpha=method["alpha"],
-        software=method["software"],
+        alpha=method.alpha,
+        software=method.software,
     )
 
 
@@ -375,26 +378,26 @@ CRITERIA = Label("{name} ({steps})", "{name}（{steps}）")
 
 
 def _methods_of_sections(result, words):
-    method = result["method"]
-    dead = method["deaths_without_a_day"]
+    method = result.method
+    dead = method.deaths_without_a_day
     return words(
         OF_SECTIONS,
         frozen=_frozen(result, words, FROZEN),
         cohort=_criteria(result, words),
         grouping=words(JOIN).join(words.groups.values()) or words(named_groups.of_method(method).label),
         sentences=words(Label(" ", "")).join(sections.methods_of(result, words)),
-        imputed=words(INTERPOLATED if any(part["years"] for part in result.get("qol", ())) else NOT_IMPUTED),
-        as_of=method["as_of"],
+        imputed=words(INTERPOLATED if any(part.years for part in result.qol) else NOT_IMPUTED),
+        as_of=method.as_of,
         deaths=words(DEATHS, n=dead) if dead else "",
-        alpha=method["alpha"],
-        software=method["software"],
+        alpha=method.alpha,
+        software=method.software,
     )
 
 
 def _criteria(result, words):
     """The cohort by its criteria, not by its name alone."""
     steps = [step["label"] for step in words.flow()][1:]
-    name = words(cohort_label(result["cohort"]["name"]))
+    name = words(cohort_label(result.cohort.name))
     return words(CRITERIA, name=name, steps=words(Label("; ", "、")).join(steps)) if steps else name
 
 
@@ -407,17 +410,17 @@ def _tests(place, used, words):
 
 def _since(result, words):
     """From when on survival is counted."""
-    day = result.get("survival", {}).get("landmark_day", 0)
+    day = result.survival.landmark_day if result.survival else 0
     return words(FROM_LANDMARK, days=day) if day else words(FROM_SURGERY)
 
 
 def _thresholds(result, words):
     """Which changes counted as a response, each with its source."""
-    thresholds = result.get("figures", {}).get("thresholds", ())
+    thresholds = result.figures.thresholds if result.figures else ()
     if not thresholds:
         return ""
     parts = (
-        f"{words(variables.get(threshold['variable']).label)} {threshold['value']:g} ({threshold['source']})"
+        f"{words(variables.get(threshold.variable).label)} {threshold.value:g} ({threshold.source})"
         for threshold in thresholds
     )
     return words(THRESHOLDS, which=words(JOIN).join(parts))
@@ -425,7 +428,7 @@ def _thresholds(result, words):
 
 def _further(result, words):
     """The value sets of the sensitivity analysis."""
-    sets = [words(value_sets.get(entry["value_set"]).label) for entry in result.get("sensitivity", ())]
+    sets = [words(value_sets.get(entry.value_set).label) for entry in result.sensitivity]
     return words(FURTHER, sets=words(JOIN).join(sets)) if sets else ""
 
 
@@ -452,13 +455,10 @@ def reason(why):
 def _sampled(result, words):
     """Which tests were sampled instead of enumerated: seeds and numbers of samples; empty where none was."""
     sampled = {}
-    for table in ("characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains"):
-        for row in result[table]:
-            for name, content in row.items():
-                if name.startswith("monte_carlo"):
-                    for entry in [content] if "seed" in content else content.values():
-                        asked = entry["resamples"], entry["seed"], entry.get("why", "")
-                        sampled.setdefault(asked, []).append(entry["standard_error"])
+    tables = result.characteristics, result.recovery, result.adverse_events, result.between_groups, result.eq5d_domains
+    for sample in (part for table in tables for part in rows_in(table) if isinstance(part, Sampled)):
+        asked = sample.resamples, sample.seed, sample.why
+        sampled.setdefault(asked, []).append(sample.standard_error)
     parts = [
         words(
             SAMPLES, n=len(errors), resamples=resamples, seed=seed, error=f"{max(errors):.2g}", why=words(reason(why))
@@ -470,17 +470,17 @@ def _sampled(result, words):
 
 def _frozen(result, words, label):
     """The snapshot that a result was computed from; empty for the registry as it was."""
-    snapshot = result["method"].get("frozen")
+    snapshot = result.method.frozen
     return words(label, name=snapshot["label"], hash=snapshot["hash"]) if snapshot else ""
 
 
 def source(result, language="en"):
     """What the result was computed from."""
-    words, method = Words(result, language), result["method"]
+    words, method = Words(result, language), result.method
     names = ("snapshot", "value_set", "value_set_version", "segment_rule", "software")
-    return _frozen(result, words, OF_FROZEN) + words(SOURCE, **{name: method[name] for name in names})
+    return _frozen(result, words, OF_FROZEN) + words(SOURCE, **{name: getattr(method, name) for name in names})
 
 
 def mark(result, language="en"):
     """What stands above every file about patients who are made up; empty for real ones."""
-    return SYNTHETIC.in_language(language) if result["method"].get("synthetic") else ""
+    return SYNTHETIC.in_language(language) if result.method.synthetic else ""

@@ -36,11 +36,11 @@ def number(value, decimals):
 
 def mean_sd(cell, decimals):
     """“67.4 ± 11.7” for an entry of a result; the mean alone where one patient has no spread."""
-    if cell["mean"] is None:
+    if cell.mean is None:
         return ABSENT
-    if cell["sd"] is None:
-        return number(cell["mean"], decimals)
-    return f"{number(cell['mean'], decimals)} ± {number(cell['sd'], decimals)}"
+    if cell.sd is None:
+        return number(cell.mean, decimals)
+    return f"{number(cell.mean, decimals)} ± {number(cell.sd, decimals)}"
 
 
 def count_percent(count, n):

@@ -15,6 +15,8 @@ from registry.analysis.presentation.numbers import ABSENT, count_percent, leaves
 from registry.analysis.presentation.tested_p import mean_change, pairs_known, with_details
 from registry.analysis.presentation.words import Words
 from registry.analysis.reports.lesion_report import ALL, SCORES
+from registry.analysis.results.result import Result
+from registry.analysis.results.tables import ByValueSet
 from registry.instruments import levels, value_sets, variables
 from registry.instruments.base import Label
 from registry.instruments.core import patient, sins
@@ -50,7 +52,7 @@ class Table:
 
 KNOWN = Label("n known (unknown)", "既知例数（不明）")
 P = Label("P", "P値")
-SECOND = {"p_chi_square": "P (χ²)", "p_chi_square_corrected": "P (χ², Yates)", "p_fisher_exact": "P (Fisher)"}
+SECOND = {"chi_square": "P (χ²)", "chi_square_corrected": "P (χ², Yates)", "fisher_exact": "P (Fisher)"}
 VARIABLE = Label("Variable", "変数")
 NUMBERED = {
     "lesion_levels": 1,
@@ -115,12 +117,12 @@ def tables(result, language="en"):
     built = [
         _flow(result, words),
         *_lesion_levels(result, words),
-        _overall("characteristics", result["characteristics"], words),
+        _overall("characteristics", result.characteristics, words),
         *_sins_by_procedure(result, words),
-        _recovery("recovery", result["recovery"], words),
-        _overall("adverse_events", result["adverse_events"], words),
-        _between("between_groups", result["between_groups"], words),
-        _between("eq5d_domains", result["eq5d_domains"], words),
+        _recovery("recovery", result.recovery, words),
+        _overall("adverse_events", result.adverse_events, words),
+        _between("between_groups", result.between_groups, words),
+        _between("eq5d_domains", result.eq5d_domains, words),
         *_sensitivity(result, words),
         *sections.tables_of(result, words),
     ]
@@ -159,35 +161,30 @@ def by_site(result, language="en"):
 
     Files for readers leave it out: a journal prints no numbers of single sites.
     """
-    if "by_site" not in result["cohort"]:
+    if result.cohort.by_site is None:
         return None
     words = Words(result, language)
     reasons = [step["reason"] for step in words.flow()][1:]
     header = (words(SITE), words(ENROLLED), *reasons, words(ANALYSED))
     rows = tuple(
-        Row(row["site"], tuple(map(str, (row["enrolled"], *row["excluded"], row["analysed"]))))
-        for row in result["cohort"]["by_site"]
+        Row(row.site, tuple(map(str, (row.enrolled, *row.excluded, row.analysed)))) for row in result.cohort.by_site
     )
     return Table("by_site", words(TITLES["by_site"]), header, rows)
 
 
 def _overall(code, rows, words):
     """Tables 2 and 5: a column a group, then P; and P of the further test where the plan has one."""
-    second = next((name for row in rows for name in row if name.startswith("p_")), None)
+    second = next((row.second.code for row in rows if row.second), None)
     header = (words(VARIABLE), *words.groups_with_n(), words(P), *([SECOND[second]] if second else []))
     lines = []
     for row in rows:
-        variable = variables.get(row["variable"])
-        groups = [(words.groups[group], row["groups"][group]) for group in words.groups]
-        ends = (
-            with_details(_p(row), row, words, groups),
-            *(
-                [with_details(p_value(row[second]), row, words, groups, field=second) if second in row else ""]
-                if second
-                else []
-            ),
-        )
-        lines += _block(words, variable, [row["groups"][group] for group in words.groups], ends, words.label(variable))
+        variable = variables.get(row.variable)
+        groups = [(words.groups[group], row.groups[group]) for group in words.groups]
+        ends = [with_details(_p(row), row, words, groups)]
+        if second:
+            tested = row.second
+            ends.append((tested and with_details(p_value(tested.tested.p), row, words, groups, second=tested)) or "")
+        lines += _block(words, variable, [row.groups[group] for group in words.groups], ends, words.label(variable))
     return Table(
         code, _title(code, words), header, tuple(lines), notes=words.footnotes(rows), number=NUMBERED.get(code, 0)
     )
@@ -211,17 +208,16 @@ def _block(words, variable, cells, ends, label):
 
 def _known(cells):
     """“27 (4)”: of how many the value is known, and of how many it is not."""
-    return f"{cells['n']} ({cells['missing']})"
+    return f"{cells.n} ({cells.missing})"
 
 
 def _counts(cells, code):
-    return tuple(count_percent(cell["counts"][code], cell["n"]) for cell in cells)
+    return tuple(count_percent(cell.counts[code], cell.n) for cell in cells)
 
 
-def _p(row, field="p"):
+def _p(row):
     """P as printed, marked where it was sampled and not computed exactly."""
-    mark = "*" if "monte_carlo" in row and row[field] is not None else ""
-    return p_value(row[field]) + mark
+    return p_value(row.p) + ("*" if row.monte_carlo and row.p is not None else "")
 
 
 def _recovery(code, rows, words, label=None):
@@ -232,58 +228,61 @@ def _recovery(code, rows, words, label=None):
     spans = (("", 1), *((text, 3) for text in words.groups_with_n()))
     lines, blocks = [], {}
     for row in rows:
-        name = label(row) if label else words.label(variables.get(row["variable"]))
-        blocks.setdefault((name, row["timepoint"]), []).append(row)
+        name = label(row) if label else words.label(variables.get(row.variable))
+        blocks.setdefault((name, row.timepoint), []).append(row)
     several = len({timepoint for _, timepoint in blocks}) > 1
     for (name, timepoint), per_group in blocks.items():
         text = name + (f", {words.at(timepoint)}" if several else "")
-        lines += _side_by_side(words, variables.get(per_group[0]["variable"]), per_group, text)
+        lines += _side_by_side(words, variables.get(per_group[0].variable), per_group, text, label is None)
     after = words(Label("after", "術後")) if several else words.timepoint(next(iter(blocks))[1] if rows else "")
     header = (words(VARIABLE), *((words.baseline, after, words(P)) * len(words.groups)))
     notes = words.footnotes(rows)
-    if any(row["test"] == "fisher_exact" and "p_mcnemar" in row for row in rows):
+    if any(row.test == "fisher_exact" and row.second and row.second.code == "mcnemar" for row in rows):
         notes = (*notes, words(PAIRED_NOTE))
     return Table(code, _title(code, words), header, tuple(lines), spans, notes, NUMBERED.get(code, 0))
 
 
-def _side_by_side(words, variable, per_group, label):
+def _side_by_side(words, variable, per_group, label, with_changes):
     """The same lines as `_block`, with P behind each pair of cells, and P of the further test under them."""
-    cells = [cell for row in per_group for cell in (row["baseline"], row["followup"])]
+    cells = [cell for row in per_group for cell in (row.baseline, row.followup)]
     lines = _block(words, variable, cells, (), label)
-    p = [with_details(_p(row), row, words, _of_times(row, words), more=_of_change(row, words)) for row in per_group]
+    p = [
+        with_details(_p(row), row, words, _of_times(row, words), more=_of_change(row, words, with_changes))
+        for row in per_group
+    ]
     woven = [
         Row(line.label, _woven(line.cells, p if place == 0 else [""] * len(p)), line.indent)
         for place, line in enumerate(lines)
     ]
-    for field in dict.fromkeys(name for row in per_group for name in row if name.startswith("p_")):
-        name = words(PAIRED) if field == "p_mcnemar" else SECOND.get(field, field)
-        further = _woven([""] * len(cells), [_further_p(row, field, words) for row in per_group])
+    for code in dict.fromkeys(row.second.code for row in per_group if row.second):
+        name = words(PAIRED) if code == "mcnemar" else SECOND.get(code, f"p_{code}")
+        further = _woven([""] * len(cells), [_further_p(row, words) for row in per_group])
         woven.append(Row(name, further, indent=True))
     return woven
 
 
 def _of_times(row, words):
     """What was known at both times, of a category, whose two times are compared as if they were different patients."""
-    if row["kind"] == "continuous":
+    if row.kind == "continuous":
         return ()
-    return ((words.baseline, row["baseline"]), (words.timepoint(row["timepoint"]), row["followup"]))
+    return ((words.baseline, row.baseline), (words.timepoint(row.timepoint), row.followup))
 
 
-def _of_change(row, words):
+def _of_change(row, words, with_changes):
     """Complete pairs of a number and their mean change, which stands in the row of changes between the groups."""
-    if row["kind"] != "continuous":
+    if row.kind != "continuous":
         return []
     changes = (
-        other["groups"][row["group"]]
-        for other in words.result["between_groups"]
-        if other.get("followup") == row["timepoint"] and other["variable"] == row["variable"] and "value_set" not in row
+        other.groups[row.group]
+        for other in words.result.between_groups
+        if with_changes and other.followup == row.timepoint and other.variable == row.variable
     )
-    return [*pairs_known(row["pairs"], words), *mean_change(next(changes, None), words)]
+    return [*pairs_known(row.pairs, words), *mean_change(next(changes, None), words)]
 
 
-def _further_p(row, field, words):
-    text = p_value(row.get(field))
-    return with_details(text, row, words, field=field, more=pairs_known(row["pairs"], words))
+def _further_p(row, words):
+    text = p_value(row.second and row.second.tested.p)
+    return with_details(text, row, words, second=row.second, more=pairs_known(row.pairs, words))
 
 
 def _woven(cells, p):
@@ -296,52 +295,45 @@ def _between(code, rows, words, label=None):
     header = (words(VARIABLE), *words.groups_with_n(), *pairs.values())
     lines = []
     for row in rows:
-        variable = variables.get(row["variable"])
-        if row["timepoint"] == "delta":
+        variable = variables.get(row.variable)
+        if row.timepoint == "delta":
             variable = variable.delta
-        when = row["followup"] if row["timepoint"] == "delta" else row["timepoint"]
         p = tuple(with_details(_p_of_pair(row, pair), row, words, _groups_of(pair, row, words), pair) for pair in pairs)
-        text = f"{label(row) if label else words.label(variable)}, {words.at(when)}"
-        lines += _block(words, variable, [row["groups"][group] for group in words.groups], p, text)
+        text = f"{label(row) if label else words.label(variable)}, {words.at(row.when)}"
+        lines += _block(words, variable, [row.groups[group] for group in words.groups], p, text)
     spans = (("", 1 + len(words.groups)), (words(P), len(pairs))) if pairs else ()
     return Table(code, _title(code, words), header, tuple(lines), spans, words.footnotes(rows), NUMBERED.get(code, 0))
 
 
 def _groups_of(pair, row, words):
-    return [(words.groups[group], row["groups"][group]) for group in words.codes_of_pair(pair)]
+    return [(words.groups[group], row.groups[group]) for group in words.codes_of_pair(pair)]
 
 
 def _sensitivity(result, words):
     """HSUV by the main value set and by each further one, side by side: before and after, and between groups."""
-    if not result.get("sensitivity"):
+    if not result.sensitivity:
         return
-    main = {
-        table: [row for row in result[table] if row["variable"] == "hsuv"] for table in ("recovery", "between_groups")
-    }
-    every = [{"value_set": result["method"]["value_set"], **main}, *result["sensitivity"]]
-    for code, part, build in (
-        ("sensitivity", "recovery", _recovery),
-        ("sensitivity_between", "between_groups", _between),
-    ):
-        rows = [row | {"value_set": entry["value_set"]} for entry in every for row in entry[part]]
-        yield build(code, rows, words, lambda row: _set_name(row, words))
+    hsuv = ([row for row in table if row.variable == "hsuv"] for table in (result.recovery, result.between_groups))
+    every = [ByValueSet(result.method.value_set, *hsuv), *result.sensitivity]
+    sets = {id(row): entry.value_set for entry in every for row in (*entry.recovery, *entry.between_groups)}
 
+    def named(row):
+        code = sets[id(row)]
+        name = f"{words(value_sets.get(code).label)} ({code})"
+        return f"Δ {name}" if row.timepoint == "delta" else name
 
-def _set_name(row, words):
-    name = f"{words(value_sets.get(row['value_set']).label)} ({row['value_set']})"
-    return f"Δ {name}" if row["timepoint"] == "delta" else name
+    yield _recovery("sensitivity", [row for entry in every for row in entry.recovery], words, named)
+    yield _between("sensitivity_between", [row for entry in every for row in entry.between_groups], words, named)
 
 
 def _lesion_levels(result, words):
     """Table 1: patients with a lesion of each level, a column a group."""
-    if "lesion_levels" not in result:  # a result from before there was this table
+    if result.lesion_levels is None:  # a result from before there was this table
         return
-    rows = {row["group"]: row for row in result["lesion_levels"]["groups"]}
+    rows = {row.group: row for row in result.lesion_levels.groups}
     rows_of_groups = [rows[group] for group in words.groups]
-    lines = [
-        Row(level, tuple(_or_zero(row["counts"][level], row["n"]) for row in rows_of_groups)) for level in levels.LEVELS
-    ]
-    lines.append(Row(words(INVOLVED), tuple(str(row["involved"]) for row in rows_of_groups)))
+    lines = [Row(level, tuple(_or_zero(row.counts[level], row.n) for row in rows_of_groups)) for level in levels.LEVELS]
+    lines.append(Row(words(INVOLVED), tuple(str(row.involved) for row in rows_of_groups)))
     lines.append(Row(words(PER_PATIENT), tuple(_per_patient(row) for row in rows_of_groups)))
     lines.append(Row(words(KNOWN), tuple(map(_known, rows_of_groups))))
     header = (words(LEVEL), *words.groups_with_n())
@@ -349,7 +341,7 @@ def _lesion_levels(result, words):
 
 
 def _per_patient(row):
-    return ABSENT if isinstance(row["involved"], small_cells.Few) else number(row["per_patient"], 2)
+    return ABSENT if isinstance(row.involved, small_cells.Few) else number(row.per_patient, 2)
 
 
 def _or_zero(count, n):
@@ -358,11 +350,11 @@ def _or_zero(count, n):
 
 def _sins_by_procedure(result, words):
     """Table 3: patients by SINS total, a column a procedure in each group; several tables where there are many."""
-    if "sins_by_procedure" not in result:
+    if result.sins_by_procedure is None:
         return
     by_group = {group: [] for group in words.groups}
-    for row in result["sins_by_procedure"]["rows"]:
-        by_group[row["group"]].append(row)
+    for row in result.sins_by_procedure.rows:
+        by_group[row.group].append(row)
     some, width = [], 0
     for group, rows in by_group.items():
         if some and width + len(rows) > MOST_COLUMNS:
@@ -377,23 +369,21 @@ def _sins_by_procedure(result, words):
 def _sins_table(groups, by_group, words):
     order = {choice.code: place for place, choice in enumerate(patient.PROCEDURES)}
     cells = [
-        row
-        for group in groups
-        for row in sorted(by_group[group], key=lambda row: order.get(row["procedure"], len(order)))
+        row for group in groups for row in sorted(by_group[group], key=lambda row: order.get(row.procedure, len(order)))
     ]
     lines, start = [], 0
     for last, choice in sins.STABILITY:
         name = words(BAND, name=words(choice.label), first=start, last=last)
-        lines.append(Row(name, tuple(count_percent(row["classes"][choice.code], row["n"]) for row in cells)))
+        lines.append(Row(name, tuple(count_percent(row.classes[choice.code], row.n) for row in cells)))
         for score in SCORES[start : last + 1]:
-            lines.append(Row(str(score), tuple(str(row["counts"][str(score)]) for row in cells), indent=True))
+            lines.append(Row(str(score), tuple(str(row.counts[str(score)]) for row in cells), indent=True))
         start = last + 1
     lines.append(Row(words(MEAN_SD), tuple(mean_sd(row, 1) for row in cells)))
     lines.append(Row(words(KNOWN), tuple(map(_known, cells))))
-    header = (words(SINS), *(_procedure(row["procedure"], words) for row in cells))
+    header = (words(SINS), *(_procedure(row.procedure, words) for row in cells))
     sizes = dict(zip(words.groups, words.groups_with_n(), strict=True))
     spans = (("", 1), *((sizes[group], len(by_group[group])) for group in groups))
-    seen = {row["procedure"] for row in cells}
+    seen = {row.procedure for row in cells}
     meant = (
         f"{words(SHORT_PROCEDURES[procedure.code])}: {words(procedure.label)}"
         for procedure in patient.PROCEDURES
@@ -408,8 +398,8 @@ def _procedure(code, words):
 
 
 def _p_of_pair(row, pair):
-    mark = "*" if pair in row.get("monte_carlo", {}) else ""
-    return p_value(row["p"][pair]) + mark
+    mark = "*" if pair in (row.monte_carlo or {}) else ""
+    return p_value(row.p[pair]) + mark
 
 
 # The order of keys
@@ -425,9 +415,9 @@ _KEYS = """
 """
 
 
-def in_order(result):
-    """A result read back from jsonb, which sorts keys by itself, with every key where the runner had put it."""
-    method = result["method"]
+def in_order(stored):
+    """A result's JSON read back from jsonb, which sorts keys by itself, with every key where the runner had put it."""
+    method = stored["method"]
     codes = [str(choice.code) for variable in variables.VARIABLES for choice in variable.categories]
     names = [*_KEYS.split(), *sections.SECTIONS, *(code for code in codes if not code.isdecimal()), *levels.LEVELS]
     rank = {key: place for place, key in enumerate(dict.fromkeys((*method["groups"], *method["pairs"], *names)))}
@@ -442,7 +432,7 @@ def in_order(result):
             return {key: ordered(part[key]) for key in sorted(part, key=place_of)}
         return part
 
-    return ordered(result)
+    return ordered(stored)
 
 
 # What is shown
@@ -450,18 +440,19 @@ def in_order(result):
 
 def shown(result):
     """The result as it may be shown: small counts hidden where the installation asks for that, and what tells them."""
-    masked_result = small_cells.masked(result, settings.SMALL_CELLS)
-    if masked_result is not result:
-        complementary.complement(masked_result, settings.SMALL_CELLS)
-    return masked_result
+    if settings.SMALL_CELLS <= 1:
+        return result
+    masked = Result.from_json(small_cells.masked(result.to_json(), settings.SMALL_CELLS))
+    complementary.complement(masked, settings.SMALL_CELLS)
+    return masked
 
 
 SEES_EVERY_NUMBER = Can.EXPORT  # who may carry the patients' records out sees what small cells hide
 
 
 def for_reader(result, access):
-    """The result as somebody gets it as data: whole for who may export, else as shown, its hidden counts as text."""
-    return result if access.may(SEES_EVERY_NUMBER) else _in_words(shown(result))
+    """The JSON of a result as somebody gets it: whole for who may export, else as shown, its hidden counts as text."""
+    return result.to_json() if access.may(SEES_EVERY_NUMBER) else _in_words(shown(result).to_json())
 
 
 def _in_words(part):
@@ -479,7 +470,12 @@ def numbers(result):
     """Every number of the tables, one a line, with the columns of CSV_HEADER."""
     if mark := narrative.mark(result):
         yield "method", "synthetic", "", "", "", "text", mark
-    yield from _flow_lines(result["cohort"])
+    yield from _flow_lines(result.cohort)
+    yield from _lines(result.to_json())
+
+
+def _lines(result):
+    """Those of a result's JSON: what a row does not have is no line."""
     for name in ("value_set", "segment_rule", "snapshot", "software"):
         yield "method", name, "", "", "", "text", result["method"][name]
     for table in ("characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains"):
@@ -520,16 +516,15 @@ _SAID = ("test", "estimator", "model", "reason", "reference", "term")  # texts o
 
 
 def _flow_lines(cohort):
-    for step in cohort["flow"]:
-        yield "cohort", step["step"], "", "", "", "n", step["n"]
-        if "excluded" in step:
-            yield "cohort", step["step"], "", "", "", "excluded", step["excluded"]
-    codes = [step["step"] for step in cohort["flow"][1:]]
-    for row in cohort.get("by_site", ()):
-        yield "cohort", "enrolled", row["site"], "", "", "n", row["enrolled"]
-        for code, excluded in zip(codes, row["excluded"], strict=True):
-            yield "cohort", code, row["site"], "", "", "excluded", excluded
-        yield "cohort", "analysed", row["site"], "", "", "n", row["analysed"]
+    for step in cohort.flow:
+        yield "cohort", step.step, "", "", "", "n", step.n
+        if step.excluded is not None:
+            yield "cohort", step.step, "", "", "", "excluded", step.excluded
+    for row in cohort.by_site or ():
+        yield "cohort", "enrolled", row.site, "", "", "n", row.enrolled
+        for step, excluded in zip(cohort.flow[1:], row.excluded, strict=True):
+            yield "cohort", step.step, row.site, "", "", "excluded", excluded
+        yield "cohort", "analysed", row.site, "", "", "n", row.analysed
 
 
 def _row_lines(table, row, baseline):

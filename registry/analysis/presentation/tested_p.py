@@ -4,12 +4,14 @@ It is the text that tables print, so that every file shows what it showed before
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Self
 
 from registry.analysis.design import methods
 from registry.analysis.disclosure.small_cells import Few
 from registry.analysis.presentation.numbers import ABSENT, number, p_value
+from registry.analysis.results.statistics import Second
 from registry.instruments.base import Label
 from registry.stats.arrays import NotEstimable
 from registry.stats.effects.proportions import risk_difference
@@ -84,11 +86,31 @@ class TestedP(str):
         return made
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A test, and where they are known its statistic, degrees of freedom, and P before correction."""
+
+    test: str = ""
+    statistic: float | None = None
+    df: float | list[float] | None = None
+    p_raw: float | None = None
+
+    @classmethod
+    def of(cls, row: Any, pair: str = "", test: str = "") -> Self:
+        """Of a row of a result, of whose pairs one may be named."""
+
+        def known(name: str) -> Any:
+            value = getattr(row, name, None)
+            return value.get(pair) if isinstance(value, dict) else value
+
+        return cls(test or row.test or "", known("statistic"), known("df"), known("p_raw"))
+
+
 def opened(
     text: str,
     words: Any,
     label: Label,
-    answer: Any,
+    answer: Answer,
     effects: Iterable[tuple[str, str]] = (),
     adjust: str = "none",
     sides: tuple[str, str] = ("before", "after"),
@@ -96,18 +118,25 @@ def opened(
     """The printed P of a test with its details; the bare text where there is no P.
 
     label    what the test is called
-    answer   `test`, and where they are known `statistic`, `df` and `p_raw`, the P before the correction `adjust`
+    answer   with the P before the correction `adjust`
     effects  (label, value) as texts of what stands between the statistic and the correction: n, effect with interval
     sides    what the two samples of a paired test are called in R
     """
-    if not text or text == ABSENT or answer.get("test") not in R_CALLS:
+    if not text or text == ABSENT or answer.test not in R_CALLS:
         return text
-    call = R_CALLS[answer["test"]].replace("before", sides[0]).replace("after", sides[1])
-    return made(text, words, words(label), symbol_of(answer["test"]), answer, effects, adjust, call)
+    call = R_CALLS[answer.test].replace("before", sides[0]).replace("after", sides[1])
+    return made(text, words, words(label), symbol_of(answer.test), answer, effects, adjust, call)
 
 
 def made(
-    text: str, words: Any, label: str, symbol: str, answer: Any, effects: Iterable[Any], adjust: str | None, call: str
+    text: str,
+    words: Any,
+    label: str,
+    symbol: str,
+    answer: Answer,
+    effects: Iterable[Any],
+    adjust: str | None,
+    call: str,
 ) -> TestedP:
     """The P with its details in their order: test, statistic, n and effects, correction, R's call."""
     details = [(words(TEST), label)]
@@ -115,7 +144,7 @@ def made(
         details.append((words(STATISTIC), statistic))
     details += effects
     if adjust in CORRECTIONS:
-        details.append((words(BEFORE_CORRECTION), p_value(answer.get("p_raw"))))
+        details.append((words(BEFORE_CORRECTION), p_value(answer.p_raw)))
         details.append((words(CORRECTION), words(CORRECTIONS[adjust])))
     if adjust in R_ADJUSTMENTS and "adjust =" not in call:
         call += f'; p.adjust(p, method = "{R_ADJUSTMENTS[adjust]}")'
@@ -132,9 +161,9 @@ def of_all(label: Label, groups: int) -> Label:
     return OF_ALL.format(test=label, groups=groups)
 
 
-def _statistic(answer: Any, symbol: str, words: Any) -> str:
+def _statistic(answer: Answer, symbol: str, words: Any) -> str:
     """“t = 2.31, df = 45.2”; "" where the test has none, or it is hidden with few patients."""
-    value, df = answer.get("statistic"), answer.get("df")
+    value, df = answer.statistic, answer.df
     if value is None or not symbol:
         return ""
     text = f"{symbol} = {number(value, 2)}"
@@ -145,30 +174,29 @@ def _statistic(answer: Any, symbol: str, words: Any) -> str:
 
 
 def with_details(
-    text: str, row: Any, words: Any, groups: Any = (), pair: str = "", field: str = "p", more: Any = ()
+    text: str,
+    row: Any,
+    words: Any,
+    groups: Any = (),
+    pair: str = "",
+    second: Second | None = None,
+    more: Any = (),
 ) -> str:
     """The printed P of a row of the segment study's tables with its details.
 
     groups  (name, what is known of it) of the groups or times that were compared
     pair    key of the pair in `p_raw`, where the row has several
-    field   `p`, or the name of the P of a further test, such as `p_mcnemar`
+    second  the further test of the row whose P it is
     more    further effects, as `opened` takes them
     """
-    suffix = field.removeprefix("p")
-    test = suffix.removeprefix("_") or row.get("test")
-    if test not in methods.BY_CODE:
+    answer = Answer.of(second.tested, test=second.code) if second else Answer.of(row, pair)
+    if answer.test not in methods.BY_CODE:
         return text
-    names = {"statistic": "statistic" + suffix, "df": "df" + suffix, "p_raw": "p_raw"}
-    answer = {name: _of(row.get(place), pair) for name, place in names.items()} | {"test": test}
-    effects = [(words(KNOWN), ", ".join(f"{name} {known['n']}" for name, known in groups))] if groups else []
+    effects = [(words(KNOWN), ", ".join(f"{name} {known.n}" for name, known in groups))] if groups else []
     effects += [*_effects(groups, words), *more]
-    adjust = "none" if suffix else row.get("adjust", "none")
-    label = methods.BY_CODE[test].label
+    adjust = ("" if second else getattr(row, "adjust", "")) or "none"
+    label = methods.BY_CODE[answer.test].label
     return opened(text, words, of_all(label, len(groups)) if len(groups) > 2 else label, answer, effects, adjust)
-
-
-def _of(value: Any, pair: str) -> Any:
-    return value.get(pair) if isinstance(value, dict) else value
 
 
 def _effects(named: Any, words: Any) -> list[tuple[str, str]]:
@@ -179,14 +207,14 @@ def _effects(named: Any, words: Any) -> list[tuple[str, str]]:
 
 def _of_two(named: Any, words: Any) -> list[tuple[str, str]]:
     groups = [known for _name, known in named]
-    if any(isinstance(group["n"], Few) for group in groups):
+    if any(isinstance(group.n, Few) for group in groups):
         return []
     between = " − ".join(name for name, _known in named) + ": "
     try:
         if all(_measured(group) for group in groups):
-            interval_found = welch_interval(*((group["n"], group["mean"], group["sd"]) for group in groups))
+            interval_found = welch_interval(*((group.n, group.mean, group.sd) for group in groups))
             return [(words(DIFFERENCE), between + interval(*interval_found, 2))]
-        tables = [list(group.get("counts", {}).values()) for group in groups]
+        tables = [list((getattr(group, "counts", None) or {}).values()) for group in groups]
         if all(len(counts) == 2 and not any(isinstance(count, Few) for count in counts) for counts in tables):
             share = risk_difference(tables)
             limits = interval(100 * share.estimate, 100 * share.low, 100 * share.high, 1)
@@ -207,16 +235,16 @@ def pairs_known(pairs: int, words: Any) -> list[tuple[str, str]]:
 
 def mean_change(changes: Any, words: Any) -> list[tuple[str, str]]:
     """The mean change of a group with its interval, as `opened` takes it, of its row of changes."""
-    if not changes or not _measured(changes) or isinstance(changes["n"], Few) or changes["n"] < 2:
+    if not changes or not _measured(changes) or isinstance(changes.n, Few) or changes.n < 2:
         return []
-    margin = t_quantile(0.975, changes["n"] - 1) * changes["sd"] / changes["n"] ** 0.5
-    mean = changes["mean"]
+    margin = t_quantile(0.975, changes.n - 1) * changes.sd / changes.n**0.5
+    mean = changes.mean
     return [(words(CHANGE), interval(mean, mean - margin, mean + margin, 2))]
 
 
 def _measured(group: Any) -> bool:
     """Whether n, mean and SD are there."""
-    return all(isinstance(group.get(name), (int, float)) for name in ("n", "mean", "sd"))
+    return all(isinstance(getattr(group, name, None), (int, float)) for name in ("n", "mean", "sd"))
 
 
 def welch_interval(first: tuple[int, float, float], second: tuple[int, float, float]) -> tuple[float, float, float]:

@@ -5,6 +5,7 @@ from itertools import permutations
 
 from registry.analysis.design import cohorts, methods, named_groups, plans
 from registry.analysis.presentation import screening
+from registry.analysis.results.written import plain
 from registry.instruments import timepoints, variables
 from registry.instruments.base import Label
 
@@ -87,11 +88,11 @@ class Words:
 
     def __init__(self, result, language):
         self.result, self.language = result, language
-        method = result["method"]
+        method = result.method
         grouping = named_groups.of_method(method)
         known = {choice.code: choice.label for choice in grouping.groups or ()}
-        self.groups = {code: known[code].in_language(language) if code in known else code for code in method["groups"]}
-        self.sizes = result["cohort"]["groups"]
+        self.groups = {code: known[code].in_language(language) if code in known else code for code in method.groups}
+        self.sizes = result.cohort.groups
 
     def __call__(self, label, **values):
         return (label.format(**values) if values else label).in_language(self.language)
@@ -111,7 +112,7 @@ class Words:
 
     @property
     def baseline(self):
-        return self.timepoint(self.result["method"]["baseline"])
+        return self.timepoint(self.result.method.baseline)
 
     def timepoint(self, code):
         if unscheduled := timepoints.unscheduled_number(code) if code else None:
@@ -120,9 +121,9 @@ class Words:
 
     def visit(self, code):
         """What a visit is called, of the schedule or of the plan's own; "" for none."""
-        own = {visit["code"]: visit["label"] for visit in self.result["method"].get("visits", ())}
+        own = {visit["code"]: visit["label"] for visit in self.result.method.visits or ()}
         if code in own:
-            return self(Label(own[code]["en"], own[code]["ja"]))
+            return self(Label(**own[code]))
         return self.timepoint(code)
 
     def at(self, code):
@@ -139,22 +140,22 @@ class Words:
     def pairs(self, rows):
         """Pair code to text, of all the pairs in some rows."""
         known = {"_vs_".join(two) for two in permutations(self.groups, 2)}
-        pairs = [pair for pair in self.result["method"]["pairs"] if pair in known] if rows else ()
+        pairs = [pair for pair in self.result.method.pairs if pair in known] if rows else ()
         return {pair: " – ".join(self.groups[code] for code in self.codes_of_pair(pair)) for pair in pairs}
 
     def flow(self):
         """The cohort's flow with labels and reasons in the language."""
-        cohort = self.result["cohort"]
-        steps = (None, *cohorts.from_json(cohort).steps)
-        for step_counts, step in zip(cohort["flow"], steps, strict=True):
-            yield step_counts | {
-                "label": self(step.label if step else cohorts.enrolled(step_counts.get("in_error"))),
+        cohort = self.result.cohort
+        steps = (None, *cohorts.from_json(cohort.to_json()).steps)
+        for counted, step in zip(cohort.flow, steps, strict=True):
+            yield counted.to_json() | {
+                "label": self(step.label if step else cohorts.enrolled(counted.in_error or 0)),
                 "reason": self(step.reason) if step else "",
             }
 
     def before(self):
         """The steps before enrolment with labels and reasons in the language; empty where no site keeps a log."""
-        return screening.steps_in_language(self.result["cohort"]["flow"][0].get("screening", []), self.language)
+        return screening.steps_in_language(plain(self.result.cohort.flow[0].screening or []), self.language)
 
     def whole_flow(self):
         """The flow from whom sites looked at, where they keep a screening log, to the analysed."""
@@ -167,10 +168,10 @@ class Words:
         """How the values are given and which tests the P-values come from."""
         if not rows:
             return ()
-        used = dict.fromkeys(row["test"] for row in rows)
+        used = dict.fromkeys(row.test for row in rows)
         text = ", ".join(self._with_adjustment(code, rows) for code in used)
         notes = [self(NOTE), self(P_NOTE, tests=text)]
-        if any("monte_carlo" in row for row in rows):
+        if any(row.monte_carlo for row in rows):
             notes.append(self(MONTE_CARLO))
         if reasons := self._not_estimable(rows):
             notes.append(self(NOT_ESTIMABLE, reasons="; ".join(reasons)))
@@ -180,10 +181,8 @@ class Words:
         """Each reason why a P is lacking, with the variables that lack it."""
         reasons = {}
         for row in rows:
-            for name, content in row.items():
-                if name.startswith("reason"):
-                    for why in content.values() if isinstance(content, dict) else [content]:
-                        reasons.setdefault(why, {})[self(variable_of(row).label)] = True
+            for why in reasons_of(row):
+                reasons.setdefault(why, {})[self(variable_of(row).label)] = True
         listed = self(Label(", ", "、"))
         return [
             self(Label("{why}: {what}", "{why}：{what}"), why=self(why_not(why)), what=listed.join(names))
@@ -191,16 +190,23 @@ class Words:
         ]
 
     def _with_adjustment(self, code, rows):
-        adjusted = next((row["adjust"] for row in rows if row["test"] == code and "adjust" in row), None)
-        if adjusted in (None, "none"):
+        adjusted = next((adjust for row in rows if row.test == code and (adjust := getattr(row, "adjust", ""))), "none")
+        if adjusted == "none":
             return self.test(code)
         return f"{self.test(code)} ({self(methods.ADJUSTMENTS[adjusted])})"
 
 
+def reasons_of(row):
+    """Why a row of the segment study's tables has no P, or some of its pairs, or its further test."""
+    reasons = list(row.reason.values()) if isinstance(row.reason, dict) else [row.reason]
+    second = getattr(row, "second", None)
+    return [reason for reason in (*reasons, second and second.tested.reason) if reason]
+
+
 def variable_of(row):
     """The Variable of a row of a result, its change for a row of changes."""
-    variable = variables.get(row["variable"])
-    return variable.delta if row.get("timepoint") == "delta" else variable
+    variable = variables.get(row.variable)
+    return variable.delta if getattr(row, "timepoint", "") == "delta" else variable
 
 
 def cohort_label(name):

@@ -130,7 +130,7 @@ class Compared(Tested):
     test: str = ""
     small_expected: int | None = optional()
     cells: int | None = optional()
-    effects: dict[str, Effect] = optional()
+    effects: dict[str, Effect] = optional(dict)
     baseline_of_compared: dict[str, Brief] | None = optional()
     baseline_of_all: dict[str, Brief] | None = optional()
     worst_rank: Sensitivity | None = optional()
@@ -152,6 +152,6 @@ class ComparisonResult(Row):
     matched: str = optional("")
     matched_title: Label | None = optional()
     sets_are: str = optional("")
-    sizes: list[Size] | None = optional()
+    sizes: list[Size] = optional(list)
     reason: str = optional("")
     rows: list[Compared] = optional()

@@ -57,6 +57,10 @@ class At(Row):
     high_with_dead: float | None = None
     reason: str = optional("")
 
+    @property
+    def estimate(self) -> float | None:
+        return self.mean
+
 
 @dataclass
 class Responder(Row):

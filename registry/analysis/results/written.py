@@ -5,7 +5,7 @@ What does not apply is left out of the JSON (`optional`); a part of its own may 
 the names that stood there, in their order: what an earlier release did not write has its default, and is not written.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, Field, field, fields
 from functools import cache
 from types import UnionType
@@ -19,8 +19,14 @@ Read = Callable[[Any], Any]
 
 
 def optional(default: Any = None, called: str = "") -> Any:
-    """A field that is left out of the JSON while it has its default, where it may be `called` what Python reserves."""
-    return field(default=default, metadata={"optional": True, "called": called})
+    """A field that is left out of the JSON while it has its default; `dict` and `list` are empty ones.
+
+    called  its name in JSON, where Python reserves that
+    """
+    metadata = {"optional": True, "called": called}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 def within(among: Read) -> Any:
@@ -63,23 +69,37 @@ class Row:
             return not part.metadata.get("optional") or value != _default(part)
         return name in self._names or value != _default(part)
 
+    def holds(self, name: str) -> bool:
+        """Whether the row's JSON has a field of this name."""
+        return any(
+            part.name == name and self._holds(part, written, getattr(self, name))
+            for part, written, _read in _parts(type(self))
+        )
+
+    def clear(self, names: Iterable[str]) -> None:
+        """Take the values of some fields away, those that the row's JSON has."""
+        for name in names:
+            if self.holds(name):
+                setattr(self, name, None)
+
     def parts(self) -> dict[str, Any]:
         """The values of the row's fields by their names, as another row takes them."""
         return {part.name: getattr(self, part.name) for part, _name, _read in _parts(type(self))}
+
+
+def inside(part: Any) -> Iterable[Any]:
+    """What is in a row, a dict or a list; nothing in a number or a text."""
+    if isinstance(part, Row):
+        return part.parts().values()
+    return part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
 
 
 def rows_in(part: Any) -> Iterator[Row]:
     """Every row of a part of a result, however deep it stands; a row before those inside it."""
     if isinstance(part, Row):
         yield part
-        for value in part.parts().values():
-            yield from rows_in(value)
-    elif isinstance(part, dict):
-        for value in part.values():
-            yield from rows_in(value)
-    elif isinstance(part, list) and part and isinstance(part[0], (Row, dict, list)):
-        for value in part:
-            yield from rows_in(value)
+    for inner in inside(part):
+        yield from rows_in(inner)
 
 
 def plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from registry.analysis.design import cohorts
 from registry.analysis.presentation import tables
+from registry.analysis.results.written import plain
 from registry.instruments.base import Label
 
 # Parts of a result that are no tables of rows.
@@ -51,7 +52,7 @@ def of_steps(old, new):
 
 def of_versions(old, new):
     """What the results were computed from and with, where it differs; names are keys of VERSIONS."""
-    methods = ({name: result["method"].get(name) for name in VERSIONS} for result in (old, new))
+    methods = ({name: getattr(result.method, name) for name in VERSIONS} for result in (old, new))
     return changes(*methods)
 
 
@@ -71,17 +72,17 @@ def _numbers(result):
             yield tuple(name), value
     for label, content in _flow(result):
         for statistic in ("n", "excluded"):
-            if statistic in content:
-                yield ("cohort", label.en, "", "", "", statistic), content[statistic]
+            if content.holds(statistic):
+                yield ("cohort", label.en, "", "", "", statistic), getattr(content, statistic)
     for report in REPORTS:
-        for path, value in _leaves(result.get(report, {})):
+        for path, value in _leaves(plain(getattr(result, report)) or {}):
             yield (report, "", "", "", " · ".join(path[:-1]), path[-1]), value
 
 
 def _flow(result):
-    """(Label, counts) of each step: its label tells two steps of a kind apart, which their code does not."""
-    steps = cohorts.from_json(result["cohort"]).steps
-    return zip((cohorts.ENROLLED, *(step.label for step in steps)), result["cohort"]["flow"], strict=True)
+    """(Label, Counted) of each step: its label tells two steps of a kind apart, which their code does not."""
+    steps = cohorts.from_json(result.cohort.to_json()).steps
+    return zip((cohorts.ENROLLED, *(step.label for step in steps)), result.cohort.flow, strict=True)
 
 
 def labels_of_steps(result):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_noop
 from registry.analysis.design import cohorts, plans
 from registry.analysis.design.errors import Refused
 from registry.analysis.presentation import tables
+from registry.analysis.results.result import Result
 from registry.analysis.running import runner
 from registry.models import ComparisonRun
 from registry.services import jobs
@@ -72,8 +73,8 @@ def again(*, access, run):
 
 
 def result_of(run):
-    """The result of a run, its keys in the order of the contract, which jsonb does not keep; None before it is done."""
-    return run.result and tables.in_order(run.result)
+    """The Result of a run, in the order of the contract, which jsonb does not keep; None before it is done."""
+    return run.result and Result.from_json(tables.in_order(run.result))
 
 
 # What workers do

@@ -23,6 +23,7 @@ from registry.analysis.design.errors import listed, refusal
 from registry.analysis.design.variables import columns as reader
 from registry.analysis.design.variables import declared as variables
 from registry.analysis.design.variables import visits
+from registry.analysis.results.sections import Named
 from registry.analysis.sections import declared, propensity
 from registry.analysis.sections.columns import Column, Event, Patients
 from registry.instruments.base import Label
@@ -327,10 +328,5 @@ def names(read, entry):
     asked = [(variable, visit) for variable, visit in everything(entry, read.plan) if isinstance(variable, str)]
     for name, visit in asked:
         column = read.column(name, visit)
-        levels = {code: both(label) for code, label in column.categories}
-        written[column.name] = {"label": both(column.label), "unit": column.unit, "levels": levels}
+        written[column.name] = Named(column.label, column.unit, dict(column.categories))
     return written
-
-
-def both(label):
-    return {"en": label.en, "ja": label.ja}

@@ -41,7 +41,7 @@ TITLE_PASSED = Label(
 )
 OTHER_TABLE = Label(
     "names columns anew, and other ones than row {n}: put what follows into a sheet or file of its own",
-    "{n}行目とは別の列名が並んでいます。ここから下は別のシートまたはファイルにしてください",
+    "{n}行目とは別の列名が並んでいます。ここから下は別のシートまたはファイルにしてください。",
 )
 FOOTER = Label(
     "is no patient's row but a total or a note below the table, and was passed over",

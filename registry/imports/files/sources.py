@@ -106,7 +106,7 @@ LOOKS = {
     ),
     "otherwise": Label(
         "is what the sheet shows of a text by its format; the text itself comes in",
-        "書式によるシートの表示です。セルの文字列そのものを取り込みます",
+        "書式によるシートの表示です。セルの文字列そのものを取り込みます。",
     ),
     "zero": Label(
         "is 0 where the sheet shows nothing (zeros are hidden), and comes in as 0",

@@ -167,7 +167,7 @@ def _group(code, words):
     for word in words:
         if code in word.groups:
             return word.groups[code]
-        if code in word.result["method"]["pairs"]:
+        if code in word.result.method.pairs:
             return " – ".join(word.groups[part] for part in word.codes_of_pair(code))
     return code
 

@@ -151,7 +151,7 @@ def _flow(comparison, result, language, listing):
     groups = [
         (
             name,
-            result["cohort"]["groups"][code],
+            result.cohort.groups[code],
             lists(query, run=comparison.pk, group=code)("analysed") if linked else None,
         )
         for code, name in Words(result, language).groups.items()
@@ -170,8 +170,8 @@ def _shown(result, language):
         "tables": tables,
         "parts": _parts(tables),
         "methods": narrative.methods(result, language),
-        "method": result["method"],
-        "rule": levels.SegmentRule.of_version(result["method"]["segment_rule"]).in_words.in_language(language),
+        "method": result.method,
+        "rule": levels.SegmentRule.of_version(result.method.segment_rule).in_words.in_language(language),
         "formats": list(files.FORMATS),
         **sections(result, language),
     }

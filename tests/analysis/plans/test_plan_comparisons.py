@@ -8,7 +8,7 @@ from registry.analysis.design import cohorts, plans
 from registry.analysis.presentation import narrative, tables
 from registry.analysis.running import runner
 from sites.tenancy.scope import everything
-from tests.analysis.conftest import patient
+from tests.analysis.conftest import patient, typed
 
 GROUPS = [
     {"code": "lung", "label": {"en": "Lung", "ja": "肺"},
@@ -81,7 +81,7 @@ def test_each_row_has_its_test_effect_and_n(result, random_patients):
 def test_the_row_of_what_makes_the_groups_has_no_test(result):
     row = rows_of(result, "before")["primary_tumour", ""]
     assert (row["p"], row["reason"], row["effects"]) == (None, "it defines the groups", {})
-    assert any("defines the groups" in note for table in tables.tables(result) for note in table.notes)
+    assert any("defines the groups" in note for table in tables.tables(typed(result)) for note in table.notes)
 
 
 def test_families_adjust_p_and_widen_intervals_alike(result):
@@ -110,7 +110,7 @@ def test_before_and_after_are_of_the_same_patients(result):
 
 
 def test_words_name_the_population_the_tests_and_what_was_missing(result):
-    text = narrative.methods(result)
+    text = narrative.methods(typed(result))
     for part in (
         "All enrolled patients",
         "Welch's t test",
@@ -120,14 +120,14 @@ def test_words_name_the_population_the_tests_and_what_was_missing(result):
     ):
         assert part in text
     assert "EQ-5D" not in text and "segment" not in text.lower()
-    japanese = narrative.methods(result, "ja")
+    japanese = narrative.methods(typed(result), "ja")
     assert "Welchのt検定" in japanese and "探索的" in japanese
-    titles = [table.title for table in tables.tables(result, "ja")]
+    titles = [table.title for table in tables.tables(typed(result), "ja")]
     assert titles[1:] == ["術前", "術後", "前後 (探索的)"]
 
 
 def test_tables_count_each_reason_by_itself(result):
-    table = next(table for table in tables.tables(result) if table.code == "comparisons_after")
+    table = next(table for table in tables.tables(typed(result)) if table.code == "comparisons_after")
     row = rows_of(result, "after")["pain_vas_mm", "1m"]
     assert ("unknown: Died before the visit", "1", "3") in [(line.label, *line.cells[:2]) for line in table.rows]
     assert [group["why"]["died_before"] for group in row["groups"].values()] == [1, 3]
@@ -140,7 +140,7 @@ def test_small_expected_counts_are_warned_of(stored):
     result = run(PLAN | {"comparisons": [entry]})
     row = result["comparisons"][0]["rows"][0]
     assert (row["small_expected"], row["cells"]) == (3, 4)
-    table = next(table for table in tables.tables(result) if table.code == "comparisons_x")
+    table = next(table for table in tables.tables(typed(result)) if table.code == "comparisons_x")
     assert any("3 of 4 expected counts are below 5" in note for note in table.notes)
 
 

@@ -15,7 +15,7 @@ from registry.analysis.running import runner, runs
 from registry.instruments.base import Label
 from registry.web.comparison.forms import ComparisonForm
 from sites.tenancy.access import access_of
-from tests.analysis.conftest import answers, patient, store
+from tests.analysis.conftest import answers, patient, store, typed
 
 
 def through_json(data):
@@ -96,9 +96,11 @@ def test_two_arms_are_the_levels_that_make_them(random_patients, as_system, vari
     assert result["cohort"]["groups"] == {"arm_a": sizes[codes[0]], "arm_b": sum(sizes[code] for code in codes[1:])}
     assert result["cohort"]["in_no_group"] == levels["cohort"]["in_no_group"]
     assert result["method"]["arms"] == arms.to_json() and result["method"]["pairs"] == ["arm_a_vs_arm_b"]
-    methods = narrative.methods(result)
+    methods = narrative.methods(typed(result))
     assert "two arms" in methods.lower() and "Mann–Whitney U test" in methods and "Within each group" in methods
-    assert "Between pairs of groups" not in narrative.methods(result | {"between_groups": [], "eq5d_domains": []})
+    assert "Between pairs of groups" not in narrative.methods(
+        typed(result | {"between_groups": [], "eq5d_domains": []})
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,9 +159,9 @@ def test_named_groups_are_those_who_pass_the_steps(random_patients, as_system):
     assert cohort["groups"]["high"] == alone["cohort"]["n"] > 0
     assert cohort["groups"]["low"] > 0
     assert (result["method"]["named"], result["method"]["pairs"]) == (HIGH_AND_LOW, ["high_vs_low"])
-    assert "SINS 13 or more" in " ".join(narrative.answer(result))
-    assert "SINS 13以上" in " ".join(narrative.answer(result, "ja"))
-    assert "Named groups" in narrative.methods(result)
+    assert "SINS 13 or more" in " ".join(narrative.answer(typed(result)))
+    assert "SINS 13以上" in " ".join(narrative.answer(typed(result), "ja"))
+    assert "Named groups" in narrative.methods(typed(result))
 
 
 def test_named_groups_must_not_share_patients(random_patients, as_system):
@@ -204,7 +206,7 @@ def test_thresholds_may_come_from_a_file(tmp_path, settings, stored, as_system):
         result = runner.compare(plans.SEGMENT_COMPARISON, cohorts.ALL)
     (row,) = [row for row in result["figures"]["responders"] if row["n"]]
     assert (row["threshold"], row["responders"]) == (12, 2)
-    assert "EQ VAS (health today) 12 (Own 2026)" in narrative.methods(result)
+    assert "EQ VAS (health today) 12 (Own 2026)" in narrative.methods(typed(result))
 
 
 @pytest.mark.parametrize(

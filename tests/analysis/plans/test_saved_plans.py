@@ -14,6 +14,7 @@ from registry.analysis.figures import drawings
 from registry.analysis.presentation import narrative
 from registry.analysis.running import runner, runs
 from registry.models import ComparisonRun, SavedCohort, SavedPlan
+from tests.analysis.conftest import typed
 from tests.analysis.plans.test_plan_comparisons import PLAN
 from tests.api.conftest import program  # noqa: F401  a fixture
 
@@ -47,11 +48,11 @@ def test_a_run_says_whether_it_follows_the_locked_plan(random_patients, as_syste
         elsewhere = runner.compare(saved_plans.plan_of(locked), cohorts.SEGI2024)
         unnamed = runner.compare(plan, cohorts.ALL)
     assert (follows["method"]["locked_plan"]["follows"], follows["method"]["locked_plan"]["before"]) == (True, True)
-    assert any("follows the locked plan “sap”, version 1" in sentence for sentence in narrative.answer(follows))
+    assert any("follows the locked plan “sap”, version 1" in sentence for sentence in narrative.answer(typed(follows)))
     assert elsewhere["method"]["locked_plan"]["follows"] is False
-    assert any("every number here is exploratory" in sentence for sentence in narrative.answer(elsewhere))
-    assert any("すべての数値は探索的" in sentence for sentence in narrative.answer(elsewhere, "ja"))
-    assert any("No plan of this name was locked" in sentence for sentence in narrative.answer(unnamed))
+    assert any("every number here is exploratory" in sentence for sentence in narrative.answer(typed(elsewhere)))
+    assert any("すべての数値は探索的" in sentence for sentence in narrative.answer(typed(elsewhere), "ja"))
+    assert any("No plan of this name was locked" in sentence for sentence in narrative.answer(typed(unnamed)))
     assert follows["comparisons"] == unnamed["comparisons"]
     client.force_login(bob)
     for more in ({"act": "check"}, {"more": "name"}):  # the data that were chosen stay chosen

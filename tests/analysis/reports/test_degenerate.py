@@ -7,7 +7,7 @@ from registry.analysis.documents import files
 from registry.analysis.presentation import narrative
 from registry.analysis.running import runner
 from registry.instruments import value_sets
-from tests.analysis.conftest import answers, patient
+from tests.analysis.conftest import answers, patient, typed
 
 LESIONS = {"cervical": ("C3",), "thoracic": ("T6",), "tls": ("L1",)}
 TABLES = ("characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains")
@@ -54,8 +54,8 @@ def test_an_empty_registry(db, compare, format):
     assert [step["n"] for step in result["cohort"]["flow"]] == [0, 0, 0, 0]
     assert all(p is None for _, p in missing_p(result))
     assert_every_gap_has_a_reason(result)
-    assert narrative.answer(result) == ["No patient came into this comparison."]
-    assert files.renderer(format)(result, "en")
+    assert narrative.answer(typed(result)) == ["No patient came into this comparison."]
+    assert files.renderer(format)(typed(result), "en")
 
 
 def test_one_group_has_its_own_recovery_but_nobody_to_be_compared_with(stored, compare):

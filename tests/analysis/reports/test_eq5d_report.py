@@ -18,7 +18,7 @@ from registry.analysis.running import runner
 from registry.instruments import value_sets
 from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.models import ComparisonRun
-from tests.analysis.conftest import answers, patient
+from tests.analysis.conftest import answers, patient, typed
 from tests.analysis.reports import slow
 
 
@@ -151,7 +151,7 @@ def test_no_problems_are_set_apart_from_no_change(stored, as_system):
     with_all, apart = (
         next(row for row in table.rows if row[0] == "thoracic")[4:]
         for code in ("change", "change-no-problems")
-        for table in eq5d_tables.numbers(result)
+        for table in eq5d_tables.numbers(typed(result))
         if table.code == code
     )
     assert [tuple(value) for value in with_all] == [(3, 6), (1, 6), (1, 6), (1, 6)]
@@ -202,12 +202,12 @@ def test_the_grid_counts_pairs_by_their_ranks(result, groups):
 
 def test_every_table_has_rows_in_both_languages(result):
     for language in ("en", "ja"):
-        words = Words(result, language)
-        for numbers in eq5d_tables.numbers(result, language):
+        words = Words(typed(result), language)
+        for numbers in eq5d_tables.numbers(typed(result), language):
             table = numbers.table(words)
             assert table.title and table.rows
             assert all(len(row.cells) + 1 == len(table.header) for row in table.rows)
-    assert eq5d_tables.numbers({}) == []
+    assert eq5d_tables.numbers(typed({"cohort": {}, "method": {}})) == []
 
 
 def test_a_table_as_csv(client, result, bob):

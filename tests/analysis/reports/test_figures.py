@@ -21,7 +21,7 @@ from registry.instruments import levels
 from registry.models import ComparisonRun
 from registry.stats.survival import kaplan_meier, log_rank
 from sites.models import AuditEvent
-from tests.analysis.conftest import answers, patient
+from tests.analysis.conftest import answers, patient, typed
 from tests.analysis.reports import slow
 
 pytestmark = pytest.mark.long
@@ -201,14 +201,14 @@ def test_follow_up_is_the_reverse_estimate_from_surgery(result, grouped):
 
 def test_curves_of_patients_who_had_to_live_so_long_start_on_that_day(result, stored_result):
     assert result["survival"]["landmark_day"] == 30
-    assert "from day 30 after surgery" in narrative.methods(stored_result)
-    (chart,) = [chart for chart in charts(stored_result) if chart.code == "survival"]
+    assert "from day 30 after surgery" in narrative.methods(typed(stored_result))
+    (chart,) = [chart for chart in charts(typed(stored_result)) if chart.code == "survival"]
     assert "day 30 after surgery" in chart.alt
-    shown = " ".join(texts(drawn(stored_result, "survival", "svg")))
+    shown = " ".join(texts(drawn(typed(stored_result), "survival", "svg")))
     assert "curves start on that day" in shown
     assert "Months from day 30 after surgery" in shown
     del stored_result["survival"]["landmark_day"], stored_result["survival"]["follow_up"]  # stored before
-    shown = " ".join(texts(drawn(stored_result, "survival", "svg")))
+    shown = " ".join(texts(drawn(typed(stored_result), "survival", "svg")))
     assert "Months after surgery" in shown
     assert "nobody could die before" in shown
 
@@ -236,7 +236,7 @@ def texts(svg):
 
 
 def test_every_chart_is_drawn_with_its_n_and_tells_it_in_words(stored_result):
-    by_code = {chart.code: chart for chart in charts(stored_result)}
+    by_code = {chart.code: chart for chart in charts(typed(stored_result))}
     assert list(by_code) == [
         "flow", "levels",
         *(f"distribution-{name}" for name in ("pain_vas_mm", "barthel_total", "hsuv", "eq_vas")),
@@ -246,7 +246,7 @@ def test_every_chart_is_drawn_with_its_n_and_tells_it_in_words(stored_result):
     for code, chart in by_code.items():
         assert "n = " in chart.alt, code
         assert chart.title and chart.rows
-        shown = " ".join(texts(drawn(stored_result, code, "svg")))
+        shown = " ".join(texts(drawn(typed(stored_result), code, "svg")))
         assert all(name in shown for name in ("Cervical", "Thoracic", "TL/L/S")), code
         for group, n in stored_result["cohort"]["groups"].items():
             if code in {"flow", "levels"}:
@@ -254,61 +254,61 @@ def test_every_chart_is_drawn_with_its_n_and_tells_it_in_words(stored_result):
 
 
 def test_a_chart_shows_its_numbers(stored_result):
-    shown = " ".join(texts(drawn(stored_result, "survival", "svg")))
+    shown = " ".join(texts(drawn(typed(stored_result), "survival", "svg")))
     for count in stored_result["survival"]["curves"][0]["at_risk_at_ticks"]:
         assert str(count) in shown
     assert "log-rank P" in shown and "at least 30 days" in shown
     row = row_of(stored_result["figures"]["distributions"], variable="hsuv", group="thoracic", timepoint="1m")
-    assert f"n = {row['n']}" in texts(drawn(stored_result, "distribution-hsuv", "svg"))
-    assert "MCID 0.039" in texts(drawn(stored_result, "mean-changes", "svg"))
+    assert f"n = {row['n']}" in texts(drawn(typed(stored_result), "distribution-hsuv", "svg"))
+    assert "MCID 0.039" in texts(drawn(typed(stored_result), "mean-changes", "svg"))
 
 
 def test_significance_is_marked_by_the_adjusted_p(stored_result):
     for row in stored_result["eq5d_domains"]:
         row["p"] = dict.fromkeys(row["p"], 0.2)
-    assert not {"*", "**", "***"} & set(texts(drawn(stored_result, "eq5d-answers", "svg")))
+    assert not {"*", "**", "***"} & set(texts(drawn(typed(stored_result), "eq5d-answers", "svg")))
     row["p"] = {"cervical_vs_thoracic": 0.04, "thoracic_vs_tls": 0.004, "cervical_vs_tls": 0.0004}
-    assert {"*", "**", "***"} <= set(texts(drawn(stored_result, "eq5d-answers", "svg")))
+    assert {"*", "**", "***"} <= set(texts(drawn(typed(stored_result), "eq5d-answers", "svg")))
     assert (
         "Cervical – Thoracic differ, P < 0.05"
-        in {chart.code: chart for chart in charts(stored_result)}["eq5d-answers"].alt
+        in {chart.code: chart for chart in charts(typed(stored_result))}["eq5d-answers"].alt
     )
 
 
 def test_the_same_result_gives_the_same_bytes(stored_result):
     for format in ("svg", "png", "pdf", "csv"):
-        assert drawn(stored_result, "flow", format) == drawn(stored_result, "flow", format)
-    assert b"<dc:date>" not in drawn(stored_result, "flow", "svg")
+        assert drawn(typed(stored_result), "flow", format) == drawn(typed(stored_result), "flow", format)
+    assert b"<dc:date>" not in drawn(typed(stored_result), "flow", "svg")
 
 
 def test_png_is_of_300_dpi_and_pdf_is_a_pdf(stored_result):
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(drawn(stored_result, "survival", "png")))
+    picture = Image.open(io.BytesIO(drawn(typed(stored_result), "survival", "png")))
     assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
     assert picture.width == pytest.approx(6.8 * 300, abs=1)
-    assert drawn(stored_result, "survival", "pdf").startswith(b"%PDF")
+    assert drawn(typed(stored_result), "survival", "pdf").startswith(b"%PDF")
 
 
 def test_made_up_patients_are_called_so_in_the_figure(stored_result):
     said = "SYNTHETIC DATA: these patients do not exist"
-    assert said in texts(drawn(stored_result, "levels", "svg", synthetic=True))
-    assert said not in texts(drawn(stored_result, "levels", "svg"))
+    assert said in texts(drawn(typed(stored_result), "levels", "svg", synthetic=True))
+    assert said not in texts(drawn(typed(stored_result), "levels", "svg"))
 
 
 def test_csv_holds_the_numbers_at_full_precision(stored_result):
-    rows = list(csv.DictReader(io.StringIO(drawn(stored_result, "mean-changes", "csv").decode())))
+    rows = list(csv.DictReader(io.StringIO(drawn(typed(stored_result), "mean-changes", "csv").decode())))
     assert [float(row["mean"]) for row in rows] == [row["mean"] for row in stored_result["figures"]["changes"]]
     assert rows[0]["group"] == "cervical"
 
 
 def test_japanese_on_a_machine_without_a_font_for_it(stored_result, monkeypatch):
-    chart = {chart.code: chart for chart in charts(stored_result, "ja")}["levels"]
+    chart = {chart.code: chart for chart in charts(typed(stored_result), "ja")}["levels"]
     assert "頚椎（n = " in chart.alt
     assert fonts.FAMILY in canvas._installed()
     for installed in ({"DejaVu Sans", fonts.FAMILY}, {"DejaVu Sans", "Noto Sans CJK JP", fonts.FAMILY}):
         monkeypatch.setattr(canvas, "_installed", lambda installed=installed: installed)
-        drawing = drawn(stored_result, "levels", "svg", "ja")
+        drawing = drawn(typed(stored_result), "levels", "svg", "ja")
         assert any("頚椎" in text for text in texts(drawing))
         assert (fonts.FAMILY in drawing.decode()) == ("Noto Sans CJK JP" not in installed)
 
@@ -316,28 +316,28 @@ def test_japanese_on_a_machine_without_a_font_for_it(stored_result, monkeypatch)
 @pytest.mark.filterwarnings("error")  # matplotlib warns of each character that it draws as a box
 def test_no_boxes_in_japanese(stored_result, monkeypatch):
     monkeypatch.setattr(canvas, "_installed", lambda: {"DejaVu Sans", fonts.FAMILY})
-    assert drawn(stored_result, "levels", "png", "ja").startswith(b"\x89PNG")
+    assert drawn(typed(stored_result), "levels", "png", "ja").startswith(b"\x89PNG")
 
 
 def test_nobody_at_all_is_drawn_too(db, as_system):
     empty = compared(as_system)
-    for chart in charts(empty):
-        assert drawn(empty, chart.code, "svg").startswith(b"<?xml")
-    assert "survival" not in {chart.code for chart in charts(empty)}
+    for chart in charts(typed(empty)):
+        assert drawn(typed(empty), chart.code, "svg").startswith(b"<?xml")
+    assert "survival" not in {chart.code for chart in charts(typed(empty))}
 
 
 def test_many_groups_and_times_are_drawn(random_patients, as_system):
     plan = plans.segment_comparison(grouping="primary_tumour", followups=("1m", "6m"))
-    for chart in charts(result := compared(as_system, plan)):
-        assert drawn(result, chart.code, "svg").startswith(b"<?xml")
+    for chart in charts(typed(result := compared(as_system, plan))):
+        assert drawn(typed(result), chart.code, "svg").startswith(b"<?xml")
 
 
 def test_there_is_no_other_chart_or_format(stored_result):
     with pytest.raises(KeyError):
-        drawn(stored_result, "pie", "svg")
+        drawn(typed(stored_result), "pie", "svg")
     with pytest.raises(KeyError):
-        drawn(stored_result, "flow", "gif")
-    assert charts({name: part for name, part in stored_result.items() if name != "figures"}) == []
+        drawn(typed(stored_result), "flow", "gif")
+    assert charts(typed({name: part for name, part in stored_result.items() if name != "figures"})) == []
 
 
 # Addresses

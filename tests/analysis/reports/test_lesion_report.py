@@ -8,7 +8,7 @@ from registry.analysis.design import cohorts, plans
 from registry.analysis.presentation import tables as presentation
 from registry.analysis.running import runner
 from registry.instruments import levels
-from tests.analysis.conftest import patient
+from tests.analysis.conftest import patient, typed
 from tests.analysis.reports import slow
 from tests.analysis.reports.slow import grouped
 
@@ -56,7 +56,7 @@ def test_many_groups_make_several_tables_of_which_none_is_too_wide(stored, as_sy
     stored([patient(primary_tumour=tumour, procedure=done) for tumour in tumours for done in ("psf", "pps", "bkp")])
     with as_system():
         result = runner.compare(plans.segment_comparison(grouping="primary_tumour"), cohorts.ALL)
-    tables = [table for table in presentation.tables(result) if table.code == "sins_by_procedure"]
+    tables = [table for table in presentation.tables(typed(result)) if table.code == "sins_by_procedure"]
     assert len(tables) == 3
     assert all(len(table.header) <= presentation.MOST_COLUMNS + 1 for table in tables)
     assert sum(width for table in tables for _text, width in table.spans[1:]) == len(

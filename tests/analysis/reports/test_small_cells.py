@@ -14,9 +14,10 @@ from registry.analysis.documents import files
 from registry.analysis.figures import drawings
 from registry.analysis.presentation import tables as presentation
 from registry.analysis.presentation.numbers import count_percent, number, percent
+from registry.analysis.results.statistics import Counted
 from registry.analysis.running import runner
 from sites.tenancy.scope import everything
-from tests.analysis.conftest import random_registry
+from tests.analysis.conftest import random_registry, typed
 from tests.analysis.running.test_comparison_pages import a_run
 
 THRESHOLD = 8
@@ -29,7 +30,11 @@ def result(django_db_setup, django_db_blocker):
 
 
 def small(result):
-    lines = [line for line in presentation.numbers(result) if line[5] in {"n", "count", "missing", "excluded", "pairs"}]
+    lines = [
+        line
+        for line in presentation.numbers(typed(result))
+        if line[5] in {"n", "count", "missing", "excluded", "pairs"}
+    ]
     return [line for line in lines if 0 < line[6] < THRESHOLD]
 
 
@@ -58,7 +63,7 @@ def test_counts_below_the_threshold_are_hidden_and_no_others():
 @pytest.fixture
 def shown(result, settings):
     settings.SMALL_CELLS = THRESHOLD
-    return presentation.shown(result)
+    return presentation.shown(typed(result)).to_json()
 
 
 def test_no_hidden_count_follows_from_what_is_shown(shown):
@@ -75,14 +80,14 @@ def test_no_hidden_count_follows_from_what_is_shown(shown):
     for row in shown["recovery"]:
         assert isinstance(row["pairs"], Few) or not 0 < sizes[row["group"]] - row["pairs"] < THRESHOLD
 
-    for relation in complementary._of_procedures(shown):
+    for relation in complementary._of_procedures(typed(shown)):
         assert not relation.tells or not [cell for cell in relation.cells if cell.value and not cell.hidden]
 
 
 @pytest.mark.parametrize("threshold", [3, 5, THRESHOLD])
 def test_a_count_of_two_tables_is_told_alike_in_both(result, settings, threshold):
     settings.SMALL_CELLS = threshold
-    shown, seen = presentation.shown(result), 0
+    shown, seen = presentation.shown(typed(result)).to_json(), 0
     for row in shown["eq5d_report"]["levels"]:
         for other in shown["eq5d_domains"]:
             group = other["groups"].get(row["group"])
@@ -99,6 +104,13 @@ def rows_of(part):
         yield from rows_of(inner)
 
 
+def complemented(result):
+    """The JSON of a result with small counts, and what tells them, hidden."""
+    hidden = typed(masked(result, 5))
+    complementary.complement(hidden, 5)
+    return hidden.to_json()
+
+
 def test_the_flow_tells_no_hidden_count():
     def flow(*counts, small=20):
         left, steps = 100, [{"step": "enrolled", "n": 100}]
@@ -107,12 +119,9 @@ def test_the_flow_tells_no_hidden_count():
             steps.append({"step": "one", "n": left, "excluded": excluded})
         groups = {"a": left - small, "b": small}
         result = {"cohort": {"flow": steps, "n": left, "groups": groups, "in_no_group": 0}, "recovery": []}
-        masked_result = masked(result, 5)
-        complementary.complement(masked_result, 5)
-        masked_result = masked_result["cohort"]
-        return [str(count) for step in masked_result["flow"] for count in (step.get("excluded"), step["n"])][1:], str(
-            masked_result["n"]
-        )
+        cohort = complemented(result)["cohort"]
+        counts = [str(count) for step in cohort["flow"] for count in (step.get("excluded"), step["n"])]
+        return counts[1:], str(cohort["n"])
 
     assert flow(10, 20) == (["100", "10", "90", "20", "70"], "70")
     assert flow(3, 20) == (["100", "<5", "≥5", "≥5", "77"], "77")
@@ -137,9 +146,10 @@ def test_the_flow_tells_no_hidden_count():
     ],
 )
 def test_a_sum_leaves_a_hidden_count_more_than_one_value(counts, expected):
-    row = {"counts": {str(place): Few(n, 5) if 0 < n < 5 else n for place, n in enumerate(counts)}, "n": sum(counts)}
+    hidden = {str(place): Few(n, 5) if 0 < n < 5 else n for place, n in enumerate(counts)}
+    row = Counted(sum(counts), 0, hidden)
     complementary.close([*complementary._of_row(row)], 5)
-    assert tuple(str(n) for n in row["counts"].values()) == expected
+    assert tuple(str(n) for n in row.counts.values()) == expected
 
 
 def test_two_larger_counts_that_a_sum_tells_give_no_small_one_away():
@@ -161,12 +171,8 @@ def test_the_sites_tell_no_hidden_count(shown):
     other = {"site": "B", "enrolled": 40, "excluded": [8, 12], "analysed": 20}
     cohort = report | {"n": 78, "groups": {"a": 78}, "in_no_group": 0, "by_site": [row, other]}
     cohort["flow"] = [{"n": 100}, {"n": 90, "excluded": 10}, {"n": 78, "excluded": 12}]
-    masked_result = masked({"cohort": cohort, "recovery": []}, 5)
-    complementary.complement(masked_result, 5)
-    first, second = (
-        [str(n) for n in (step["enrolled"], *step["excluded"], step["analysed"])]
-        for step in masked_result["cohort"]["by_site"]
-    )
+    sites = complemented({"cohort": cohort, "recovery": []})["cohort"]["by_site"]
+    first, second = ([str(n) for n in (step["enrolled"], *step["excluded"], step["analysed"])] for step in sites)
     assert (first, second) == (["60", "<5", "0", "≥5"], ["40", "≥5", "12", "≥5"])
 
 
@@ -179,9 +185,9 @@ def test_what_is_computed_from_hidden_counts_is_hidden():
 
 def test_csv_hides_every_small_count_and_nothing_else(result, settings):
     assert small(result)
-    plain = files.to_csv(result).decode().splitlines()
+    plain = files.to_csv(typed(result)).decode().splitlines()
     settings.SMALL_CELLS = THRESHOLD
-    hidden = files.to_csv(result).decode().splitlines()
+    hidden = files.to_csv(typed(result)).decode().splitlines()
     changed = [(a.rpartition(","), b.rpartition(",")) for a, b in zip(plain, hidden, strict=True) if a != b]
     assert all(a[0] == b[0] for a, b in changed)
     gone = [(a, b) for a, b in changed if not b[2]]  # what is told of as many patients as the limit or more
@@ -198,11 +204,11 @@ def test_html_and_word_hide_small_counts(result, settings):
 
     percent_of_few = re.compile(rf"\b[1-{THRESHOLD - 1}] \(\d+%\)")
     without = {name: part for name, part in result.items() if name != "figures"}  # the page draws each of them
-    assert percent_of_few.search(files.to_html(without).decode())
+    assert percent_of_few.search(files.to_html(typed(without)).decode())
     settings.SMALL_CELLS = THRESHOLD
-    html = files.to_html(result).decode()
+    html = files.to_html(typed(result)).decode()
     assert f"&lt;{THRESHOLD}" in html and not percent_of_few.search(html)
-    tables = Document(io.BytesIO(files.to_docx(without))).tables
+    tables = Document(io.BytesIO(files.to_docx(typed(without)))).tables
     cells = [cell for table in tables for cell in table._cells]
     assert any(f"<{THRESHOLD}" in cell.text for cell in cells)
     assert not any(percent_of_few.search(cell.text) for cell in cells)
@@ -217,7 +223,7 @@ def test_the_workbook_hides_small_counts_on_every_sheet(result, settings, langua
     from openpyxl import load_workbook
 
     def sheets():
-        book = load_workbook(io.BytesIO(files.to_xlsx(result, language)))
+        book = load_workbook(io.BytesIO(files.to_xlsx(typed(result), language)))
         return [[[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in book]
 
     percent_of_few = re.compile(rf"^[1-{THRESHOLD - 1}] \(\d+%\)$")
@@ -252,7 +258,7 @@ def test_pages_and_figures_are_made_with_small_counts_hidden(client, bob, result
     assert f"&lt;{THRESHOLD}" in page
     assert not re.search(rf">[1-{THRESHOLD - 1}] \(\d+%\)<", page)
     assert not re.search(rf"[^&]<{THRESHOLD}\b", page)
-    for chart in drawings.charts(presentation.shown(result), language):
+    for chart in drawings.charts(presentation.shown(typed(result)), language):
         address = reverse("comparison_figure", args=[run.pk, chart.code, "svg"])
         assert client.get(address).status_code == 200
     run.refresh_from_db()

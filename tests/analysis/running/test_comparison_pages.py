@@ -24,6 +24,7 @@ from registry.models import ComparisonRun, Patient, Snapshot
 from registry.web.comparison import views
 from registry.web.comparison.stages import seconds_left
 from sites.models import AuditEvent
+from tests.analysis.conftest import typed
 
 FORM = {
     "cohort_name": "segi2024",
@@ -172,7 +173,7 @@ def test_a_finished_run_shows_answer_flow_tables_and_source(client, bob, done, l
     for text in ("Patient characteristics", "Before and after surgery, within each group", "Comparison between groups"):
         assert text in page
     assert done.result["method"]["snapshot"] in page
-    figures = drawings.charts(done.result)
+    figures = drawings.charts(typed(done.result))
     assert page.count('<img src="') == len(figures) - 1  # the flow is drawn by the page, with links
     assert all(f"figures/{figure.code}.pdf" in page for figure in figures)
     contents = page.split('class="on-this-page', 1)[1].split("</nav>")[0]
@@ -309,7 +310,7 @@ def test_a_word_document_has_every_table(client, bob, done):
     response = client.get(reverse("comparison_download", args=[done.pk, "docx"]))
     assert response["Content-Type"] == "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
     document = Document(io.BytesIO(response.content))
-    tables, figures = presentation.tables(done.result), drawings.charts(done.result)
+    tables, figures = presentation.tables(typed(done.result)), drawings.charts(typed(done.result))
     headings = [paragraph.text for paragraph in document.paragraphs if paragraph.style.name == "Heading 2"]
     assert [table.title for table in tables] == headings[: len(tables)]
     assert len(document.tables) > len(tables)  # and those of the EQ-5D report
@@ -324,7 +325,7 @@ def test_the_html_file_has_every_figure_in_it(client, bob, done):
     response = client.get(reverse("comparison_download", args=[done.pk, "html"]))
     assert response["Content-Type"] == "text/html; charset=utf-8"
     page = response.content.decode()
-    figures = drawings.charts(done.result)
+    figures = drawings.charts(typed(done.result))
     assert page.count('<svg role="img" aria-label="') == page.count("<figcaption>") == len(figures)
     named = re.findall(r'<svg[^>]*>|\bid="([^"]+)"', page)
     named = [match for match in named if match]

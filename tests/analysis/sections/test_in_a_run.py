@@ -18,7 +18,7 @@ from registry.analysis.figures import drawings
 from registry.analysis.presentation import narrative, tables
 from registry.analysis.running import runner
 from sites.tenancy.scope import everything
-from tests.analysis.conftest import SURGERY, answers, patient, store
+from tests.analysis.conftest import SURGERY, answers, patient, store, typed
 
 DAY = dt.timedelta(days=1)
 VISITS = {"preop": -3, "1m": 30, "3m": 91, "6m": 183, "12m": 365}
@@ -124,13 +124,13 @@ def test_every_section_is_told_in_every_form(result, settings):
         assert fit["n"] > 30
     assert result["propensity"][0]["fits"][0]["sets"] > 10
     for language in ("en", "ja"):
-        made = {table.code for table in tables.tables(result, language)}
+        made = {table.code for table in tables.tables(typed(result), language)}
         assert {"endpoints-os-rates1", "qol-qaly-years0", "transitions-frankel-cells0"} <= made
-        text = narrative.methods(result, language)
+        text = narrative.methods(typed(result), language)
         for entries in SECTIONS.values():
             for entry in entries:
                 assert entry["title"][language] in text
-        drawn = {chart.code: chart for chart in drawings.charts(result, language)}
+        drawn = {chart.code: chart for chart in drawings.charts(typed(result), language)}
         assert drawn.keys() >= {
             "endpoints-os-survival", "endpoints-os-forest", "endpoints-complication-incidence", "propensity-ps-love",
             "propensity-ps-overlap", "models-course-course", "models-walking-forest", "qol-hsuv-course",
@@ -140,7 +140,7 @@ def test_every_section_is_told_in_every_form(result, settings):
             assert chart.alt
             assert chart.csv()
             if language == "en":
-                first, again = (drawings.drawn(result, code, "svg", language) for _ in range(2))
+                first, again = (drawings.drawn(typed(result), code, "svg", language) for _ in range(2))
                 assert first == again
 
 
@@ -152,7 +152,7 @@ THREE_TUMOURS = [
 
 def opened_in(result, language):
     """(table, heading, whether it is a dash, details) of every cell under a heading of P."""
-    for table in tables.tables(result, language):
+    for table in tables.tables(typed(result), language):
         kind = table.code.partition("-")[0]
         for place, heading in enumerate(table.header if kind in SECTIONS or kind.startswith("comp") else ()):
             if re.match(r"P(,|値| |$)", heading):
@@ -216,7 +216,9 @@ def test_a_hazard_ratio_tells_its_test(result):
     endpoint = result["endpoints"][0]
     place = [row["model"] for row in endpoint["hazards"]].index("adjusted") + 1
     row, fit = endpoint["hazards"][place], endpoint["fits"][1]
-    table = next(candidate for candidate in tables.tables(result, "en") if candidate.code == "endpoints-os-hazards4")
+    table = next(
+        candidate for candidate in tables.tables(typed(result), "en") if candidate.code == "endpoints-os-hazards4"
+    )
     details = dict(table.rows[place].cells[2].details)
     assert details["Test"] == "Wald test"
     assert details["n"] == f"{fit['n']}, {fit['events']} events"
@@ -230,7 +232,7 @@ def test_every_file_has_the_sections(result):
     def draw(result, code, format, language):
         return PIXEL if format == "png" else b"<svg></svg>"
 
-    made = {format: files.renderer(format)(result, "ja", draw) for format in files.FORMATS}
+    made = {format: files.renderer(format)(typed(result), "ja", draw) for format in files.FORMATS}
     assert all(made.values())
     assert "全生存" in made["html"].decode()
     assert "endpoints/os/rates" in made["csv"].decode()
@@ -252,8 +254,8 @@ PIXEL = pixel()
 
 def test_small_counts_are_hidden_in_sections_too(result, settings):
     settings.SMALL_CELLS = 5
-    shown = tables.shown(result)
-    counts = [row["count"] for row in shown["transitions"][0]["cells"] if 0 < int(row["count"]) < 5]
+    shown = tables.shown(typed(result))
+    counts = [cell.count for cell in shown.transitions[0].cells if 0 < int(cell.count) < 5]
     assert counts
     assert {str(count) for count in counts} == {"<5"}
     for language in ("en", "ja"):

@@ -14,7 +14,7 @@ from registry.analysis.presentation import narrative, tables
 from registry.analysis.running import runner
 from registry.analysis.sections import reading
 from sites.tenancy.scope import everything
-from tests.analysis.conftest import store
+from tests.analysis.conftest import store, typed
 from tests.analysis.running.test_bundle import needs_r, unpacked, verify, wrong
 from tests.analysis.sections.test_in_a_run import EVERYBODY, PLAN, people
 from tests.analysis.sections.test_verification import content_of
@@ -104,14 +104,14 @@ def test_the_table_and_the_words_say_whose_pairs_they_are(read):
     ):
         table, within = (
             candidate
-            for candidate in tables.tables(result, language)
+            for candidate in tables.tables(typed(result), language)
             if candidate.code in ("comparisons_pairs", "comparisons_within")
         )
         text = "\n".join((*table.notes, *table.header))
         assert all(part in text for part in parts), text
         assert f"n = {sets}" in str(within.spans)
-        assert f"{sets}" in narrative.methods(result, language)
-    assert "matched patients are not independent" in narrative.methods(result)
+        assert f"{sets}" in narrative.methods(typed(result), language)
+    assert "matched patients are not independent" in narrative.methods(typed(result))
 
 
 def test_weighted_groups_are_compared_by_robust_tests(read):
@@ -137,7 +137,7 @@ def test_weighted_groups_are_compared_by_robust_tests(read):
     assert [size["effective"] < size["n"] for size in entry["sizes"]] == [True, True]
     for language, part in (("en", "effective sample sizes"), ("ja", "有効サンプルサイズ")):
         (table,) = (
-            candidate for candidate in tables.tables(result, language) if candidate.code == "comparisons_weights"
+            candidate for candidate in tables.tables(typed(result), language) if candidate.code == "comparisons_weights"
         )
         assert part in "\n".join(table.notes)
         details = {
@@ -147,7 +147,7 @@ def test_weighted_groups_are_compared_by_robust_tests(read):
             for label, value in getattr(cell, "details", ())
         }
         assert "vcovHC" in str(details) or "crossprod" in str(details)
-    assert "robust (sandwich)" in narrative.methods(result)
+    assert "robust (sandwich)" in narrative.methods(typed(result))
 
 
 def test_weights_that_cannot_be_had_leave_tables_that_say_why(read):
@@ -156,7 +156,7 @@ def test_weights_that_cannot_be_had_leave_tables_that_say_why(read):
     assert "separates" in entry["reason"] and [size["n"] for size in entry["sizes"]] == [0, 0]
     row = row_of(result, "age_at_surgery")
     assert (row["p"], row["reason"]) == (None, "not estimable because a group has no observations")
-    assert tables.tables(result, "en") and tables.tables(result, "ja")
+    assert tables.tables(typed(result), "en") and tables.tables(typed(result), "ja")
 
 
 def test_the_dead_rank_worst_in_pairs_by_the_sign_of_each(read):
@@ -168,7 +168,7 @@ def test_the_dead_rank_worst_in_pairs_by_the_sign_of_each(read):
     assert worst_rank["p"] == pytest.approx(
         stats.binomtest(worst_rank["wins"], worst_rank["wins"] + worst_rank["losses"]).pvalue, rel=1e-9
     )
-    (table,) = (candidate for candidate in tables.tables(result, "en") if candidate.code == "comparisons_pairs")
+    (table,) = (candidate for candidate in tables.tables(typed(result), "en") if candidate.code == "comparisons_pairs")
     assert any(f"better in {worst_rank['wins']}, worse in {worst_rank['losses']}" in line.label for line in table.rows)
     _, several = read(plan_of(MATCHED, ratio=2))
     assert "one control" in row_of(several, "pain_vas_mm", "1m")["worst_rank"]["reason"]
@@ -187,7 +187,7 @@ def test_several_controls_have_no_table_of_pairs_and_nobody_no_test(read):
         {"group": code, "n": 0, "sets": 0} for code in list(nobody["cohort"]["groups"]) if code in ("male", "female")
     ]
     assert row_of(nobody, "age_at_surgery")["reason"] == "not estimable because nobody could be matched"
-    assert tables.tables(nobody, "ja")
+    assert tables.tables(typed(nobody), "ja")
 
 
 @pytest.mark.parametrize(

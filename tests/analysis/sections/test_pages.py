@@ -13,7 +13,7 @@ from registry.analysis.presentation import tables as presentation
 from registry.analysis.running import runner
 from registry.models import Patient
 from sites.tenancy.scope import everything
-from tests.analysis.conftest import store
+from tests.analysis.conftest import store, typed
 from tests.analysis.running.test_comparison_pages import a_run
 from tests.analysis.sections.test_in_a_run import EVERYBODY, PLAN, people
 
@@ -55,7 +55,7 @@ def test_the_page_of_a_run_shows_its_sections(client, bob, comparison, language)
         assert entry["title"][language] in page
     contents = page.split('class="on-this-page', 1)[1].split("</nav>")[0]
     folded = re.findall(r"<summary>(.+?) \((\d+)\)</summary><ul>(.*?)</ul>", contents)
-    listed = [table for table in presentation.tables(result, language) if table.code != "flow"]
+    listed = [table for table in presentation.tables(typed(result), language) if table.code != "flow"]
     parts = [SECTIONS[code].label.in_language(language) for code in SECTIONS if result.get(code)]
     assert [part for part, _number, _links in folded] == parts  # this plan has no tables beside its sections
     assert [int(number) for _part, number, _links in folded] == [links.count("<a ") for _part, _number, links in folded]

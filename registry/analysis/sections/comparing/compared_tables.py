@@ -6,6 +6,7 @@ from registry.analysis.presentation import tested_p
 from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_phrase, p_value
 from registry.analysis.presentation.tables import Row, Table
 from registry.analysis.presentation.words import LABEL_UNIT, UNITS, why_not
+from registry.analysis.results.comparisons import Effect
 from registry.analysis.sections.comparing import comparison_tests as tests
 from registry.instruments.base import Label
 
@@ -59,58 +60,61 @@ FAMILIES = {
     "row": Label("pairs of each row", "各行の全ペア"),
     "section": Label("whole table", "表全体"),
 }
+NO_EFFECT = Effect(n=[])
 LESS = Label("{first} − {second}", "{first} − {second}")
 
 
 def tables(entry, words):
     """The Table of a Comparison's result."""
     words = _narrowed(entry, words)
-    build = _between if entry["comparison"] == "between" else _within
-    title = words(_label(entry["title"]))
-    if entry["exploratory"]:
+    build = _between if entry.comparison == "between" else _within
+    title = words(entry.title)
+    if entry.exploratory:
         title = f"{title} ({words(EXPLORATORY)})"
     return (build(entry, words, title),)
 
 
 def _narrowed(entry, words):
     """The words for the groups that an entry compares: those of its matched cohort, where it has one."""
-    if not entry.get("matched"):
+    if not entry.matched:
         return words
-    return words.of_groups({row["group"]: row["n"] for row in entry["sizes"]})
+    return words.of_groups({row.group: row.n for row in entry.sizes})
 
 
 def _effective(entry, words):
     """“Hybrid 41.3, en bloc 50.2”: how many equal patients the weighted ones of each group are worth."""
     listed = words(Label(", ", "、"))
-    return listed.join(f"{words.groups[row['group']]} {number(row['effective'], 1)}" for row in entry["sizes"])
+    return listed.join(f"{words.groups[row.group]} {number(row.effective, 1)}" for row in entry.sizes)
 
 
 def _sets(n, entry, words):
     """“55 pairs”, or “40 matched sets” where a patient may have several controls."""
-    return words(SETS[entry["sets_are"]], n=n)
+    return words(SETS[entry.sets_are], n=n)
 
 
-def _label(both):
-    return Label(both["en"], both["ja"])
+def variable_name(row, words):
+    """“Blood loss, ml”."""
+    name = words(row.label)
+    if row.unit:
+        unit = words(UNITS.get(row.unit, Label(row.unit, row.unit)))
+        name = words(LABEL_UNIT, name=name, unit=unit)
+    return name
 
 
 def row_name(row, words):
     """“KPS, 1 month”, with its unit."""
-    name = words(_label(row["label"]))
-    if row["unit"]:
-        unit = words(UNITS.get(row["unit"], Label(row["unit"], row["unit"])))
-        name = words(LABEL_UNIT, name=name, unit=unit)
-    return words(AT_VISIT, name=name, visit=words.visit(row["timepoint"])) if row["timepoint"] else name
+    name = variable_name(row, words)
+    return words(AT_VISIT, name=name, visit=words.visit(row.timepoint)) if row.timepoint else name
 
 
 def choice_name(choice, row, words):
     """What a category is called; a grade with its code before it."""
-    text = words(Label(choice["en"], choice["ja"]))
-    return f"{choice['code']}: {text}" if row["kind"] == "ordinal" and text != choice["code"] else text
+    text = words(choice.label)
+    return f"{choice.code}: {text}" if row.kind == "ordinal" and text != choice.code else text
 
 
 def _between(entry, words, title):
-    pairs = words.pairs(entry["rows"])
+    pairs = words.pairs(entry.rows)
     header = [words(VARIABLE), *words.groups_with_n()]
     spans = [("", len(header))]
     share = _share(entry, len(pairs))
@@ -124,45 +128,42 @@ def _between(entry, words, title):
             words(SMD),
         ]
         spans.append((name, 3))
-    sets = entry["sizes"][0].get("sets", 0) if entry.get("matched") else 0
-    lines = [line for row in entry["rows"] for line in _lines(entry, row, words, pairs, sets)]
+    sets = entry.sizes[0].sets if entry.matched else 0
+    lines = [line for row in entry.rows for line in _lines(entry, row, words, pairs, sets)]
     notes = tuple(_notes(entry, words, NOTE))
-    return Table(f"comparisons_{entry['code']}", title, tuple(header), tuple(lines), tuple(spans), notes)
+    return Table(f"comparisons_{entry.code}", title, tuple(header), tuple(lines), tuple(spans), notes)
 
 
 def _share(entry, pairs):
     """The intervals' confidence as printed: of each, where P is adjusted."""
     confidences = [
-        effect["confidence"]
-        for row in entry["rows"]
-        for effect in row.get("effects", {}).values()
-        if "confidence" in effect
+        effect.confidence for row in entry.rows for effect in row.effects.values() if effect.confidence is not None
     ]
-    return f"{100 * (confidences[0] if confidences else entry['confidence']):.3g}"
+    return f"{100 * (confidences[0] if confidences else entry.confidence):.3g}"
 
 
 def _lines(entry, row, words, pairs, sets):
-    groups = [row["groups"][code] for code in words.groups]
+    groups = [row.groups[code] for code in words.groups]
     ends = _ends(entry, row, words, pairs)
     blank = ("",) * len(ends)
     name = row_name(row, words)
-    if row["kind"] == "date":
+    if row.kind == "date":
         yield Row(name, (*("" for _ in groups), *ends))
-    elif not row["categories"]:
-        decimals = row["decimals"]
+    elif not row.categories:
+        decimals = row.decimals
         yield Row(name, (*(mean_sd(group, decimals) for group in groups), *ends))
-    elif row["kind"] == "binary":
-        first = row["categories"][0]
-        text = words(Label(first["en"], first["ja"]))
-        label = name if first["code"] == "yes" else f"{name}: {text}"
-        yield Row(label, (*(_share_of(group, first["code"]) for group in groups), *ends))
+    elif row.kind == "binary":
+        first = row.categories[0]
+        text = words(first.label)
+        label = name if first.code == "yes" else f"{name}: {text}"
+        yield Row(label, (*(_share_of(group, first.code) for group in groups), *ends))
     else:
         yield Row(name, (*("" for _ in groups), *ends))
         for choice in _held(row, groups):
-            cells = (_share_of(group, choice["code"]) for group in groups)
+            cells = (_share_of(group, choice.code) for group in groups)
             yield Row(choice_name(choice, row, words), (*cells, *blank), indent=True)
-    yield Row(words(KNOWN), (*(f"{group['n']} ({group['missing']})" for group in groups), *blank), indent=True)
-    complete = [effect["sets"] for effect in row["effects"].values() if "sets" in effect]
+    yield Row(words(KNOWN), (*(f"{group.n} ({group.missing})" for group in groups), *blank), indent=True)
+    complete = [effect.sets for effect in row.effects.values() if effect.sets is not None]
     if complete and complete[0] < sets:
         yield Row(words(COMPLETE_SETS), (*(str(complete[0]) for _ in groups), *blank), indent=True)
     yield from _further(row, words, groups, blank)
@@ -170,61 +171,62 @@ def _lines(entry, row, words, pairs, sets):
 
 def _share_of(group, code):
     """“17 (55%)”, or “52%” of a weighted group: its counts do not add up to what its shares say."""
-    if "weighted" not in group:
-        return count_percent(group["counts"][code], group["n"])
-    share = group["weighted"][code]
+    if group.weighted is None:
+        return count_percent(group.counts[code], group.n)
+    share = group.weighted[code]
     return ABSENT if share is None else f"{100 * share:.0f}%"
 
 
 def _held(row, groups):
     """The categories that anybody has: a grade of nobody needs no line."""
-    return [choice for choice in row["categories"] if any(group["counts"][choice["code"]] for group in groups)]
+    return [choice for choice in row.categories if any(group.counts[choice.code] for group in groups)]
 
 
 def _further(row, words, groups, blank):
     for code in _reasons_of(groups):
-        counts = (str(group["why"].get(code, 0)) for group in groups)
+        counts = (str(group.why.get(code, 0)) for group in groups)
         yield Row(words(UNKNOWN, why=words(WHY_LABELS[code])), (*counts, *blank), indent=True)
     for part, label in (("baseline_of_compared", BASELINE_OF_COMPARED), ("baseline_of_all", BASELINE_OF_ALL)):
-        if part in row:
-            cells = (_brief(row, row[part][code], words) for code in words.groups)
+        if briefs := getattr(row, part):
+            cells = (_brief(row, briefs[code], words) for code in words.groups)
             yield Row(words(label), (*cells, *blank), indent=True)
     for part, label in (("worst_rank", WORST_RANK), ("complete_cases", COMPLETE)):
-        if part in row and row[part]["p"] is not None:
-            counted = row[part].get("n", [""] * len(groups))
-            signs = words(SIGNS, wins=row[part]["wins"], losses=row[part]["losses"]) if "wins" in row[part] else ""
-            text = f"{words(label)}{signs}: {p_value(row[part]['p'])}"
+        again = getattr(row, part)
+        if again and again.p is not None:
+            counted = [""] * len(groups) if again.n is None else again.n
+            signs = words(SIGNS, wins=again.wins, losses=again.losses) if again.wins is not None else ""
+            text = f"{words(label)}{signs}: {p_value(again.p)}"
             yield Row(text, (*(f"n = {n}" if n != "" else "" for n in counted), *blank), indent=True)
 
 
 def _reasons_of(groups):
     """Codes of the reasons that any of the groups has, in the order of WHY_LABELS."""
-    return [code for code in WHY_LABELS if any(code in group["why"] for group in groups)]
+    return [code for code in WHY_LABELS if any(code in group.why for group in groups)]
 
 
 def _brief(row, group, words):
-    if row["categories"]:
-        first = row["categories"][0]
-        if len(row["categories"]) == 2:
-            return _share_of(group, first["code"])
-        if "weighted" in group:
-            return " / ".join(_share_of(group, choice["code"]) for choice in row["categories"])
-        return " / ".join(str(group["counts"][choice["code"]]) for choice in row["categories"])
-    return f"{mean_sd(group, row['decimals'])} (n = {group['n']})"
+    if row.categories:
+        first = row.categories[0]
+        if len(row.categories) == 2:
+            return _share_of(group, first.code)
+        if group.weighted is not None:
+            return " / ".join(_share_of(group, choice.code) for choice in row.categories)
+        return " / ".join(str(group.counts[choice.code]) for choice in row.categories)
+    return f"{mean_sd(group, row.decimals)} (n = {group.n})"
 
 
 def _ends(entry, row, words, pairs):
     ends = [_p(row, words)] if len(words.groups) > 2 else []
     for name in pairs:
-        effect = row["effects"].get(name, {})
-        ends += [_effect(effect, row, words), _p_of_pair(entry, row, name, words), number(effect.get("smd"), 2)]
+        effect = row.effects.get(name, NO_EFFECT)
+        ends += [_effect(effect, row, words), _p_of_pair(entry, row, name, words), number(effect.smd, 2)]
     return tuple(ends)
 
 
 def _p(row, words):
     """P of all groups, which opens its test, the n of each, and the effect between each two."""
-    text = p_value(row["p"]) + ("*" if "monte_carlo" in row else "") + ("†" if row.get("small_expected") else "")
-    known = words(Label(", ", "、")).join(f"{name} {row['groups'][code]['n']}" for code, name in words.groups.items())
+    text = p_value(row.p) + ("*" if row.monte_carlo else "") + ("†" if row.small_expected else "")
+    known = words(Label(", ", "、")).join(f"{name} {row.groups[code].n}" for code, name in words.groups.items())
     details = [(words(tested_p.KNOWN), known), *_effects_of_pairs(row, words)]
     return _opened(text, row, words, details, groups=len(words.groups))
 
@@ -233,49 +235,49 @@ def _effects_of_pairs(row, words):
     """(label, value) of the effect between each two groups, unless there are too many to read."""
     pairs = words.pairs([row])
     for code, name in pairs.items() if len(pairs) <= tested_p.MOST_PAIRS else ():
-        effect = row["effects"].get(code, {})
+        effect = row.effects.get(code, NO_EFFECT)
         for label, text in _effect_told(effect, _effect(effect, row, words), words):
             yield f"{name}: {label}", text
 
 
 def _p_of_pair(entry, row, name, words):
     """P of two groups, which opens its test, n and effect."""
-    effect = row["effects"].get(name, {})
-    if effect.get("p") is None:
+    effect = row.effects.get(name, NO_EFFECT)
+    if effect.p is None:
         return ABSENT
-    mark = ("*" if "monte_carlo" in effect else "") + ("†" if row.get("small_expected") else "")
+    mark = ("*" if effect.monte_carlo else "") + ("†" if row.small_expected else "")
     two = words.codes_of_pair(name)
-    known = words(Label(", ", "、")).join(f"{words.groups[code]} {n}" for code, n in zip(two, effect["n"], strict=True))
-    if "sets" in effect:
-        known += f" ({_sets(effect['sets'], entry, words)})"
+    known = words(Label(", ", "、")).join(f"{words.groups[code]} {n}" for code, n in zip(two, effect.n, strict=True))
+    if effect.sets is not None:
+        known += f" ({_sets(effect.sets, entry, words)})"
     details = [(words(tested_p.KNOWN), known), *_effect_told(effect, _effect(effect, row, words), words)]
-    sides = ("second", "first") if "sets" in effect else ("before", "after")
-    return _opened(p_value(effect["p"]) + mark, effect, words, details, entry["adjust"], sides)
+    sides = ("second", "first") if effect.sets is not None else ("before", "after")
+    return _opened(p_value(effect.p) + mark, effect, words, details, entry.adjust, sides)
 
 
 def _effect_told(piece, text, words):
     """(label, value) of an effect with its interval, of a pair or a group; nothing where there is none."""
-    if not piece.get("measure") or text == ABSENT:
+    if not piece.measure or text == ABSENT:
         return []
-    return [(words(tests.EFFECT_LABELS[piece["measure"]]), text)]
+    return [(words(tests.EFFECT_LABELS[piece.measure]), text)]
 
 
 def _opened(text, answer, words, details, adjust="none", sides=("before", "after"), groups=0):
-    if answer.get("test") not in tests.ALL_TESTS:
+    if answer.test not in tests.ALL_TESTS:
         return text
-    label = tests.ALL_TESTS[answer["test"]].label
+    label = tests.ALL_TESTS[answer.test].label
     label = tested_p.of_all(label, groups) if groups > 2 else label
-    return tested_p.opened(text, words, label, answer, details, adjust, sides)
+    return tested_p.opened(text, words, label, tested_p.Answer.of(answer), details, adjust, sides)
 
 
 def _effect(effect, row, words):
-    if not effect.get("measure"):
+    if not effect.measure:
         return ABSENT
-    return interval(effect, words, _decimals(effect["measure"], row), _scale(effect["measure"]))
+    return interval(effect, words, _decimals(effect.measure, row), _scale(effect.measure))
 
 
 def _decimals(measure, row):
-    return 1 if measure == "risk_difference" else 2 if measure in tests.RATIOS else row["decimals"]
+    return 1 if measure == "risk_difference" else 2 if measure in tests.RATIOS else row.decimals
 
 
 def _scale(measure):
@@ -284,11 +286,11 @@ def _scale(measure):
 
 def interval(effect, words, decimals, scale=1):
     """“−4.2 (−8.1 to −0.3)”; ∞ where an end does not exist."""
-    if effect["estimate"] is None and effect["low"] is None and effect["high"] is None:
+    if effect.estimate is None and effect.low is None and effect.high is None:
         return ABSENT
     endless = {"low": "−∞"}
     estimate, low, high = (
-        endless.get(name, "∞") if effect[name] is None else number(scale * effect[name], decimals)
+        endless.get(name, "∞") if getattr(effect, name) is None else number(scale * getattr(effect, name), decimals)
         for name in ("estimate", "low", "high")
     )
     return words(INTERVAL, estimate=estimate, low=low, high=high)
@@ -300,54 +302,54 @@ def _within(entry, words, title):
     for text in words.groups_with_n():
         header += [words(BEFORE), words(AFTER), words(CHANGE), words(P)]
         spans.append((text, 4))
-    lines = [line for row in entry["rows"] for line in _paired_lines(row, words)]
+    lines = [line for row in entry.rows for line in _paired_lines(row, words)]
     notes = tuple(_notes(entry, words, WITHIN_NOTE))
-    return Table(f"comparisons_{entry['code']}", title, tuple(header), tuple(lines), tuple(spans), notes)
+    return Table(f"comparisons_{entry.code}", title, tuple(header), tuple(lines), tuple(spans), notes)
 
 
 def _paired_lines(row, words):
-    groups = [row["groups"][code] for code in words.groups]
-    name = f"{row_name(row | {'timepoint': ''}, words)}, {words.visit(row['from'])} → {words.visit(row['timepoint'])}"
+    groups = [row.groups[code] for code in words.groups]
+    name = f"{variable_name(row, words)}, {words.visit(row.start)} → {words.visit(row.timepoint)}"
     cells = []
     for group in groups:
-        change = interval(group, words, row["decimals"]) if group.get("measure") else _changed(group)
-        before, after = (_value(row, group[part]) for part in ("baseline_of_compared", "followup"))
-        details = [(words(tested_p.KNOWN), words(tested_p.PAIRS, n=group["n"])), *_effect_told(group, change, words)]
-        cells += [before, after, change, _opened(p_value(group["p"]), group, words, details)]
+        change = interval(group, words, row.decimals) if group.measure else _changed(group)
+        before, after = (_value(row, getattr(group, part)) for part in ("baseline_of_compared", "followup"))
+        details = [(words(tested_p.KNOWN), words(tested_p.PAIRS, n=group.n)), *_effect_told(group, change, words)]
+        cells += [before, after, change, _opened(p_value(group.p), group, words, details)]
     yield Row(name, tuple(cells))
-    parts = [group[part] for group in groups for part in ("baseline_of_compared", "followup")]
-    for choice in _held(row, parts) if len(row["categories"]) > 2 else ():
+    parts = [getattr(group, part) for group in groups for part in ("baseline_of_compared", "followup")]
+    for choice in _held(row, parts) if len(row.categories) > 2 else ():
         of_choice = []
         for group in groups:
-            parts = (group["baseline_of_compared"], group["followup"])
-            of_choice += [*(count_percent(part["counts"][choice["code"]], part["n"]) for part in parts), "", ""]
+            parts = (group.baseline_of_compared, group.followup)
+            of_choice += [*(count_percent(part.counts[choice.code], part.n) for part in parts), "", ""]
         yield Row(choice_name(choice, row, words), tuple(of_choice), indent=True)
-    counted = [cell for group in groups for cell in (f"{group['n']} ({group['missing']})", "", "", "")]
+    counted = [cell for group in groups for cell in (f"{group.n} ({group.missing})", "", "", "")]
     yield Row(words(KNOWN), tuple(counted), indent=True)
-    whole = [cell for group in groups for cell in (_value(row, group["baseline_of_all"]), "", "", "")]
+    whole = [cell for group in groups for cell in (_value(row, group.baseline_of_all), "", "", "")]
     yield Row(words(BASELINE_OF_ALL), tuple(whole), indent=True)
     for code in _reasons_of(groups):
-        counts = [cell for group in groups for cell in ("", str(group["why"].get(code, 0)), "", "")]
+        counts = [cell for group in groups for cell in ("", str(group.why.get(code, 0)), "", "")]
         yield Row(words(UNKNOWN, why=words(WHY_LABELS[code])), tuple(counts), indent=True)
 
 
 def _changed(group):
-    changed = group.get("changed")
-    return f"↑{changed['up']} ={changed['same']} ↓{changed['down']}" if changed else ABSENT
+    changed = group.changed
+    return f"↑{changed.up} ={changed.same} ↓{changed.down}" if changed else ABSENT
 
 
 def _value(row, group):
-    if not row["categories"]:
-        return mean_sd(group, row["decimals"])
-    first = row["categories"][0]["code"]
-    return count_percent(group["counts"][first], group["n"]) if len(row["categories"]) == 2 else ""
+    if not row.categories:
+        return mean_sd(group, row.decimals)
+    first = row.categories[0].code
+    return count_percent(group.counts[first], group.n) if len(row.categories) == 2 else ""
 
 
 def _notes(entry, words, note):
-    rows = entry["rows"]
-    pieces = rows if entry["comparison"] == "between" else [group for row in rows for group in row["groups"].values()]
-    used = list(dict.fromkeys(piece["test"] for piece in pieces if piece["test"]))
-    pairwise = (effect["test"] for row in rows for effect in row.get("effects", {}).values() if effect.get("test"))
+    rows = entry.rows
+    pieces = rows if entry.comparison == "between" else [group for row in rows for group in row.groups.values()]
+    used = list(dict.fromkeys(piece.test for piece in pieces if piece.test))
+    pairwise = (effect.test for row in rows for effect in row.effects.values() if effect.test)
     used = list(dict.fromkeys((*used, *pairwise)))
     measures = list(dict.fromkeys(_measures(entry)))
     listed = words(Label("; ", "、"))
@@ -358,35 +360,33 @@ def _notes(entry, words, note):
         ]
     )
     yield words(note, tests=text or ABSENT)
-    if entry.get("sets_are") == "weights":
-        yield words(OF_WEIGHTS, title=words(_label(entry["matched_title"])), effective=_effective(entry, words))
-    elif entry.get("matched"):
-        yield words(
-            OF_SETS, title=words(_label(entry["matched_title"])), sets=_sets(entry["sizes"][0]["sets"], entry, words)
-        )
-    if entry.get("sets_are") == "sets":
+    if entry.sets_are == "weights":
+        yield words(OF_WEIGHTS, title=words(entry.matched_title), effective=_effective(entry, words))
+    elif entry.matched:
+        yield words(OF_SETS, title=words(entry.matched_title), sets=_sets(entry.sizes[0].sets, entry, words))
+    if entry.sets_are == "sets":
         yield words(OF_SEVERAL)
-    if entry.get("reason"):
-        yield words(NOBODY_MATCHED, why=words(why_not(entry["reason"])))
-    if entry["adjust"] != "none" and entry["comparison"] == "between":
-        yield words(ADJUSTED, family=words(FAMILIES[entry["family"]]), how=words(ADJUSTMENTS[entry["adjust"]]))
+    if entry.reason:
+        yield words(NOBODY_MATCHED, why=words(why_not(entry.reason)))
+    if entry.adjust != "none" and entry.comparison == "between":
+        yield words(ADJUSTED, family=words(FAMILIES[entry.family]), how=words(ADJUSTMENTS[entry.adjust]))
     for row in rows:
-        if row.get("small_expected"):
-            yield f"{row_name(row, words)}: " + words(SMALL, small=row["small_expected"], cells=row["cells"])
+        if row.small_expected:
+            yield f"{row_name(row, words)}: " + words(SMALL, small=row.small_expected, cells=row.cells)
         for reason in _reasons_not_tested(row):
             yield f"{row_name(row, words)}: {words(OWN_ROW if reason == 'it defines the groups' else why_not(reason))}"
 
 
 def _reasons_not_tested(row):
-    pieces = [row, *row.get("effects", {}).values(), *(row["groups"].values() if "from" in row else ())]
-    return dict.fromkeys(piece[name] for piece in pieces for name in ("reason", "effect_reason") if piece.get(name))
+    pieces = [row, *row.effects.values(), *(row.groups.values() if row.start else ())]
+    return dict.fromkeys(why for piece in pieces for why in (piece.reason, getattr(piece, "effect_reason", "")) if why)
 
 
 def _measures(entry):
-    for row in entry["rows"]:
-        for piece in (*row.get("effects", {}).values(), *row["groups"].values()):
-            if piece.get("measure"):
-                yield piece["measure"]
+    for row in entry.rows:
+        for piece in (*row.effects.values(), *row.groups.values()):
+            if piece.measure:
+                yield piece.measure
 
 
 # Methods
@@ -422,25 +422,25 @@ UNADJUSTED = Label("P-values are not adjusted for multiplicity.", "P値は多重
 
 def methods(entry, words):
     """The sentences of the methods that a Comparison's result needs."""
-    between = entry["comparison"] == "between"
-    pieces = entry["rows"] if between else [group for row in entry["rows"] for group in row["groups"].values()]
-    used = dict.fromkeys(piece["test"] for piece in pieces if piece["test"])
+    between = entry.comparison == "between"
+    pieces = entry.rows if between else [group for row in entry.rows for group in row.groups.values()]
+    used = dict.fromkeys(piece.test for piece in pieces if piece.test)
     listed = words(Label(", ", "、"))
     text = listed.join(words(tests.ALL_TESTS[code].label) for code in used) or ABSENT
     effects = listed.join(words(tests.EFFECT_LABELS[code]) for code in dict.fromkeys(_measures(entry))) or ABSENT
     share = _share(entry, 0)
-    title = words(_label(entry["title"]))
-    if entry.get("sets_are") == "weights":
-        yield words(WEIGHTED_METHOD, title=title, matched=words(_label(entry["matched_title"])))
-    elif entry.get("matched"):
-        matched, sets = words(_label(entry["matched_title"])), _sets(entry["sizes"][0]["sets"], entry, words)
+    title = words(entry.title)
+    if entry.sets_are == "weights":
+        yield words(WEIGHTED_METHOD, title=title, matched=words(entry.matched_title))
+    elif entry.matched:
+        matched, sets = words(entry.matched_title), _sets(entry.sizes[0].sets, entry, words)
         yield words(MATCHED_METHOD if between else MATCHED_ALONE, title=title, matched=matched, sets=sets)
     yield words(BETWEEN_METHOD if between else WITHIN_METHOD, title=title, tests=text, effects=effects, share=share)
-    if between and entry["adjust"] != "none":
-        yield words(MULTIPLICITY, family=words(FAMILIES[entry["family"]]), how=words(ADJUSTMENTS[entry["adjust"]]))
+    if between and entry.adjust != "none":
+        yield words(MULTIPLICITY, family=words(FAMILIES[entry.family]), how=words(ADJUSTMENTS[entry.adjust]))
     elif between:
         yield words(UNADJUSTED)
-    if entry["exploratory"]:
+    if entry.exploratory:
         yield words(EXPLORATORY_METHOD)
 
 
@@ -465,51 +465,51 @@ NOT_SHOWN = Label(
 def answers(entry, words):
     """What differs with its effect, and what was not shown to."""
     words = _narrowed(entry, words)
-    alpha, open_rows = words.result["method"]["alpha"], []
-    between = entry["comparison"] == "between"
-    for row in entry["rows"]:
+    alpha, open_rows = words.result.method.alpha, []
+    between = entry.comparison == "between"
+    for row in entry.rows:
         sentences = list(_of_pairs(entry, row, words, alpha) if between else _of_changes(row, words, alpha))
         yield from sentences
         if not sentences and _has_p(row):
             open_rows.append(row_name(row, words))
     if open_rows:
         listed = words(Label("; ", "、")).join(open_rows)
-        yield words(NOT_SHOWN, title=words(_label(entry["title"])), alpha=alpha, what=listed)
+        yield words(NOT_SHOWN, title=words(entry.title), alpha=alpha, what=listed)
 
 
 def _has_p(row):
-    pieces = [row, *row.get("effects", {}).values(), *(row["groups"].values() if "from" in row else ())]
-    return any(piece.get("p") is not None for piece in pieces)
+    pieces = [row, *row.effects.values(), *(row.groups.values() if row.start else ())]
+    return any(piece.p is not None for piece in pieces)
 
 
 def _of_pairs(entry, row, words, alpha):
-    if len(words.groups) > 2 and row["p"] is not None and row["p"] < alpha:
-        yield words(DIFFERS_ALL, what=row_name(row, words), p=p_phrase(row["p"]))
-    for pair, effect in row["effects"].items():
-        if effect.get("p") is not None and effect["p"] < alpha:
+    if len(words.groups) > 2 and row.p is not None and row.p < alpha:
+        yield words(DIFFERS_ALL, what=row_name(row, words), p=p_phrase(row.p))
+    for pair, effect in row.effects.items():
+        if effect.p is not None and effect.p < alpha:
             first, second = words.codes_of_pair(pair)
             yield words(
                 DIFFERS,
                 what=row_name(row, words),
                 first=words.groups[first],
                 second=words.groups[second],
-                measure=words(tests.EFFECT_LABELS[effect["measure"]]) if effect.get("measure") else "",
-                effect=_effect(effect, row, words) if effect.get("measure") else "",
-                p=p_phrase(effect["p"]),
-                n=_sets(effect["sets"], entry, words) if "sets" in effect else " + ".join(map(str, effect["n"])),
+                measure=words(tests.EFFECT_LABELS[effect.measure]) if effect.measure else "",
+                effect=_effect(effect, row, words) if effect.measure else "",
+                p=p_phrase(effect.p),
+                n=_sets(effect.sets, entry, words) if effect.sets is not None else " + ".join(map(str, effect.n)),
             )
 
 
 def _of_changes(row, words, alpha):
-    for code, group in row["groups"].items():
-        if group["p"] is not None and group["p"] < alpha:
-            change = interval(group, words, row["decimals"]) if group.get("measure") else _changed(group)
+    for code, group in row.groups.items():
+        if group.p is not None and group.p < alpha:
+            change = interval(group, words, row.decimals) if group.measure else _changed(group)
             yield words(
                 CHANGED,
                 what=row_name(row, words),
                 group=words.groups[code],
-                measure=words(tests.EFFECT_LABELS[group["measure"]] if group.get("measure") else CHANGE),
+                measure=words(tests.EFFECT_LABELS[group.measure] if group.measure else CHANGE),
                 effect=change,
-                p=p_phrase(group["p"]),
-                n=group["n"],
+                p=p_phrase(group.p),
+                n=group.n,
             )

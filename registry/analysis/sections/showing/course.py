@@ -1,5 +1,7 @@
 """Figures of models and of quality of life: means over the visits with their intervals, and forests of odds ratios."""
 
+from dataclasses import dataclass
+
 from registry.analysis.figures.canvas import color, dash, horizontal_grid, note, panels
 from registry.analysis.figures.chart import Chart, Column, numeric, sentence
 from registry.analysis.presentation.numbers import number
@@ -29,46 +31,53 @@ WITH_DEAD = (
 )
 
 
+@dataclass(frozen=True)
+class Line:
+    """Rows drawn as a line: the names of its mean and limits, and how dark it is."""
+
+    rows: list
+    names: tuple = ("estimate", "low", "high")
+    alpha: float = 1.0
+
+
 def of_models(result, words):
     names = Names(result, words)
-    if result["model"] == "logistic":
+    if result.model == "logistic":
         drawn = forest.of_terms(result, names)
         return [drawn] if drawn else []
-    if result["model"] != "repeated" or not any(row["estimate"] is not None for row in result["means"]):
+    if result.model != "repeated" or not any(row.estimate is not None for row in result.means):
         return []
-    lines = [{"rows": result["means"], "names": ("estimate", "low", "high"), "alpha": 1.0}]
-    return [chart(result, names, result["means"], COLUMNS, lines, MEANS)]
+    return [chart(result, names, result.means, COLUMNS, [Line(result.means)], MEANS)]
 
 
 def of_quality(result, words):
-    if not any(row["mean_with_dead"] is not None for row in result["course"]):
+    if not any(row.mean_with_dead is not None for row in result.course):
         return []
-    rows = [row | {"estimate": row["mean"]} for row in result["course"]]
-    pale = {"rows": rows, "names": ("mean_with_dead", "low_with_dead", "high_with_dead"), "alpha": 0.4}
-    lines = [pale, {"rows": rows, "names": ("estimate", "low", "high"), "alpha": 1.0}]
-    return [chart(result, Names(result, words), rows, COLUMNS + WITH_DEAD, lines, SURVIVORS)]
+    pale = Line(result.course, ("mean_with_dead", "low_with_dead", "high_with_dead"), 0.4)
+    lines = [pale, Line(result.course)]
+    return [chart(result, Names(result, words), result.course, COLUMNS + WITH_DEAD, lines, SURVIVORS)]
 
 
 def chart(result, names, rows, columns, lines, small_print):
     parts = [
         names.words(
             POINT,
-            group=names.group(row["group"]),
-            visit=names.visit(row["visit"]),
-            mean=number(row["estimate"], 3),
-            low=number(row["low"], 3),
-            high=number(row["high"], 3),
+            group=names.group(row.group),
+            visit=names.visit(row.visit),
+            mean=number(row.estimate, 3),
+            low=number(row.low, 3),
+            high=number(row.high, 3),
         )
         for row in rows
-        if row["estimate"] is not None
+        if row.estimate is not None
     ]
     return Chart(
-        code=f"{result['kind']}-{result['code']}-course",
+        code=f"{result.kind}-{result.code}-course",
         title=names.words(TITLE, title=names.title),
         alt=sentence(parts, names.words),
         columns=columns,
         rows=tuple(
-            tuple(names.visit(row["visit"]) if column.name == "visit" else row[column.name] for column in columns)
+            tuple(names.visit(row.visit) if column.name == "visit" else getattr(row, column.name) for column in columns)
             for row in rows
         ),
         draw=lambda w: draw(result, Names(result, w), lines, small_print),
@@ -78,36 +87,33 @@ def chart(result, names, rows, columns, lines, small_print):
 def draw(result, names, lines, small_print):
     figure, axes = panels(1, 1, width=6.2, height=3.4)
     axis = axes[0][0]
-    visits = result["visits"]
-    groups = list(dict.fromkeys(row["group"] for row in lines[0]["rows"]))
+    visits = result.visits
+    groups = list(dict.fromkeys(row.group for row in lines[0].rows))
     shift = 0.08
     for line in lines:
         for place, group in enumerate(groups):
-            mean, low, high = line["names"]
-            mine = [row for row in line["rows"] if row["group"] == group and row[mean] is not None]
-            at = [visits.index(row["visit"]) + shift * (place - (len(groups) - 1) / 2) for row in mine]
-            told_means = [row[mean] for row in mine]
+            mean, low, high = line.names
+            mine = [row for row in line.rows if row.group == group and getattr(row, mean) is not None]
+            at = [visits.index(row.visit) + shift * (place - (len(groups) - 1) / 2) for row in mine]
+            told_means = [getattr(row, mean) for row in mine]
             ends = [
-                [abs(row[mean] - (row[end] if row[end] is not None else row[mean])) for row in mine]
+                [
+                    abs(
+                        getattr(row, mean)
+                        - (getattr(row, end) if getattr(row, end) is not None else getattr(row, mean))
+                    )
+                    for row in mine
+                ]
                 for end in (low, high)
             ]
             axis.errorbar(
                 at, told_means, ends, color=color(names.place(group, place)), linestyle=dash(names.place(group, place)),
                 marker="o", markersize=4, capsize=2.5,
-                linewidth=1.5, alpha=line["alpha"], label=names.group(group) if line["alpha"] == 1 else None,
+                linewidth=1.5, alpha=line.alpha, label=names.group(group) if line.alpha == 1 else None,
             )  # fmt: skip
     axis.set_xticks(range(len(visits)), [names.visit(visit) for visit in visits])
-    axis.set_ylabel(names.variable(result.get("outcome") or result["variable"]))
+    axis.set_ylabel(names.variable(getattr(result, "outcome", "") or result.variable))
     horizontal_grid(axis)
     axis.legend(loc="best")
     note(figure, names.words(small_print))
     return figure
-
-
-def cells(row, columns, names):
-    return tuple(names.visit(row["visit"]) if column.name == "visit" else row[column.name] for column in columns)
-
-
-def away(row, mean, end):
-    """How far a limit is from the mean; 0 where there is none."""
-    return 0.0 if row[end] is None else abs(row[mean] - row[end])

@@ -59,22 +59,22 @@ WEIGHTED_NOTES = {
 def charts(result, words):
     names = Names(result, words)
     drawn = [curves(result, names, estimator) for estimator in TITLES if has(result, estimator)]
-    if result["subgroups"]:
+    if result.subgroups:
         drawn.append(forest.of_subgroups(result, names))
     return drawn
 
 
 def has(result, estimator):
-    return any(row["estimator"] == estimator for row in result["steps"])
+    return any(row.estimator == estimator for row in result.steps)
 
 
 def curves(result, names, estimator):
     words = names.words
-    rates = [row for row in result["rates"] if row["estimator"] == estimator]
-    rows = tuple(tuple(row.get(column.name) for column in RATES) for row in rates)
-    parts = [spoken(result, names, row, rates) for row in result["followed"] if row["n"]]
+    rates = [row for row in result.rates if row.estimator == estimator]
+    rows = tuple(tuple(getattr(row, column.name) for column in RATES) for row in rates)
+    parts = [spoken(result, names, row, rates) for row in result.followed if row.n]
     return Chart(
-        code=f"endpoints-{result['code']}-{estimator}",
+        code=f"endpoints-{result.code}-{estimator}",
         title=words(TITLES[estimator], title=names.title),
         alt=sentence([*parts, tested(result, names, estimator)], words),
         columns=RATES,
@@ -84,47 +84,47 @@ def curves(result, names, estimator):
 
 
 def spoken(result, names, row, rates):
-    if "withheld" in row:
-        return names.words(WITHHELD, group=names.group(row["group"]), n=row["n"])
+    if row.withheld:
+        return names.words(WITHHELD, group=names.group(row.group), n=row.n)
     points = [
-        names.words(POINT, percent=f"{100 * rate['estimate']:.0f}", time=f"{rate['time']:g}")
+        names.words(POINT, percent=f"{100 * rate.estimate:.0f}", time=f"{rate.time:g}")
         for rate in rates
-        if rate["group"] == row["group"] and rate["estimate"] is not None
+        if rate.group == row.group and rate.estimate is not None
     ]
     return names.words(
         ALT,
-        group=names.group(row["group"]),
-        n=row["n"],
-        events=row["events"],
+        group=names.group(row.group),
+        n=row.n,
+        events=row.events,
         points=names.words(COMMA).join(points) or "–",
     )
 
 
 def tested(result, names, estimator):
     shown = SHOWN_TESTS[estimator]
-    row = next((test for test in result["tests"] if test["test"] in shown and not test["group"]), None)
-    if row is None or row["p"] is None:
+    row = next((test for test in result.tests if test.test in shown and not test.group), None)
+    if row is None or row.p is None:
         return ""
-    return f"{names.words(TEST_NAMES[row['test']])} {p_phrase(row['p'])}"
+    return f"{names.words(TEST_NAMES[row.test])} {p_phrase(row.p)}"
 
 
 def draw(result, names, estimator):
     from matplotlib.figure import Figure
 
     words = names.words
-    steps = [row for row in result["steps"] if row["estimator"] == estimator]
-    under = 0.3 + 0.2 * len(result["at_risk"])
+    steps = [row for row in result.steps if row.estimator == estimator]
+    under = 0.3 + 0.2 * len(result.at_risk)
     figure = Figure(figsize=(6.8, 3.6 + under), layout="constrained")
     axis, table = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, under])
-    places = {row["group"]: names.place(row["group"], place) for place, row in enumerate(result["at_risk"])}
-    sizes = {row["group"]: row["n"] for row in result["followed"]}
+    places = {row.group: names.place(row.group, place) for place, row in enumerate(result.at_risk)}
+    sizes = {row.group: row.n for row in result.followed}
     for row in steps:
-        label = words(LEGEND, group=names.group(row["group"]), n=sizes[row["group"]])
-        step(axis, row, places[row["group"]], label, estimator, banded=len(steps) <= FEW_BANDS)
-    day = result["landmark_day"]
+        label = words(LEGEND, group=names.group(row.group), n=sizes[row.group])
+        step(axis, row, places[row.group], label, estimator, banded=len(steps) <= FEW_BANDS)
+    day = result.landmark_day
     axis.set(ylim=(0, 103), ylabel=words(Y[estimator]), xlabel=words(X_FROM, days=day) if day else words(X))
-    axis.set_xlim(0, result["ticks"][-1] or 1)
-    axis.set_xticks(result["ticks"])
+    axis.set_xlim(0, result.ticks[-1] or 1)
+    axis.set_xticks(result.ticks)
     axis.tick_params(labelbottom=True)
     axis.set_yticks([0, 25, 50, 75, 100])
     axis.grid(axis="y")
@@ -132,8 +132,8 @@ def draw(result, names, estimator):
     place = ("right", 0.97, "top") if estimator == "survival" else ("right", 0.03, "bottom")
     axis.text(0.99, place[1], tested(result, names, estimator), transform=axis.transAxes, ha=place[0], va=place[2])
     at_risk(table, result, names)
-    notes = [words((WEIGHTED_NOTES if result.get("weighted") else NOTES)[estimator])]
-    if least := result.get("least_at_risk"):
+    notes = [words((WEIGHTED_NOTES if result.weighted else NOTES)[estimator])]
+    if least := result.least_at_risk:
         notes.append(words(ENDS, n=least))
     note(figure, " ".join(notes))
     return figure
@@ -141,14 +141,14 @@ def draw(result, names, estimator):
 
 def step(axis, row, place, label, estimator, banded):
     start = 100 if estimator == "survival" else 0
-    time = [0, *row["time"]]
-    course = [start, *(100 * value for value in row["estimate"])]
+    time = [0, *row.time]
+    course = [start, *(100 * value for value in row.estimate)]
     look = {"color": color(place), "linestyle": dash(place), "linewidth": 1.8}
     axis.step(time, course, where="post", label=label, **look)
     if banded:
-        ends = [[start, *filled(row[side], course[1:])] for side in ("low", "high")]
+        ends = [[start, *filled(getattr(row, side), course[1:])] for side in ("low", "high")]
         axis.fill_between(time, *ends, step="post", color=color(place), alpha=0.13, linewidth=0)
-    left = [(t, s) for t, s, c in zip(time[1:], course[1:], row["censored"], strict=True) if c]
+    left = [(t, s) for t, s, c in zip(time[1:], course[1:], row.censored, strict=True) if c]
     if left and estimator == "survival":
         axis.plot(*zip(*left, strict=True), linestyle="none", marker="|", markersize=5, color=color(place), alpha=0.8)
 
@@ -159,9 +159,9 @@ def filled(limits, course):
 
 
 def at_risk(axis, result, names):
-    labels = [wrapped(names.group(row["group"]), 26) for row in result["at_risk"]]
-    for place, row in enumerate(result["at_risk"]):
-        for tick, count in zip(result["ticks"], row["at_risk"], strict=True):
+    labels = [wrapped(names.group(row.group), 26) for row in result.at_risk]
+    for place, row in enumerate(result.at_risk):
+        for tick, count in zip(result.ticks, row.at_risk, strict=True):
             axis.text(tick, place, str(count), ha="center", va="center", fontsize=7)
     axis.set_yticks(range(len(labels)), labels, fontsize=7)
     axis.set_ylim(len(labels) - 0.5, -0.5)

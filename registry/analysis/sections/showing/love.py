@@ -35,23 +35,25 @@ BINS = (
 
 def charts(result, words):
     names, charts_made = Names(result, words), []
-    if result["balance"]:
+    if result.balance:
         charts_made.append(love(result, names))
-    if any(row["count"] for row in result["overlap"]):
+    if any(row.count for row in result.overlap):
         charts_made.append(overlap(result, names))
     return charts_made
 
 
 def labelled(row, names):
-    name = names.at_visit(row["variable"], row["visit"])
-    return f"{name}: {names.level(row['variable'], row['level'])}" if row["level"] else name
+    name = names.at_visit(row.variable, row.visit)
+    return f"{name}: {names.level(row.variable, row.level)}" if row.level else name
 
 
 def love(result, names):
-    rows = tuple((labelled(row, names), *(row[column.name] for column in BALANCE[1:])) for row in result["balance"])
+    rows = tuple(
+        (labelled(row, names), *(getattr(row, column.name) for column in BALANCE[1:])) for row in result.balance
+    )
     parts = [names.words(SPOKEN, name=row[0], before=number(row[1], 2), after=number(row[2], 2)) for row in rows]
     return Chart(
-        code=f"propensity-{result['code']}-love",
+        code=f"propensity-{result.code}-love",
         title=names.words(LOVE, title=names.title),
         alt=sentence(parts, names.words),
         columns=BALANCE,
@@ -61,11 +63,11 @@ def love(result, names):
 
 
 def draw_love(result, names):
-    rows = result["balance"]
+    rows = result.balance
     figure, axes = panels(1, 1, width=6.4, height=1.1 + 0.24 * len(rows))
     axis = axes[0][0]
     for name, label, place, filled in (("smd_before", BEFORE, 5, False), ("smd_after", AFTER, 6, True)):
-        points = [(abs(row[name]), at) for at, row in enumerate(rows) if row[name] is not None]
+        points = [(abs(getattr(row, name)), at) for at, row in enumerate(rows) if getattr(row, name) is not None]
         if points:
             face = color(place) if filled else "white"
             axis.plot(
@@ -86,10 +88,10 @@ def draw_love(result, names):
 
 
 def overlap(result, names):
-    rows = tuple(tuple(row[column.name] for column in BINS) for row in result["overlap"])
-    parts = [spread(result, names, result[side]) for side in ("treated", "control")]
+    rows = tuple(tuple(getattr(row, column.name) for column in BINS) for row in result.overlap)
+    parts = [spread(result, names, getattr(result, side)) for side in ("treated", "control")]
     return Chart(
-        code=f"propensity-{result['code']}-overlap",
+        code=f"propensity-{result.code}-overlap",
         title=names.words(OVERLAP, title=names.title),
         alt=sentence(parts, names.words),
         columns=BINS,
@@ -99,11 +101,11 @@ def overlap(result, names):
 
 
 def spread(result, names, code):
-    mine = [row for row in result["overlap"] if row["group"] == code and row["count"]]
+    mine = [row for row in result.overlap if row.group == code and row.count]
     if not mine:
         return ""
-    n = sum(int(row["count"]) for row in mine)
-    ends = {"low": number(mine[0]["low"], 2), "high": number(mine[-1]["high"], 2)}
+    n = sum(int(row.count) for row in mine)
+    ends = {"low": number(mine[0].low, 2), "high": number(mine[-1].high, 2)}
     return names.words(RANGE, group=names.group(code), n=n, **ends)
 
 
@@ -114,11 +116,12 @@ def draw_overlap(result, names):
         axes[0], ("count", "weight"), (BEFORE, AFTER), (PATIENTS, SUMMED), strict=True
     ):
         for sign, side, place in ((1, "treated", 0), (-1, "control", 1)):
-            mine = [row for row in result["overlap"] if row["group"] == result[side]]
+            group = getattr(result, side)
+            mine = [row for row in result.overlap if row.group == group]
             axis.bar(
-                [row["low"] for row in mine], [sign * (row[value] or 0) for row in mine], width=0.05, align="edge",
-                color=color(names.place(result[side], place)), edgecolor="white", linewidth=0.4,
-                label=names.group(result[side]),
+                [row.low for row in mine], [sign * (getattr(row, value) or 0) for row in mine], width=0.05,
+                align="edge", color=color(names.place(group, place)), edgecolor="white", linewidth=0.4,
+                label=names.group(group),
             )  # fmt: skip
         axis.axhline(0, color=MUTED, linewidth=0.8)
         axis.set_xlim(0, 1)

@@ -26,18 +26,15 @@ GAP, BAR = 0.06, 0.07  # of the panel's height, between grades; of its width, of
 
 
 def charts(result, words):
-    if not any(row["n"] for row in result["moved"]):
+    if not any(row.n for row in result.moved):
         return []
     names = Names(result, words)
-    cells = [row for row in result["cells"] if row["count"]]
-    rows = tuple(
-        (row["group"], names.grade(row["before"]), names.grade(row["after"]), row["count"], hidden(row))
-        for row in cells
-    )
+    cells = [row for row in result.cells if row.count]
+    rows = tuple((row.group, names.grade(row.before), names.grade(row.after), row.count, hidden(row)) for row in cells)
     parts = [words(SPOKEN, group=names.group(row[0]), before=row[1], after=row[2], count=row[3]) for row in rows]
     return [
         Chart(
-            code=f"transitions-{result['code']}-diagram",
+            code=f"transitions-{result.code}-diagram",
             title=words(TITLE, title=names.title),
             alt=sentence(parts, words),
             columns=COLUMNS,
@@ -48,37 +45,37 @@ def charts(result, words):
 
 
 def hidden(row):
-    return None if isinstance(row["count"], Few) else row["percent"]
+    return None if isinstance(row.count, Few) else row.percent
 
 
 def draw(result, names):
-    groups = [row["group"] for row in result["moved"]]
+    groups = [row.group for row in result.moved]
     figure, placed, _ = group_panels(groups, [""], (4.3, 3.2))
-    for row in result["moved"]:
-        axis = placed["", row["group"]]
-        axis.set_title(names.words(PANEL, group=names.group(row["group"]), n=row["n"]))
+    for row in result.moved:
+        axis = placed["", row.group]
+        axis.set_title(names.words(PANEL, group=names.group(row.group), n=row.n))
         axis.axis("off")
-        panel(
-            axis, [cell for cell in result["cells"] if cell["group"] == row["group"] and cell["count"]], result, names
-        )
+        panel(axis, [cell for cell in result.cells if cell.group == row.group and cell.count], result, names)
     note(figure, names.words(NOTE))
     return figure
 
 
 def panel(axis, cells, result, names):
-    grades = [entry["code"] for entry in result["grades"]]
-    total = sum(int(cell["count"]) for cell in cells) or 1
-    used = {side: [g for g in grades if any(cell[side] == g for cell in cells)] for side in ("before", "after")}
+    grades = [entry.code for entry in result.grades]
+    total = sum(int(cell.count) for cell in cells) or 1
+    used = {
+        side: [g for g in grades if any(getattr(cell, side) == g for cell in cells)] for side in ("before", "after")
+    }
     heights = {}
     for side in ("before", "after"):
         free = 1 - GAP * (max(map(len, used.values())) - 1)
         top = 1.0
         for grade in used[side]:
-            height = free * sum(int(cell["count"]) for cell in cells if cell[side] == grade) / total
+            height = free * sum(int(cell.count) for cell in cells if getattr(cell, side) == grade) / total
             heights[side, grade] = [top, height, top]
             top -= height + GAP
     shade = {grade: SHADES[place % len(SHADES)] for place, grade in enumerate(grades)}
-    for cell in sorted(cells, key=lambda entry: (grades.index(entry["before"]), grades.index(entry["after"]))):
+    for cell in sorted(cells, key=lambda entry: (grades.index(entry.before), grades.index(entry.after))):
         band(axis, cell, heights, total, shade, used)
     for (side, grade), (top, height, _) in heights.items():
         left = 0.0 if side == "before" else 1 - BAR
@@ -95,17 +92,13 @@ def band(axis, cell, heights, total, shade, used):
     import numpy as np
 
     free = 1 - GAP * (max(map(len, used.values())) - 1)
-    width = free * int(cell["count"]) / total
+    width = free * int(cell.count) / total
     tops = []
     for side in ("before", "after"):
-        slot = heights[side, cell[side]]
+        slot = heights[side, getattr(cell, side)]
         tops.append(slot[2])
         slot[2] -= width
     t = np.linspace(0, 1, 40)
     course = tops[0] + (tops[1] - tops[0]) * t * t * (3 - 2 * t)
     x = BAR + t * (1 - 2 * BAR)
-    axis.fill_between(x, course - width, course, color=shade[cell["before"]], alpha=0.55, linewidth=0)
-
-
-def ends(row):
-    return row["before"], row["after"]
+    axis.fill_between(x, course - width, course, color=shade[cell.before], alpha=0.55, linewidth=0)

@@ -40,21 +40,21 @@ class Layout:
 def tables(result, words):
     """The Tables of a section's result, in the order of LAYOUTS; those without a row are left out."""
     names = Names(result, words)
-    built = [table(result, layout, place, names) for place, layout in enumerate(LAYOUTS[result["kind"]])]
+    built = [table(result, layout, place, names) for place, layout in enumerate(LAYOUTS[result.kind])]
     return tuple(built_table for built_table in built if built_table.rows)
 
 
 def table(result, layout, place, names):
     words = names.words
-    rows = [row for row in result.get(layout.part, ()) if layout.only(row)]
+    rows = [row for row in getattr(result, layout.part) if layout.only(row)]
     first, *others = layout.fields
     lines = tuple(Row(first.show(row, names), tuple(other.show(row, names) for other in others)) for row in rows)
     title = words(TITLE, section=names.title, part=words(layout.title))
-    notes = tuple(names.why(reason) for reason in dict.fromkeys(row.get("reason") for row in rows) if reason)
+    notes = tuple(names.why(reason) for reason in dict.fromkeys(getattr(row, "reason", "") for row in rows) if reason)
     if notes:
         notes = (words(NOT_ESTIMABLE, reasons=names.join(notes)),)
     header = tuple(words(column.label) for column in layout.fields)
-    return Table(f"{result['kind']}-{result['code']}-{layout.part}{place}", title, header, lines, (), notes)
+    return Table(f"{result.kind}-{result.code}-{layout.part}{place}", title, header, lines, (), notes)
 
 
 TITLE = Label("{section}: {part}", "{section}：{part}")
@@ -65,15 +65,15 @@ NOT_ESTIMABLE = Label("–: not estimable, or as said: {reasons}.", "–：推�
 
 
 def count(name, label):
-    return Field(label, lambda row, names: ABSENT if row.get(name) is None else str(row[name]))
+    return Field(label, lambda row, names: ABSENT if getattr(row, name) is None else str(getattr(row, name)))
 
 
 def figure(name, label, decimals=2):
-    return Field(label, lambda row, names: number(row.get(name), decimals))
+    return Field(label, lambda row, names: number(getattr(row, name), decimals))
 
 
 def percent(name, label, decimals=1):
-    return Field(label, lambda row, names: number(hundred(row.get(name)), decimals))
+    return Field(label, lambda row, names: number(hundred(getattr(row, name)), decimals))
 
 
 def hundred(value):
@@ -84,7 +84,7 @@ def interval(name, low, high, label=ESTIMATE, decimals=2, scale=1):
     """“0.87 (0.76–0.99)”; limits below zero are parted by “to”."""
 
     def show(row, names):
-        parts = [None if row.get(part) is None else scale * row[part] for part in (name, low, high)]
+        parts = [None if getattr(row, part) is None else scale * getattr(row, part) for part in (name, low, high)]
         return limits(*parts, decimals, names)
 
     return Field(label, show)
@@ -94,9 +94,9 @@ def median(name, label):
     """“12.8 (8.9–not reached)” of a curve that stays above one half."""
 
     def show(row, names):
-        if not row["n"] or row.get("withheld"):
+        if not row.n or row.withheld:
             return ABSENT
-        parts = [row[name + end] for end in ("", "_low", "_high")]
+        parts = [getattr(row, name + end) for end in ("", "_low", "_high")]
         shown = [names.words(NOT_REACHED) if part is None else number(part, 1) for part in parts]
         return shown[0] if parts[0] is None and parts[1] is None else f"{shown[0]} ({shown[1]}–{shown[2]})"
 
@@ -126,10 +126,10 @@ def p(tested, name="p", label=P):
 
 def mean_sd(mean, sd, label, decimals=2):
     def show(row, names):
-        if row.get(mean) is None:
+        if getattr(row, mean) is None:
             return ABSENT
-        spread = row.get(sd)
-        text = number(row[mean], decimals)
+        spread = getattr(row, sd)
+        text = number(getattr(row, mean), decimals)
         return text if spread is None else f"{text} ± {number(spread, decimals)}"
 
     return Field(label, show)
@@ -137,16 +137,14 @@ def mean_sd(mean, sd, label, decimals=2):
 
 def text(name, label, texts=TEXTS):
     """A code as its words."""
-    return Field(
-        label, lambda row, names: names.words(texts[row[name]]) if row.get(name) in texts else row.get(name, "")
-    )
+    return Field(label, lambda row, names: names.words(texts[code]) if (code := getattr(row, name)) in texts else code)
 
 
 def share(count_name, of, label):
     """“17 (55%)”; no share of a hidden count."""
 
     def show(row, names):
-        part, whole = row[count_name], row[of]
+        part, whole = getattr(row, count_name), getattr(row, of)
         if isinstance(part, Few) or isinstance(whole, Few) or not whole:
             return str(part)
         return f"{part} ({100 * part / whole:.0f}%)"
@@ -154,13 +152,13 @@ def share(count_name, of, label):
     return Field(label, show)
 
 
-GROUP = Field(Label("Group", "群"), lambda row, names: names.group(row["group"]))
-GROUP_OR_ALL = Field(GROUP.label, lambda row, names: names.group(row["group"]) if row["group"] else names.words(ALL))
+GROUP = Field(Label("Group", "群"), lambda row, names: names.group(row.group))
+GROUP_OR_ALL = Field(GROUP.label, lambda row, names: names.group(row.group) if row.group else names.words(ALL))
 TERM = Field(Label("Term", "項目"), lambda row, names: names.term(row))
-VISIT = Field(Label("Visit", "時点"), lambda row, names: names.visit(row.get("visit")))
-VARIABLE = Field(Label("Variable", "変数"), lambda row, names: names.at_visit(row["variable"], row.get("visit")))
+VISIT = Field(Label("Visit", "時点"), lambda row, names: names.visit(row.visit))
+VARIABLE = Field(Label("Variable", "変数"), lambda row, names: names.at_visit(row.variable, getattr(row, "visit", "")))
 TEST = text("test", Label("Test", "検定"), TEST_NAMES)
-LEVEL = Field(Label("Category", "カテゴリ"), lambda row, names: names.level(row["variable"], row["level"]))
+LEVEL = Field(Label("Category", "カテゴリ"), lambda row, names: names.level(row.variable, row.level))
 
 LAYOUTS = {
     "endpoints": (
@@ -307,7 +305,7 @@ LAYOUTS = {
             (
                 Field(
                     Label("Visits", "時点"),
-                    lambda row, names: f"{names.visit(row['first'])} × {names.visit(row['second'])}",
+                    lambda row, names: f"{names.visit(row.first)} × {names.visit(row.second)}",
                 ),
                 figure("covariance", Label("Covariance", "共分散"), 4),
                 figure("correlation", Label("Correlation", "相関"), 3),
@@ -460,25 +458,25 @@ LAYOUTS = {
             Label("from before to after", "前後の推移"),
             (
                 GROUP,
-                Field(Label("Before", "前"), lambda row, names: names.grade(row["before"])),
-                Field(Label("After", "後"), lambda row, names: names.grade(row["after"])),
+                Field(Label("Before", "前"), lambda row, names: names.grade(row.before)),
+                Field(Label("After", "後"), lambda row, names: names.grade(row.after)),
                 Field(
                     Label("Patients (% of those before)", "患者数（前の群に対する%）"),
                     lambda row, names: (
-                        str(row["count"])
-                        if isinstance(row["count"], Few) or row["percent"] is None
-                        else f"{row['count']} ({row['percent']:.0f}%)"
+                        str(row.count)
+                        if isinstance(row.count, Few) or row.percent is None
+                        else f"{row.count} ({row.percent:.0f}%)"
                     ),
                 ),
             ),
-            lambda row: bool(row["count"]),
+            lambda row: bool(row.count),
         ),
         Layout(
             "margins",
             Label("grades before and after", "前後の分布"),
             (
                 GROUP,
-                Field(Label("Grade", "グレード"), lambda row, names: names.grade(row["grade"])),
+                Field(Label("Grade", "グレード"), lambda row, names: names.grade(row.grade)),
                 count("before", Label("Before", "前")),
                 count("after", Label("After", "後")),
             ),

@@ -54,10 +54,7 @@ class Names:
 
     def __init__(self, result, words):
         self.result, self.words = result, words
-        self.title = self._text(result["title"])
-
-    def _text(self, both):
-        return Label(both["en"], both["ja"]).in_language(self.words.language)
+        self.title = self.words(result.title)
 
     def join(self, parts):
         return self.words(Label("; ", "；")).join(parts)
@@ -79,22 +76,19 @@ class Names:
             return self.words(GROUP)
         if name == "baseline":
             return self.words(BASELINE)
-        label = self.result.get("names", {}).get(name)
-        return self._text(label["label"]) if label else name
+        named = self.result.names.get(name)
+        return self.words(named.label) if named else name
 
     def level(self, variable, code):
         if variable == "group":
             return self.group(code)
-        label = self.result.get("names", {}).get(variable, {}).get("levels", {}).get(code)
-        return self._text(label) if label else code
+        named = self.result.names.get(variable)
+        return self.words(named.levels[code]) if named and code in named.levels else code
 
     def visit(self, code):
         """A visit of the schedule, or one that the plan declares."""
         if not code:
             return ""
-        label = self.result.get("visit_names", {}).get(code)
-        if label:
-            return self._text(label)
         try:
             return self.words(timepoints.timepoint(code).label)
         except KeyError:
@@ -105,15 +99,15 @@ class Names:
         return self.words(AT, variable=name, visit=self.visit(visit)) if visit else name
 
     def term(self, row):
-        name = self.at_visit(row["variable"], row.get("visit"))
-        if not row["level"]:
+        name = self.at_visit(row.variable, row.visit)
+        if not row.level:
             return name
-        levels = (self.level(row["variable"], row[part]) for part in ("level", "reference"))
-        return self.words(AGAINST, **dict(zip(("level", "reference"), levels, strict=True)), variable=name)
+        levels = {part: self.level(row.variable, getattr(row, part)) for part in ("level", "reference")}
+        return self.words(AGAINST, **levels, variable=name)
 
     def grade(self, code):
-        grade = next((known for known in self.result["grades"] if known["code"] == code), None)
-        return self._text(grade["label"]) if grade else code
+        grade = next((known for known in self.result.grades if known.code == code), None)
+        return self.words(grade.label) if grade else code
 
     def why(self, reason):
         """Why something is not estimable; the columns that it names in brackets as they are called here."""
@@ -132,7 +126,7 @@ class Names:
 
 def methods(result, words):
     """Sentences that say how a section was computed, on whom, and what it assumes."""
-    return tuple(METHODS[result["kind"]](result, Names(result, words)))
+    return tuple(METHODS[result.kind](result, Names(result, words)))
 
 
 def say(names, en, ja, **values):
@@ -140,13 +134,13 @@ def say(names, en, ja, **values):
 
 
 def of_matched(result, names):
-    if result["matched"]:
+    if result.matched:
         yield say(
             names,
             "{title}: only the patients of the propensity section “{matched}” were analysed.",
             "{title}：傾向スコアのセクション「{matched}」の対象患者のみを解析した。",
             title=names.title,
-            matched=result["matched"],
+            matched=result.matched,
         )
 
 
@@ -193,7 +187,7 @@ EVENTS = {
 
 
 def of_curves(result, names):
-    if result.get("weighted"):
+    if result.weighted:
         yield say(
             names,
             "Those without the event were censored at the end of their follow-up. Patients are weighted as the "
@@ -217,7 +211,7 @@ def of_curves(result, names):
 
 
 def of_endpoints(result, names):
-    start, event = result["landmark_day"], events(result["definition"]["event"], names)
+    start, event = result.landmark_day, events(result.definition["event"], names)
     if start:
         yield say(
             names,
@@ -238,17 +232,17 @@ def of_endpoints(result, names):
             event=event,
         )
     yield from of_curves(result, names)
-    if result["competing"]:
+    if result.competing:
         yield say(
             names,
             "Competing events ({rivals}) were not censored in the cumulative incidence, which is that of Aalen and "
             "Johansen{test}; curves and hazard ratios are cause-specific.",
             "競合イベント（{rivals}）を打ち切りとせず、累積発生率をAalen-Johansen法で推定{test}した。"
             "生存曲線とハザード比は原因別である。",
-            test=names.words(GRAY_HAS_NO_WEIGHTS if result.get("weighted") else BY_GRAY),
-            rivals=events(result["definition"]["competing"], names),
+            test=names.words(GRAY_HAS_NO_WEIGHTS if result.weighted else BY_GRAY),
+            rivals=events(result.definition["competing"], names),
         )
-    undated = sum(row["undated"] for row in result["followed"])
+    undated = sum(row.undated for row in result.followed)
     if undated:
         yield say(
             names,
@@ -263,14 +257,14 @@ def of_endpoints(result, names):
         "ハザード比はCox回帰（同時刻の処理はEfron法）による。比例ハザード性はSchoenfeld残差により検定した。"
         "有意な場合、単一のハザード比では経過全体を表せない。",
     )
-    if any(fit["robust"] for fit in result["fits"]):
+    if any(fit.robust for fit in result.fits):
         yield say(
             names,
             "Errors of the matched or weighted patients are robust, by matched set; curves and log-rank tests are "
             "not weighted.",
             "マッチまたは重み付けした患者の標準誤差は組ごとの頑健推定である。曲線とログランク検定には重みを用いていない。",
         )
-    if result["subgroups"]:
+    if result.subgroups:
         yield say(
             names,
             "Subgroups are exploratory; the P of an interaction is of a likelihood ratio, unadjusted.",
@@ -280,12 +274,10 @@ def of_endpoints(result, names):
 
 
 def of_models(result, names):
-    outcome = names.variable(result["outcome"])
-    visits = names.words(Label(", ", "、")).join(map(names.visit, result["visits"]))
-    more = names.variables(
-        row["variable"] for row in result["coefficients"] if row["variable"] not in ("group", "baseline")
-    )
-    if result["model"] == "ancova":
+    outcome = names.variable(result.outcome)
+    visits = names.words(Label(", ", "、")).join(map(names.visit, result.visits))
+    more = names.variables(row.variable for row in result.coefficients if row.variable not in ("group", "baseline"))
+    if result.model == "ancova":
         yield say(
             names,
             "{title}: {outcome} at {visit} was compared between groups by analysis of covariance, given its value at "
@@ -295,10 +287,10 @@ def of_models(result, names):
             title=names.title,
             outcome=outcome,
             visit=visits,
-            baseline=names.visit(result["baseline"]),
+            baseline=names.visit(result.baseline),
             more=also(more, names),
         )
-    elif result["model"] == "logistic":
+    elif result.model == "logistic":
         yield say(
             names,
             "{title}: {outcome} was related to the groups{more} by logistic regression; odds ratios with Wald limits, "
@@ -322,15 +314,15 @@ def of_models(result, names):
             outcome=outcome,
             visits=visits,
             more=also(more, names),
-            structure=names.words(STRUCTURES[result["settings"]["structure"]]),
-            degrees=names.words(DEGREES[result["settings"]["degrees"]]),
+            structure=names.words(STRUCTURES[result.settings["structure"]]),
+            degrees=names.words(DEGREES[result.settings["degrees"]]),
         )
-    if result["settings"]["adjust"] != "none":
+    if result.settings["adjust"] != "none":
         yield say(
             names,
             "Contrasts are adjusted over the pairs of groups at each visit ({adjust}), not over visits.",
             "群間差は各時点の群の組について補正した（{adjust}）。時点間の補正はしていない。",
-            adjust=result["settings"]["adjust"],
+            adjust=result.settings["adjust"],
         )
     yield from of_matched(result, names)
 
@@ -347,8 +339,8 @@ def also(more, names):
 
 
 def of_propensity(result, names):
-    settings, both = result["settings"], [names.group(result[side]) for side in ("treated", "control")]
-    covariates = names.variables(row["variable"] for row in result["scores"])
+    settings, both = result.settings, [names.group(getattr(result, side)) for side in ("treated", "control")]
+    covariates = names.variables(row.variable for row in result.scores)
     yield say(
         names,
         "{title}: the propensity score of {treated} against {control} came from logistic regression on {covariates}.",
@@ -358,7 +350,7 @@ def of_propensity(result, names):
         control=both[1],
         covariates=covariates,
     )
-    if result["method"] == "matching":
+    if result.method == "matching":
         caliper = settings["caliper"]
         yield say(
             names,
@@ -419,8 +411,8 @@ REPLACED, NOT_REPLACED = Label("with replacement", "復元あり"), Label("witho
 
 
 def of_quality(result, names):
-    variable = names.variable(result["variable"])
-    if result["measure"] == "qaly":
+    variable = names.variable(result.variable)
+    if result.measure == "qaly":
         yield say(
             names,
             "{title}: quality-adjusted life years are the area under {variable} from the first visit to {horizon} "
@@ -428,10 +420,10 @@ def of_quality(result, names):
             "{title}：QALYは最初の時点から{horizon}か月までの{variable}の曲線下面積で、死亡以降は0とした。欠測の扱い：{gaps}。",
             title=names.title,
             variable=variable,
-            horizon=f"{result['horizon']:g}",
-            gaps=names.words(GAPS[result["gaps"]]),
+            horizon=f"{result.horizon:g}",
+            gaps=names.words(GAPS[result.gaps]),
         )
-    elif result["measure"] == "course":
+    elif result.measure == "course":
         yield say(
             names,
             "{title}: means of {variable} are told of survivors with a value, and again with the dead at {dead}; those "
@@ -440,7 +432,7 @@ def of_quality(result, names):
             "他の理由の欠測はどちらにも含まれない。死亡例を最下位とした順位は死亡日の順による。",
             title=names.title,
             variable=variable,
-            dead=f"{result['dead_at']:g}",
+            dead=f"{result.dead_at:g}",
         )
     else:
         yield say(
@@ -450,8 +442,8 @@ def of_quality(result, names):
             "{title}：{first}から{threshold}以上改善した患者をレスポンダーとした。割合はWilson、差はNewcombeの信頼区間で示す。"
             "両時点の値がない患者（死亡を含む）は含まれない。",
             title=names.title,
-            threshold=f"{result['threshold']:g}",
-            first=names.visit(result["visits"][0]),
+            threshold=f"{result.threshold:g}",
+            first=names.visit(result.visits[0]),
         )
     yield from of_matched(result, names)
 
@@ -471,9 +463,9 @@ def of_transitions(result, names):
         "{title}：同じ患者の{before}と{after}の{variable}。周辺分布はStuart-Maxwell検定、対称性はBowker検定で比較した"
         "（両時点の値がある患者）。",
         title=names.title,
-        variable=names.variable(result["variable"]),
-        before=names.visit(result["before"]),
-        after=names.visit(result["after"]),
+        variable=names.variable(result.variable),
+        before=names.visit(result.before),
+        after=names.visit(result.after),
     )
     yield from of_matched(result, names)
 

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from registry.analysis.design import cohorts, plans
 from registry.analysis.documents import files
+from registry.analysis.results.result import Result
 from registry.analysis.running import runner
 from registry.instruments import value_sets
 from registry.management.emptiness import tell_if_empty
@@ -103,7 +104,7 @@ class Command(BaseCommand):
             with everything(reason=self.reason):
                 tell_if_empty(self.stderr)
                 result = runner.compare(plan, cohort, snapshot=_frozen(snapshot))
-            write(render(result, language))
+            write(render(Result.from_json(result), language))
 
     reason = "compare_segments"
 
