@@ -128,10 +128,10 @@ def _asked_for(request, erasing_id):
 
 @require_POST
 def erasing_cancel(request, erasing_id):
-    """Ask no longer for an erasure that no worker has begun."""
+    """Ask no longer for an erasure; where a worker was quicker, the page says that it is done."""
     asked = _asked_for(request, erasing_id)
-    erasings.cancel(access=request.access, asked=asked)
-    messages.success(request, _("Not erased: %(number)s.") % {"number": asked.patient_id})
+    if erasings.cancel(access=request.access, asked=asked):
+        messages.success(request, _("Not erased: %(number)s.") % {"number": asked.patient_id})
     return redirect("erasures")
 
 
