@@ -166,6 +166,20 @@ def test_an_erasure_that_failed_says_why_and_is_tried_again_or_given_up(
     assert stored(Patient) == [withdrawn]
 
 
+def test_who_asks_anew_for_an_erasure_that_failed_has_it_carried_out(withdrawn, asked, stored, monkeypatch):
+    whole = erasure.erase
+
+    def broken(**_about):
+        raise DatabaseError("gone away")
+
+    monkeypatch.setattr(erasure, "erase", broken)
+    asked(withdrawn)
+    assert [row.status for row in stored(Erasing)] == ["failed"]
+    monkeypatch.setattr(erasure, "erase", whole)
+    asked(withdrawn)
+    assert (stored(Erasing), stored(Patient), len(stored(Erasure))) == ([], [], 1)
+
+
 def test_whoever_may_no_longer_erase_has_nothing_erased(withdrawn, dana, stored):
     access = access_of(dana)
     with entered(access.scope()), transaction.atomic():
