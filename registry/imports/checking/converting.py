@@ -395,8 +395,8 @@ class _Conversion:
         try:
             if kind == "p":
                 text = typed.text_for(item, cell)
-            if options := self.options[target]:
-                return self._code(options, item, text)
+            if item is None or self.options[target]:  # of a site, there may be none yet
+                return self._code(self.options[target], item, text)
             if not kind and target == mapped.PATIENT and PLAIN_NUMBER.fullmatch(text):
                 return _Understood(text)
             text = typed.text_for(item, cell, numbers=self.mapping.numbers).strip()
