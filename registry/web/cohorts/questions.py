@@ -7,6 +7,7 @@ language, a protocol, the sites and what an address asks, and drawn once as they
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 from django import forms
 from django.forms.boundfield import BoundField
@@ -194,7 +195,8 @@ class Questions:
     def concerns(self, place: int, form: forms.Form) -> bool:
         """Whether a form's address answers a question of a section, or something is wrong with one."""
         _title, names = self.sections[place]
-        return any(any(form.data.getlist(name)) or name in form.errors for name in names)
+        address: Any = form.data  # a QueryDict
+        return any(any(address.getlist(name)) or name in form.errors for name in names)
 
     def draw(self, place: int, form: forms.Form) -> SafeString:
         """The questions of a section as they stand in a form; where it does not concern them they are drawn once."""
