@@ -122,13 +122,17 @@ class Client(redis.RedisCacheClient):
 
 
 def _answers(connection: Any, commands: Any) -> list[Any]:
-    connection.send_packed_command(connection.pack_commands(commands))
     answers: list[Any] = []
-    for _command in commands:  # all are read, or the next to ask would be given what is left
-        try:
-            answers.append(connection.read_response())
-        except ResponseError as error:
-            answers.append(error)
+    try:
+        connection.send_packed_command(connection.pack_commands(commands))
+        for _command in commands:  # all are read, or the next to ask would be given what is left
+            try:
+                answers.append(connection.read_response())
+            except ResponseError as error:
+                answers.append(error)
+    except BaseException:  # such as a task's time limit, wherever it ends what is done
+        connection.disconnect()
+        raise
     if refused := next((answer for answer in answers if isinstance(answer, ResponseError)), None):
         raise refused
     return answers

@@ -270,6 +270,7 @@ def test_a_nameless_first_column_may_be_the_number_of_the_patient(tmp_path):
         ([["A1", "3", ""], ["A2", "4", "", ""]], [2, 3]),
         ([["A1", "3", ""], ["A2", "4", "x"]], [3, 2]),
         ([["A1", "3", ""]], [2]),
+        ([["1", "A1", ""], ["2", "A2", ""]], [2, 3]),  # R's write.table has no name above its row numbers
     ],
 )
 def test_separators_at_the_end_of_each_row_are_passed_over_with_a_word(tmp_path, rows, faults):
