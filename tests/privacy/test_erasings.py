@@ -1,5 +1,6 @@
 """Erasures as jobs: at once, by a worker after whoever holds the record, again, given up; all is committed."""
 
+import time
 from datetime import timedelta
 
 import psycopg
@@ -164,6 +165,33 @@ def test_an_erasure_that_failed_says_why_and_is_tried_again_or_given_up(
     assert (stored(Erasing), stored(Patient)) == ([], [withdrawn])
     tasks.run_erasing(str(row.pk))  # on its way still
     assert stored(Patient) == [withdrawn]
+
+
+def test_to_have_an_erasure_tried_again_asks_who_one_is_as_erasing_does(withdrawn, asked, dana, browse, monkeypatch):
+    monkeypatch.setattr(tasks.run_erasing, "delay", lambda _pk: None)
+
+    def broken(**_about):
+        raise DatabaseError("gone away")
+
+    monkeypatch.setattr(erasure, "erase", broken)
+    row, client, now = asked(withdrawn), browse(dana), time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 900)
+    for address in (reverse("erasing_again", args=[row.pk]), reverse("erase_patient", args=[withdrawn.pk])):
+        assert client.post(address, {"anything": "1"}).url.startswith("/account/confirm/")
+
+
+def test_who_asks_anew_for_an_erasure_that_failed_has_it_carried_out(withdrawn, asked, stored, monkeypatch):
+    whole = erasure.erase
+
+    def broken(**_about):
+        raise DatabaseError("gone away")
+
+    monkeypatch.setattr(erasure, "erase", broken)
+    asked(withdrawn)
+    assert [row.status for row in stored(Erasing)] == ["failed"]
+    monkeypatch.setattr(erasure, "erase", whole)
+    asked(withdrawn)
+    assert (stored(Erasing), stored(Patient), len(stored(Erasure))) == ([], [], 1)
 
 
 def test_whoever_may_no_longer_erase_has_nothing_erased(withdrawn, dana, stored):

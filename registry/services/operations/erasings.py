@@ -31,13 +31,18 @@ GONE = Label("There is no such patient any more.", "この患者の記録はも�
 
 
 def request(*, access: Access | None, patient: Patient, extent: Any, typed: Any, reason: Any) -> Erasing:
-    """A new Erasing, queued; the caller has it carried out. Arguments and what is raised: as `erasure.erase`."""
+    """A new Erasing, queued; the caller has it carried out. Arguments and what is raised: as `erasure.erase`.
+
+    One that failed gives way to it: who asks anew has another reason, and may erase today.
+    """
     user_id = access.user_id if access is not None else None
     with everything(user_id=user_id, reason=" ".join(reason.split())[:300], in_error=True):
         reason = erasure.checked(access=access, patient=patient, extent=extent, typed=typed, reason=reason)
         about = {"site_id": patient.site_id, "patient_id": patient.pk, "extent": extent, "reason": reason}
         try:
             with transaction.atomic():
+                failed = Erasing.objects.filter(status__in=jobs.WITHOUT_RESULT)
+                failed.filter(patient_id=patient.pk, extent=extent).delete()
                 return Erasing.objects.create(requested_by_id=user_id, **about)
         except IntegrityError:
             raise InvalidAnswers({"extent": [BEING_ERASED]}) from None

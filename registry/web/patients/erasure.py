@@ -133,6 +133,7 @@ def erasing_cancel(request, erasing_id):
 
 
 @require_POST
+@confirmed
 def erasing_again(request, erasing_id):
     """Have an erasure carried out once more that failed."""
     repeat_erasing(access=request.access, asked=_asked_for(request, erasing_id))
