@@ -432,7 +432,8 @@ class _Writer:
             return cells[: self.width] + [""] * (self.width - len(cells))
         if len(cells) > self.width and not "".join(cells[self.width :]):
             self.longer.append((number, len(cells)))
-            self.firsts.take(number, cells[0])
+            if 0 in self.named:
+                self.firsts.take(number, cells[0])
             return cells[: self.width]
         if self.last < len(cells) < self.width:  # the blank ends of columns without a name
             return cells + [""] * (self.width - len(cells))
