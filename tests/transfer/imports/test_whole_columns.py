@@ -145,3 +145,10 @@ def test_a_wide_table_is_turned_round_as_its_rows_are(as_system, monkeypatch, tm
         monkeypatch.setattr(converting._Conversion, "_unpivot", lambda conversion, plan: None)
         assert converted(tmp_path / "rows", rows, mapping) == whole
     assert len(whole[0]["assessments"]) > len(rows)
+
+
+def test_a_site_of_a_registry_without_sites_stands_for_nothing(as_system, tmp_path):
+    mapping = Mapping(columns={"No": "patient_id", "Sex": "sex", "C7": "site_code"}, codes={"sex": {"M": "male"}})
+    with as_system():
+        _, _, _, errors, _ = converted(tmp_path / "none", [ROW | {"C7": "N01"}], mapping)
+    assert [(finding.column, finding.reason) for finding in errors.listed] == [("C7", converting.UNKNOWN_LABEL)]
