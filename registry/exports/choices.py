@@ -197,7 +197,7 @@ class Choices:
                 "shape",
                 Label(
                     "{format} has a shape of its own: a form for each patient and visit. Leave the choice at long",
-                    "{format}には独自の形式（患者・時期ごとの調査票）があります。ロング形式のままにしてください",
+                    "{format}には独自の形式（患者・時期ごとの調査票）があります。ロング形式のままにしてください。",
                 ).format(format=self.kind.label),
             )
         if self.missing == "tagged" and not self.kind.tagged:
@@ -205,7 +205,7 @@ class Choices:
                 "missing",
                 Label(
                     "{format} has no tagged missing values: choose a column of reasons",
-                    "{format}にはタグ付き欠測値がありません。欠測理由の列を選んでください",
+                    "{format}にはタグ付き欠測値がありません。欠測理由の列を選んでください。",
                 ).format(format=self.kind.label.en),
             )
         if self.snapshot and not _is_id(self.snapshot):

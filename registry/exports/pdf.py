@@ -67,9 +67,10 @@ class Together:
 
 
 def document(title: str, foot: str, blocks: Iterable[Any], language: str) -> bytes:
-    """The document as bytes of a PDF; `foot` stands on every page beside its number."""
+    """The document as bytes of a PDF; `foot` stands on every page beside its number n / N."""
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.units import mm
+    from reportlab.pdfgen.canvas import Canvas
     from reportlab.platypus import SimpleDocTemplate
 
     style = _styles(language)
@@ -79,15 +80,31 @@ def document(title: str, foot: str, blocks: Iterable[Any], language: str) -> byt
         title=title, author="Metaspine", invariant=1, lang=language,
     )  # fmt: skip
 
-    def numbered(canvas: Any, page: Any) -> None:
-        canvas.setFont(FONT, 7.5)
-        canvas.drawString(18 * mm, 10 * mm, foot)
-        canvas.drawRightString(A4[0] - 18 * mm, 10 * mm, str(page.page))
+    class Numbered(Canvas):
+        """A canvas that draws a page's foot when the last one is made: only then is it known how many there are."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.made: list[dict[str, Any]] = []
+
+        def showPage(self) -> None:  # noqa: N802  # the canvas's own name
+            self.made.append(dict(self.__dict__))
+            self._startPage()
+
+        def save(self) -> None:
+            pages = self.made
+            for number, page in enumerate(pages, 1):
+                self.__dict__.update(page)
+                self.setFont(FONT, 7.5)
+                self.drawString(18 * mm, 10 * mm, foot)
+                self.drawRightString(A4[0] - 18 * mm, 10 * mm, f"{number} / {len(pages)}")
+                super().showPage()
+            super().save()
 
     flow = [style.paragraph(title, "title")]
     for block in blocks:
         flow += style.flowables(block, template.width)
-    template.build(flow, onFirstPage=numbered, onLaterPages=numbered)
+    template.build(flow, canvasmaker=Numbered)
     return out.getvalue()
 
 

@@ -8,6 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from registry.models import ComparisonRun, Erasing, Export, Freezing, Import
+from registry.services.jobs import why_failed
 from sites.models import User
 
 DAYS = 7
@@ -51,15 +52,9 @@ def lately(days=DAYS):
     waiting, failed = [], []
     for kind, key, name, email, asked, ended, error, status in rows:
         at, into = (asked, waiting) if status in UNDER_WAY else (ended, failed)
-        into.append(Job(kind, key, name or email or "–", at, _words(json.loads(error or "null")), status))
+        into.append(Job(kind, key, name or email or "–", at, why_failed(json.loads(error or "null")), status))
     return sorted(waiting, key=_at), sorted(failed, key=_at, reverse=True)
 
 
 def _at(job):
     return job.at
-
-
-def _words(error):
-    """One line of an error: an export's is a pair of languages, a comparison's lines are."""
-    text = error.get("en", "") if isinstance(error, dict) else error or ""
-    return text.splitlines()[0] if text else ""

@@ -8,7 +8,7 @@ import logging
 import re
 import zlib
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import timedelta
 
 from django.db import transaction
@@ -37,6 +37,7 @@ Status, Act = Import.Status, Import.Act
 SMALL = 400_000  # bytes: what is checked while the person waits
 STALE = timedelta(seconds=60)
 REPORT = "report"
+TOLD_OF_SHEETS = {field.name for field in fields(Sheet)}
 OUTCOME = ("choices", "mapping", "counts", "seen", "error", "transaction_id", "trail_from", "trail_to")
 
 ALONE = Label(
@@ -71,16 +72,22 @@ def begin(*, access, files, answers=None):
 
 def _unread(job):
     """The choice of each file that nobody has looked into yet."""
-    return [_sniffed(next(uploads.stored(job, f"file:{number}"), b"")[:100]) for number in range(len(job.files))]
+    heads = (next(uploads.stored(job, f"file:{number}"), b"") for number in range(len(job.files)))
+    return [_sniffed(head[: sources.HEAD]) for head in heads]
 
 
 def of_this_release(job):
     """The job. Where an earlier release looked into files that are not stored yet, they are to be read again."""
-    earlier = any("read" not in choice and "unreadable" not in choice for choice in job.choices)
-    if earlier and job.status not in (Status.DONE, Status.DISCARDED):
+    if any(map(_is_of_earlier_release, job.choices)) and job.status not in (Status.DONE, Status.DISCARDED):
         job.status, job.choices, job.mapping, job.mapping_name = Status.OPEN, _unread(job), None, ""
         _touch(job, "status", "choices", "mapping", "mapping_name")
     return job
+
+
+def _is_of_earlier_release(choice):
+    if "unreadable" in choice:
+        return False
+    return "read" not in choice or any(sheet.keys() != TOLD_OF_SHEETS for sheet in choice.get("sheets", ()))
 
 
 def _sniffed(head):

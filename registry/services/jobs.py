@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, Error, connection, connections, models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import get_language, gettext
 
 from registry.instruments.base import Label
 from registry.models.jobs import StagedJob
@@ -45,6 +46,14 @@ DEFECT = Label(
 def in_words(reason: Label) -> dict[str, str]:
     """Why a job failed, as its row has it: a reason by language."""
     return {"en": reason.en, "ja": reason.ja}
+
+
+def why_failed(error: dict[str, str] | str | None) -> str:
+    """Why a job failed, in the language of the page: by language, English with Japanese below it, or for gettext."""
+    if isinstance(error, dict):
+        return Label(error["en"], error["ja"]).in_language(get_language() or "en")
+    english, _newline, japanese = (error or "").partition("\n")
+    return japanese if japanese and (get_language() or "").startswith("ja") else gettext(english) if english else ""
 
 
 def unforeseen(error: Exception) -> dict[str, str]:

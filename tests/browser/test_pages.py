@@ -169,6 +169,15 @@ def test_a_page_in_japanese_is_accessible(opened, cast):
     page.wait_for_selector("html[lang=en]")
 
 
+@pytest.mark.parametrize("path", ["/erasures/", "/admin/"])
+def test_a_page_of_a_demonstration_is_accessible(opened, cast, settings, path):
+    settings.SYNTHETIC = True
+    page = opened("ada" if path == "/admin/" else "dana")
+    page.goto(path)
+    assert page.locator("aside.synthetic").count() == 1
+    assert faults(page) == []
+
+
 def assert_fits(page):
     """No accessibility fault and no sideways scrolling on any screen.
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from urllib.parse import urlencode
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.cache import cache, caches
 from django.db import transaction
@@ -195,6 +196,23 @@ def test_redis_is_not_asked_again_and_again_while_it_is_away(lonely, monkeypatch
         patched.setattr(cache, "alone", lonely.alone)
         circuit.failed("")
         assert cache.answers() and lonely.alone.get("kept") is None
+
+
+def test_answers_that_a_time_limit_left_unread_are_given_to_nobody_else(monkeypatch):
+    waiting = f"waiting:{secrets.token_hex(8)}"
+    assert cache.push(waiting, "a") == 1
+    asked = cache.client.asked
+    send = asked.send_packed_command
+
+    def ended(command):
+        send(command)
+        raise SoftTimeLimitExceeded
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asked, "send_packed_command", ended)
+        with pytest.raises(SoftTimeLimitExceeded):
+            cache.push(waiting, "b")
+    assert cache.take(waiting, 5) == ["a", "b"]
 
 
 @pytest.mark.parametrize("command", ["config set maxmemory 1", "replicaof 127.0.0.1 1", "config set requirepass x"])

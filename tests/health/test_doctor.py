@@ -15,13 +15,15 @@ from django.db import Error, connection
 from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import override
+from django.utils.translation import gettext, override
 
 from registry.health import heartbeats, shared_folder
 from registry.health.checkup import database, deployment, findings, work
 from registry.health.checkup.declared import CHECKS
 from registry.health.checkup.findings import Check, Finding, Looking, examine, worst
-from registry.models import BackupRecord, ComparisonRun, Export, Freezing, Postponed
+from registry.imports.jobs import CHANGED_SINCE
+from registry.models import BackupRecord, ComparisonRun, Export, Freezing, Import, Postponed
+from registry.services.jobs import WORKER_LOST, in_words
 from sites.models import AuditEvent
 from sites.tenancy.scope import everything
 
@@ -302,6 +304,20 @@ def test_the_page_is_for_administrators_and_says_what_the_command_says(client, a
     assert page.count("Bob") == 2
     client.force_login(alice)
     assert client.get(reverse("system")).status_code == 403
+
+
+def test_the_page_says_in_its_language_why_a_job_failed(client, ada, bob):
+    failed_run(bob)
+    values = {"requested_by": bob, "status": "failed", "finished_at": timezone.now()}
+    Freezing.objects.create(label="Board", error=in_words(WORKER_LOST), **values)
+    Import.objects.create(error=CHANGED_SINCE, key=b"", **values)
+    client.force_login(ada)
+    client.cookies["django_language"] = "ja"
+    page = client.get(reverse("system")).content.decode()
+    with override("ja"):
+        reasons = ("処理", WORKER_LOST.ja, gettext(CHANGED_SINCE))
+    assert all(f"<td>{reason}</td>" in page for reason in reasons)
+    assert not any(reason in page for reason in ("worker lost", WORKER_LOST.en, CHANGED_SINCE))
 
 
 def test_a_failed_job_is_sent_once_more_in_the_name_of_who_asked(client, ada, bob, alice, broker):

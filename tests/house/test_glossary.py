@@ -1,5 +1,6 @@
 """Japanese says one word for one thing: docs/glossary.md lists them, and nothing that is read says another."""
 
+import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -59,6 +60,43 @@ def test_the_glossary_s_words_are_said():
 
 def test_the_glossary_is_read_whole():
     assert {row[2] for row in glossary()} >= {"問い合わせ", "票", "フォーム", "分節", "多分節"}
+
+
+POLITE = re.compile(r"(ます|ません|ました|でした|です|ください|ましょう)[）)」]?$")  # how a sentence ends
+ENCLOSED = re.compile(r"（[^）]*）|「[^」]*」")
+TRANSLATED = re.compile(
+    r'^msgid ((?:".*"\n)+)(?:msgid_plural (?:".*"\n)+)?((?:msgstr(?:\[\d\])? (?:".*"\n)+)+)', re.MULTILINE
+)
+
+
+def _text(node):
+    """The text of a literal, what it is formatted with as {}; "" for what is none."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) or "{}" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _pairs():
+    """(where, English, Japanese) of the catalogue and of every call with the two side by side, such as a Label."""
+    for original, translated in TRANSLATED.findall((ROOT / "locale/ja/LC_MESSAGES/django.po").read_text()):
+        both = ("".join(re.findall(r'"(.*)"', part)) for part in (original, translated))
+        yield "django.po", *both
+    for folder in ("registry", "sites"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())) if "migrations" not in path.parts else ():
+                if isinstance(node, ast.Call) and len(node.args) > 1:
+                    yield str(path.relative_to(ROOT)), _text(node.args[0]), _text(node.args[1])
+
+
+def test_sentences_end_as_sentences_do():
+    """What follows a label needs no 。, as English has no stop there; sentences in a row and whole ones do."""
+    pairs = [(where, english.strip(), japanese.strip()) for where, english, japanese in _pairs()]
+    assert len(pairs) > 5_000
+    assert [
+        (where, japanese)
+        for where, english, japanese in pairs
+        if POLITE.search(japanese) and (english.endswith((".", "!")) or "。" in ENCLOSED.sub("", japanese))
+    ] == []
 
 
 def test_no_page_names_a_setting_of_the_deployment():

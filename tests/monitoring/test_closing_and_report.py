@@ -4,7 +4,9 @@ import pytest
 from django.core.cache import cache
 from django.http import HttpResponse
 from django.urls import reverse
+from reportlab.pdfgen.canvas import Canvas
 
+from registry.exports import pdf
 from registry.models import Query
 from registry.services.monitoring import visits
 from registry.services.operations import site_counts
@@ -139,3 +141,14 @@ def test_days_in_the_wrong_order_are_told(mona, browse, text):
 @pytest.mark.parametrize("who", ["alice", "ivo", "dana", "ada"])
 def test_only_monitors_report(request, who, browse, north):
     assert browse(request.getfixturevalue(who)).get(reverse("visit_report")).status_code == 404
+
+
+def test_each_page_of_a_document_says_which_it_is_and_of_how_many(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Canvas, "drawRightString", lambda _canvas, _x, _y, text: drawn.append(text))
+    for paragraphs, numbers in (1, ["1 / 1"]), (60, ["1 / 3", "2 / 3", "3 / 3"]):
+        blocks = [pdf.Paragraph("A sentence that takes a line and a half of a page. " * 3)] * paragraphs
+        content = pdf.document("Report", "N01", blocks, "en")
+        assert drawn == numbers
+        assert content == pdf.document("Report", "N01", blocks, "en")  # nothing in it says when it was made
+        drawn.clear()

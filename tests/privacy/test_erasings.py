@@ -1,5 +1,6 @@
 """Erasures as jobs: at once, by a worker after whoever holds the record, again, given up; all is committed."""
 
+import time
 from datetime import timedelta
 
 import psycopg
@@ -15,7 +16,7 @@ from registry.services.entry import patients
 from registry.services.follow_up import ends
 from registry.services.operations import erasings, erasure
 from registry.services.records.cleaning import InvalidAnswers
-from sites.models import Site
+from sites.models import AuditEvent, Site
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered, everything
 from tests.conftest import TODAY, person
@@ -87,6 +88,53 @@ def test_a_record_that_somebody_holds_is_erased_by_a_worker_afterwards(
         assert (stored(Patient), stored(Erasing), len(stored(Erasure))) == ([], [], 1)
 
 
+def test_a_worker_that_meets_somebody_who_holds_the_record_leaves_the_erasure_to_be_found_or_given_up(
+    withdrawn, asked, dana, browse, stored, text, monkeypatch
+):
+    monkeypatch.setattr(tasks.run_erasing, "delay", lambda _pk: None)
+    monkeypatch.setattr(erasings, "PATIENCE", "50ms")
+    monkeypatch.setattr(erasings, "WORKERS_PATIENCE", "50ms")
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("LOCK TABLE registry_assessment IN SHARE MODE")
+        row = asked(withdrawn)
+        tasks.run_erasing(str(row.pk))
+        (left,) = stored(Erasing)
+        assert (left.status, left.error, stored(Patient)) == ("queued", None, [withdrawn])
+        with everything(), transaction.atomic():
+            Erasing.objects.update(heartbeat_at=timezone.now() - jobs.UNSENT)
+        assert erasings.recover() == [row.pk]
+        page = browse(dana).post(reverse("erasing_cancel", args=[row.pk]), follow=True)
+        assert f"Not erased: {withdrawn.pk}" in text(page)
+    assert (stored(Erasing), stored(Patient)) == ([], [withdrawn])
+
+
+def test_who_gives_an_erasure_up_too_late_is_not_told_that_nothing_was_erased(withdrawn, dana, stored):
+    access = access_of(dana)
+    with entered(access.scope()), transaction.atomic():
+        about = {"extent": "everything", "typed": withdrawn.pk, "reason": "letter of 3 May"}
+        row = erasings.request(access=access, patient=withdrawn, **about)
+    assert erasings.perform(row.pk)
+    assert erasings.cancel(access=access, asked=row) is False
+    assert (stored(Erasing), stored(Patient), len(stored(Erasure))) == ([], [], 1)
+
+
+def test_the_trail_names_who_had_an_erasure_tried_again(withdrawn, asked, browse, stored, monkeypatch):
+    monkeypatch.setattr(tasks.run_erasing, "delay", lambda _pk: None)
+
+    def broken(**_about):
+        raise DatabaseError("gone away")
+
+    monkeypatch.setattr(erasure, "erase", broken)
+    row, other = asked(withdrawn), person("Emil", Role.DATA_MANAGER)
+    browse(other).post(reverse("erasing_again", args=[row.pk]))
+    (requeued,) = (
+        event
+        for event in stored(AuditEvent)
+        if event.row_id == str(row.pk) and event.action == "update" and event.new.get("status") == "queued"
+    )
+    assert requeued.user_id == other.pk
+
+
 def test_an_erasure_that_failed_says_why_and_is_tried_again_or_given_up(
     withdrawn, asked, dana, alice, browse, stored, text, monkeypatch
 ):
@@ -117,6 +165,33 @@ def test_an_erasure_that_failed_says_why_and_is_tried_again_or_given_up(
     assert (stored(Erasing), stored(Patient)) == ([], [withdrawn])
     tasks.run_erasing(str(row.pk))  # on its way still
     assert stored(Patient) == [withdrawn]
+
+
+def test_to_have_an_erasure_tried_again_asks_who_one_is_as_erasing_does(withdrawn, asked, dana, browse, monkeypatch):
+    monkeypatch.setattr(tasks.run_erasing, "delay", lambda _pk: None)
+
+    def broken(**_about):
+        raise DatabaseError("gone away")
+
+    monkeypatch.setattr(erasure, "erase", broken)
+    row, client, now = asked(withdrawn), browse(dana), time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 900)
+    for address in (reverse("erasing_again", args=[row.pk]), reverse("erase_patient", args=[withdrawn.pk])):
+        assert client.post(address, {"anything": "1"}).url.startswith("/account/confirm/")
+
+
+def test_who_asks_anew_for_an_erasure_that_failed_has_it_carried_out(withdrawn, asked, stored, monkeypatch):
+    whole = erasure.erase
+
+    def broken(**_about):
+        raise DatabaseError("gone away")
+
+    monkeypatch.setattr(erasure, "erase", broken)
+    asked(withdrawn)
+    assert [row.status for row in stored(Erasing)] == ["failed"]
+    monkeypatch.setattr(erasure, "erase", whole)
+    asked(withdrawn)
+    assert (stored(Erasing), stored(Patient), len(stored(Erasure))) == ([], [], 1)
 
 
 def test_whoever_may_no_longer_erase_has_nothing_erased(withdrawn, dana, stored):

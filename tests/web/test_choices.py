@@ -1,11 +1,14 @@
 """Boxes and buttons that Python writes are those that Django's widgets write."""
 
+import re
+
 import pytest
 from django import forms
 from django.forms.renderers import DjangoTemplates
+from django.template.loader import render_to_string
 
 from registry.web.shared.cells import escape
-from registry.web.shared.drawing.form_widgets import ticks
+from registry.web.shared.drawing.form_widgets import question, ticks
 
 WORDS = [("a", "Aorta & <vena>"), ("b", "“Both”"), ("", "None")]
 
@@ -33,3 +36,21 @@ def test_choices_are_written_as_by_the_widgets_template(sent, required):
     for name in ("many", "single"):
         assert form[name].errors is not None
         assert by_template(form[name]) in ticks(form[name])
+
+
+def test_what_is_wrong_stands_where_the_input_says_that_it_is_described():
+    class Asked(forms.Form):
+        size = forms.IntegerField(help_text="In cm & more")
+        many = forms.MultipleChoiceField(choices=WORDS, widget=forms.CheckboxSelectMultiple)
+
+    form = Asked({"size": "<x>", "many": ['"><script>']})
+    for drawn in (
+        question(form["size"]),
+        ticks(form["many"]),
+        render_to_string("account/field.html", {"field": form["size"]}),
+    ):
+        (described,) = re.findall(r'aria-describedby="([^"]+)"', drawn)
+        assert set(described.split()) == set(re.findall(r'id="(id_\w+_(?:error|helptext))"', drawn))
+        assert "field-error" in drawn and "<script>" not in drawn and "<x>" not in drawn
+    sound = Asked({"size": "3", "many": ["a"]})
+    assert "error" not in question(sound["size"]) + ticks(sound["many"])

@@ -29,7 +29,7 @@ AT_MOST = 10_500  # rows of a table: lists are counted to 10 000, and show a hun
 # Lists of a site that show fifty, and read no more of the 400 patients and 750 visits that each site has here.
 OF_A_SITE = {
     "monitor": ("/verification/", "/verification/next/", "/verification/report/"),
-    "investigator": ("/to-sign/", "/to-sign/read/", "/identification-log/", f"/audit/?row={PATIENT}"),
+    "investigator": ("/to-sign/", "/to-sign/read/", f"/audit/?row={PATIENT}"),
 }
 FEW = 250
 # Of start pages, dashboards and lists; the check-up of every part of an installation asks more, once a hundred.

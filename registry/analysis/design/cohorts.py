@@ -295,7 +295,7 @@ def _two_levels(first, last):
     if levels.LEVELS.index(first) > levels.LEVELS.index(last):
         raise refusal(
             "{first} is below {last}",
-            "{first}は{last}より下位です。上位の高位を先に指定してください",
+            "{first}は{last}より下位です。上位の高位を先に指定してください。",
             first=first,
             last=last,
         )

@@ -96,7 +96,7 @@ class NamedGroups:
             raise refusal(
                 "named: {n} patients would be in two groups, such as “{first}” and “{second}”; groups must not share "
                 "patients",
-                "群：{n}例が「{first}」と「{second}」など2つの群に含まれます。群は重ならないようにしてください",
+                "群：{n}例が「{first}」と「{second}」など2つの群に含まれます。群は重ならないようにしてください。",
                 n=int(twice.sum()),
                 first=self.groups[first].label,
                 second=self.groups[second].label,

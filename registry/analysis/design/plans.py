@@ -344,7 +344,7 @@ def _alpha(place, value):
     if not isinstance(value, float) or not 0 < value < 1:
         raise refusal(
             "{place}: {value} does not fit; between 0 and 1, such as 0.05",
-            "{place}：{value}は使えません。0.05のように0と1の間の値にしてください",
+            "{place}：{value}は使えません。0.05のように0と1の間の値にしてください。",
             place=place,
             value=repr(value),
         )

@@ -1,8 +1,8 @@
 """What the results of all kinds of sections have: who they are, and what their variables are called."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
-from registry.analysis.results.written import Row, optional
+from registry.analysis.results.written import Row
 from registry.instruments.base import Label
 
 
@@ -23,4 +23,4 @@ class SectionResult(Row):
     code: str
     title: Label
     _: KW_ONLY
-    names: dict[str, Named] = optional(dict)
+    names: dict[str, Named] = field(default_factory=dict)

@@ -99,7 +99,7 @@ def check_code(kind, code):
     if not isinstance(code, str) or not CODE.fullmatch(code):
         raise refusal(
             "{kind}: “{code}” is no code; small letters, digits and underscores, such as overall_survival",
-            "{kind}：「{code}」はコードとして使えません。overall_survivalのように英小文字・数字・下線で指定してください",
+            "{kind}：「{code}」はコードとして使えません。overall_survivalのように英小文字・数字・下線で指定してください。",
             kind=kind,
             code=code,
         )
@@ -125,7 +125,7 @@ def number(kind, place, value, least=None, above=None, most=None, whole=False):
         bounds += [f"≤ {most}"] * (most is not None)
         raise refusal(
             "{kind}, {place}: {value} does not fit; a {what} {bounds}",
-            "{kind}の{place}：{value}は使えません。{what_ja}（{bounds}）で指定してください",
+            "{kind}の{place}：{value}は使えません。{what_ja}（{bounds}）で指定してください。",
             kind=kind,
             place=place,
             value=repr(value),

@@ -100,7 +100,7 @@ def numeric(section, patients, visit):
     if column.categories:
         raise refusal(
             "{kind}: {variable} has categories; quality of life over time takes a number",
-            "{kind}：{variable}はカテゴリ変数です。数値の変数を指定してください",
+            "{kind}：{variable}はカテゴリ変数です。数値の変数を指定してください。",
             kind=KIND,
             variable=section.variable,
         )

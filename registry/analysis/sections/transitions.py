@@ -98,7 +98,7 @@ def both(transition, patients):
     if not before.categories:
         raise refusal(
             "{kind}: {variable} is a number; transitions are of a variable with categories: cut it in the plan",
-            "{kind}：{variable}は数値です。カテゴリ変数を指定するか、計画で区切ってください",
+            "{kind}：{variable}は数値です。カテゴリ変数を指定するか、計画で区切ってください。",
             kind=KIND,
             variable=transition.variable,
         )

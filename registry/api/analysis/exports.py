@@ -2,7 +2,6 @@
 
 from django.http import Http404
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -25,6 +24,7 @@ from registry.exports.http_range import resumable
 from registry.instruments import value_sets
 from registry.instruments.base import Label
 from registry.models import Export, ExportPreset
+from registry.services.jobs import why_failed
 from registry.tasks import start_export
 from sites import audit
 from sites.database.longest import longest
@@ -159,7 +159,7 @@ class _Exports(Resource):
     def shown(self, export):
         done = export.status == Export.Status.DONE
         file = self.request.build_absolute_uri(reverse("api:export_file", args=[export.pk])) if done else None
-        error = export.error and Label(export.error["en"], export.error["ja"]).in_language(get_language())
+        error = why_failed(export.error) or None
         export.progress = 1.0 if done else export.share
         fields = {name: getattr(export, name, None) for name in ExportShown().fields}
         return represent(ExportShown, fields | {"error": error, "file": file})

@@ -24,6 +24,7 @@ from registry.imports.checking.staging import without_value
 from registry.imports.files import uploads
 from registry.imports.unattended import Answers, NotPossible
 from registry.models import Import
+from registry.services.jobs import why_failed
 from registry.tasks import carry_out_import
 from sites.tenancy.access import Can
 
@@ -134,7 +135,7 @@ class _Imports(Resource):
             "rows": job.counts.get("files", {}),
             "errors": job.counts.get("errors", 0),
             "warnings": job.counts.get("warnings", 0),
-            "error": _(job.error) if job.error else "",
+            "error": why_failed(job.error),
         }
         return represent(ImportShown, fields | content)
 

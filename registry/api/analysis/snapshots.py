@@ -3,7 +3,6 @@
 from django.db import transaction
 from django.http import Http404
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -18,9 +17,9 @@ from registry.api.shared.item_fields import Declared, item_schema, moment_filter
 from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
 from registry.exports.jobs import may_see_snapshots
-from registry.instruments.base import Label
 from registry.models import Freezing, Snapshot
 from registry.services.files import snapshots
+from registry.services.jobs import why_failed
 from registry.tasks import send
 from sites.tenancy.access import Can
 
@@ -97,7 +96,7 @@ def _shown(snapshot):
 
 def _asked(job):
     """A Freezing that has come to no Snapshot yet, in its shape."""
-    error = job.error and Label(job.error["en"], job.error["ja"]).in_language(get_language())
+    error = why_failed(job.error) or None
     yet = {"hash": "", "rows": {}, "created_by": job.requested_by, "created_at": None, "error": error}
     return represent(SnapshotShown, _of_names(job) | yet)
 

@@ -62,7 +62,7 @@ def _sheet(sheet, name, sql, written, tick, most):
                 raise ExportFailed(
                     Label(
                         "{name} has more than {most} rows, the most that Excel holds: choose CSV or Parquet",
-                        "{name}はExcelの上限（{most}行）を超えます。CSVまたはParquetを選んでください",
+                        "{name}はExcelの上限（{most}行）を超えます。CSVまたはParquetを選んでください。",
                     ).format(name=name, most=f"{most:,}")
                 )
             if count % EVERY == 0:

@@ -12,9 +12,9 @@ SITE = Label("Site", "施設")
 HOSPITAL_NUMBER = Label("Hospital number", "院内ID")
 INITIALS = Label("Initials", "イニシャル")
 BLANK = Label(
-    "To be filled in by hand. Made {day}, version {n} of the protocol.", "手書き用。作成日{day}、プロトコール第{n}版"
+    "To be filled in by hand. Made {day}, version {n} of the protocol.", "手書き用。作成日{day}、プロトコール第{n}版。"
 )
-FILLED = Label("As stored on {day}. Not for entry.", "{day}時点の登録内容。記入用ではありません")
+FILLED = Label("As stored on {day}. Not for entry.", "{day}時点の登録内容。記入用ではありません。")
 STATE = Label("State", "状態")
 STATES = {"empty": Label("not begun", "未入力"), **patient_forms.STATES}
 NO_ANSWER = Label("No answer:", "回答なし：")

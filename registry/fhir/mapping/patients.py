@@ -17,7 +17,8 @@ NOT_ONE = Label("must be a Patient", "Patientではありません")
 NO_SITE = Label("needs an identifier of the system {v}", "識別子体系{v}が必要です").format(v=names.SITE_CODE)
 NAMES = Label("must not be sent: the registry keeps no names and addresses", "氏名・住所などは受け付けません")
 OTHER_SYSTEM = Label(
-    "has a system that is not kept: {v} is the hospital's number", "受け付けない識別子体系です。病院の患者番号は{v}です"
+    "has a system that is not kept: {v} is the hospital's number",
+    "受け付けない識別子体系です。病院の患者番号は{v}です。",
 ).format(v=names.HOSPITAL_NUMBER)
 NOT_GIVEN = Label("is given by the registry, not sent", "登録システムが付与する番号のため、送信できません")
 IDENTIFYING = ("name", "telecom", "address", "contact", "photo")

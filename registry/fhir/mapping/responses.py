@@ -14,7 +14,7 @@ STATUSES = ("in-progress", "completed", "amended")
 
 NOT_ONE = Label("must be a QuestionnaireResponse", "QuestionnaireResponseではありません")
 NO_QUESTIONNAIRE = Label("names no questionnaire of this server", "このサーバーの質問票ではありません")
-OTHER_VERSION = Label("is of another version; this server has {v}", "版が異なります。このサーバーの版は{v}です")
+OTHER_VERSION = Label("is of another version; this server has {v}", "版が異なります。このサーバーの版は{v}です。")
 NO_SUBJECT = Label("must be a reference Patient/…", "Patient/…への参照が必要です")
 NO_STATUS = Label("must be in-progress, completed or amended", "in-progress、completed、amendedのいずれかです")
 UNKNOWN_ITEM = Label("is no item of this questionnaire", "この質問票の項目ではありません")

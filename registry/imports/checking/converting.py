@@ -17,23 +17,23 @@ from registry.instruments.timepoints import unscheduled
 from registry.services.files import file_formats
 
 UNKNOWN_LABEL = Label(
-    "stands for nothing: say in the mapping what it means", "対応先がありません。対応表で指定してください"
+    "stands for nothing: say in the mapping what it means", "対応先がありません。対応表で指定してください。"
 )
 CONTRADICTS = Label("differs from row {n} of the same patient", "同じ患者の{n}行目と異なります")
 READ_AS = Label("was read as {v}", "{v}として読み取りました")
 REPEATED = Label(
     "is a repeated row of REDCap: say in the mapping what becomes of it",
-    "REDCapの繰り返し行です。扱いを対応表で指定してください",
+    "REDCapの繰り返し行です。扱いを対応表で指定してください。",
 )
 REPEAT_PASSED = Label("is a repeated row of REDCap and was passed over", "REDCapの繰り返し行のため読み飛ばしました")
 REPEAT_AS = Label("is a repeated row of REDCap: unscheduled visit {v}", "REDCapの繰り返し行を予定外の受診{v}としました")
 OTHER_UNIT_NAMED = Label(
     "says {u} in its name, which is not what is asked for: convert the values, and rename the column",
-    "列名の単位（{u}）が、求められる単位と異なります。値を換算し、列名を直してください",
+    "列名の単位（{u}）が、求められる単位と異なります。値を換算し、列名を直してください。",
 )
 REWRITTEN = Label(
     "is a number that a program rewrote, as 12 becomes 12.0: write the patient's number as it is",
-    "プログラムが書き換えた数値（12が12.0になるなど）です。元の患者番号を入力してください",
+    "プログラムが書き換えた数値（12が12.0になるなど）です。元の患者番号を入力してください。",
 )
 SAY_NOTHING = Label(
     "has no value in the matched columns, and is not imported; so are {n} rows in all: {rows}",
@@ -396,8 +396,8 @@ class _Conversion:
         try:
             if kind == "p":
                 text = typed.text_for(item, cell)
-            if options := self.options[target]:
-                return self._code(options, item, text)
+            if item is None or self.options[target]:  # of a site, there may be none yet
+                return self._code(self.options[target], item, text)
             if not kind and target == mapped.PATIENT and PLAIN_NUMBER.fullmatch(text):
                 return _Understood(text)
             text = typed.text_for(item, cell, numbers=self.mapping.numbers).strip()

@@ -10,7 +10,7 @@ from registry.services.follow_up.ends import AFTER_DEATH, BEFORE_CONSENT, END_AF
 
 ONLY_WITHDRAWN = Label(
     "is the patient's decision when consent is withdrawn: otherwise leave it empty",
-    "同意撤回の場合のみ入力する項目です。それ以外は空欄にしてください",
+    "同意撤回の場合のみ入力する項目です。それ以外は空欄にしてください。",
 )
 # Column, what it must not be, and why. `p` is the patient as the import leaves it.
 RULES = (

@@ -16,7 +16,7 @@ STORED = Label(
 )
 AGAIN = Label(
     "has the answers of line {n}: two records, unless one of them is left out",
-    "{n}行目と同じ内容です。どちらかを除かなければ2件の記録になります",
+    "{n}行目と同じ内容です。どちらかを除かなければ2件の記録になります。",
 )
 
 

@@ -34,10 +34,10 @@ PATIENT_ID = Label(
 )
 OLDER = Label(
     "is from before {n} of its columns ({names}): what is stored of them stays, and new forms wait for them",
-    "追加前のファイルで、{n}列（{names}）がありません。保存済みの値は変わらず、新しい調査票は未完了のままです",
+    "追加前のファイルで、{n}列（{names}）がありません。保存済みの値は変わらず、新しい調査票は未完了のままです。",
 )
 HIDDEN = "…"
-FULL_WIDTH = Label("is in full-width characters and was read as {v}", "全角文字です。{v}として読み取りました")
+FULL_WIDTH = Label("is in full-width characters and was read as {v}", "全角文字です。{v}として読み取りました。")
 UNDER_AGE = "under_minimum_age"
 PATIENT_COLUMNS = ("site_code", "age_at_surgery", "key", "birth_date", "birth_mark", "warned")  # beside the items
 

@@ -35,19 +35,19 @@ LEFT_OUT = ""  # a value that is no value; of a timepoint: the row is no assessm
 
 REQUIRED_EMPTY = Label(
     "needs a column: no row of {file} is without it",
-    "対応する列がありません。{file}のすべての行に必要です",
+    "対応する列がありません。{file}のすべての行に必要です。",
 )
 SAME_TARGET = Label(
     "stands for the same as “{v}”: keep one of them",
-    "「{v}」と同じ項目に対応しています。どちらか一方にしてください",
+    "「{v}」と同じ項目に対応しています。どちらか一方にしてください。",
 )
 UNIT_IN_NAME = Label(
     "says {u} in its name, and {v} is asked for: convert the values, and rename the column",
-    "列名の単位は{u}ですが、{v}での入力が必要です。値を換算し、列名を直してください",
+    "列名の単位は{u}ですが、{v}での入力が必要です。値を換算し、列名を直してください。",
 )
 NO_UNIT_ASKED = Label(
     "says {u} in its name, and a number without a unit is asked for: rename the column if that is what it holds",
-    "列名の単位は{u}ですが、この項目に単位はありません。単位のない数値であれば列名を直してください",
+    "列名の単位は{u}ですが、この項目に単位はありません。単位のない数値であれば列名を直してください。",
 )
 NOTHING_MAPPED = Label("No column is imported.", "取り込む列が選ばれていません。")
 

@@ -129,22 +129,22 @@ _UNIT_IN_NAME = re.compile(
 )
 ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10}
 
-OTHER_UNIT = Label("is in another unit: {v} is asked for", "単位が異なります。{v}で入力してください")
+OTHER_UNIT = Label("is in another unit: {v} is asked for", "単位が異なります。{v}で入力してください。")
 NO_EXACT = Label(
     "says no exact number: write one, or the reason why there is none",
-    "正確な数値ではありません。数値を入力するか、欠測理由を指定してください",
+    "正確な数値ではありません。数値を入力するか、欠測理由を指定してください。",
 )
 RAISED = Label(
     "has a raised, lowered or circled digit, such as a footnote's: write the value alone",
-    "上付き・下付き・丸付きの数字（注番号など）があります。値だけを入力してください",
+    "上付き・下付き・丸付きの数字（注番号など）があります。値だけを入力してください。",
 )
 CLOCK = Label(
     "may be hours and minutes, or minutes and seconds: write the number of minutes",
-    "「時間:分」か「分:秒」か判別できません。分単位の数値で入力してください",
+    "「時間:分」か「分:秒」か判別できません。分単位の数値で入力してください。",
 )
 EITHER_NUMBER = Label(
     "may be {a} or {b}: say whether a point or a comma stands before decimals",
-    "{a}とも{b}とも読めます。小数点がピリオドかコンマかを指定してください",
+    "{a}とも{b}とも読めます。小数点がピリオドかコンマかを指定してください。",
 )
 _VAGUE = re.compile(
     r"[<>≦≧≤≥±≒~?]|\d\s*-\s*\d|約|程度|以上|以下|未満|超|前後|少量|多量|微量|about|approx", re.IGNORECASE
@@ -347,21 +347,23 @@ TWO_DIGITS = Label(
 NO_DATE = Label("is not a date written like {v}", "{v}の形式の日付ではありません")
 PARTIAL = Label(
     "has no day: write the whole date, or the reason why it is not known",
-    "日がありません。年月日を入力するか、欠測理由を指定してください",
+    "日がありません。年月日を入力するか、欠測理由を指定してください。",
 )
 OUTSIDE_ERA = Label(
     "{era} runs from {first} to {last}: this day is not in it", "{era}は{first}から{last}までで、この日は含まれません"
 )
-EITHER_DATE = Label("may be {a} or {b}: choose one way of writing", "{a}とも{b}とも読めます。書き方を1つ選んでください")
+EITHER_DATE = Label(
+    "may be {a} or {b}: choose one way of writing", "{a}とも{b}とも読めます。書き方を1つ選んでください。"
+)
 OTHER_DAY = Label(
     "is a moment: {a} where it was written, {b} in the study's time zone. Write the day alone",
-    "時刻付きの日時です（記録元では{a}、研究の時間帯では{b}）。日付だけを入力してください",
+    "時刻付きの日時です（記録元では{a}、研究の時間帯では{b}）。日付だけを入力してください。",
 )
 OTHER_WEEKDAY = Label(
     "{day} is a {right}, not a {said}: write the right day",
-    "{day}は{right}曜日で、{said}曜日ではありません。日付を確認してください",
+    "{day}は{right}曜日で、{said}曜日ではありません。日付を確認してください。",
 )
-TIME_DROPPED = Label("was read as {v}: the time is not kept", "{v}として読み取りました。時刻は保存しません")
+TIME_DROPPED = Label("was read as {v}: the time is not kept", "{v}として読み取りました。時刻は保存しません。")
 _PARTIAL = re.compile(
     r"\d{4}([-/.年] ?(\d{1,2}|[?x]+|不明) ?月?)?年?|\d{4}[-/.年] ?(\d{1,2}|[?x]+|不明)[-/.月] "
     r"?([?x]+|不明|00?|上旬|中旬|下旬|頃|ごろ)日?|\d{1,2}/\d{4}"

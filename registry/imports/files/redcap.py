@@ -18,11 +18,11 @@ IDENTIFIER = ("redcapsurveyidentifier", "surveyidentifier")
 
 STATUS = Label(
     "says how far a form of REDCap is. It is not imported: whether a form is complete follows from its answers",
-    "REDCapのフォームの進捗です。取り込みません（完了かどうかは回答から決まります）",
+    "REDCapのフォームの進捗です。取り込みません（完了かどうかは回答から決まります）。",
 )
 SURVEY = Label(
     "says who answered a survey of REDCap, and when. It is not imported",
-    "REDCapのアンケートの回答者または回答日時です。取り込みません",
+    "REDCapのアンケートの回答者または回答日時です。取り込みません。",
 )
 _TICK = re.compile(r"(?P<name>.+?)___(?P<code>.+)|(?P<label>.+?)\s*\(choice=(?P<choice>.*)\)", re.DOTALL)
 _AGAIN = re.compile(r" \(\d+\)$")  # a name that stands more than once is counted

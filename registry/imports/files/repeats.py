@@ -20,7 +20,7 @@ NO_COLUMNS = Label(
     "The file has no columns for record {v} of “{form}”. Those behind it keep their numbers: record {n} is the "
     "patient's record {n}, or a new one where there are fewer",
     "「{form}」の{v}件目の列がありません。それより後の列の番号は変わりません"
-    "（{n}件目は登録済みの{n}件目、なければ新しい記録とします）",
+    "（{n}件目は登録済みの{n}件目、なければ新しい記録とします）。",
 )
 LEFT_EMPTY = Label(
     "Record {v} of “{form}” is empty in this row and record {n} is not: that one is the patient's record {n}, or a new "

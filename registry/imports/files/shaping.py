@@ -41,7 +41,7 @@ TITLE_PASSED = Label(
 )
 OTHER_TABLE = Label(
     "names columns anew, and other ones than row {n}: put what follows into a sheet or file of its own",
-    "{n}行目とは別の列名が並んでいます。ここから下は別のシートまたはファイルにしてください",
+    "{n}行目とは別の列名が並んでいます。ここから下は別のシートまたはファイルにしてください。",
 )
 FOOTER = Label(
     "is no patient's row but a total or a note below the table, and was passed over",
@@ -283,7 +283,7 @@ def _filled(cells):
 
 
 class _RowNumbers:
-    """The first column, where it has no name: R and pandas number the rows that they write there."""
+    """A first column that may have no name: R and pandas number the rows that they write there."""
 
     def __init__(self):
         self.values, self.count, self.first, self.is_counting = [], 0, None, True
@@ -298,9 +298,13 @@ class _RowNumbers:
         if len(self.values) < LISTED:
             self.values.append((number, cell))
 
+    def counts(self, layout):
+        """Whether the column counts each row."""
+        return self.count > 0 and self.is_counting and self.count == layout.rows
+
     def tell(self, layout):
         """A note that the column was passed over, where it counts each row; otherwise each value is a fault."""
-        if self.count and self.is_counting and self.count == layout.rows:
+        if self.counts(layout):
             layout.notes.append([layout.header[-1], "", "", COUNTS_ROWS.format(v="A", n=self.first)])
             return
         for number, cell in self.values:
@@ -329,6 +333,7 @@ class _Writer:
         self.known = [knows(name) for name in names]
         self.patient = self.known.index(typed.PATIENT) if typed.PATIENT in self.known else None
         self.numbers = _RowNumbers()
+        self.firsts = _RowNumbers()  # as R's `write.table` puts numbers before each row and no name above them
         self.longer = []  # (row, number of cells) of rows with empty cells behind the last name
         self.counts = [Counter() for _ in self.used]
         self.counted = list(range(len(self.used)))
@@ -431,6 +436,8 @@ class _Writer:
             return cells[: self.width] + [""] * (self.width - len(cells))
         if len(cells) > self.width and not "".join(cells[self.width :]):
             self.longer.append((number, len(cells)))
+            if 0 in self.named:
+                self.firsts.take(number, cells[0])
             return cells[: self.width]
         if self.last < len(cells) < self.width:  # the blank ends of columns without a name
             return cells + [""] * (self.width - len(cells))
@@ -439,10 +446,11 @@ class _Writer:
 
     def _tell_of_longer_rows(self):
         """Rows with empty cells behind the last name: where each has them, as some programs end their lines, a note. An
-        empty cell more of some rows may be one that slipped in further left: those are not guessed at.
+        empty cell more of some rows may be one that slipped in further left, and numbers of the rows in front of each
+        may have moved all others: those are not guessed at.
         """
         layout, lengths = self.layout, {length for _, length in self.longer}
-        if len(lengths) == 1 and len(self.longer) == layout.rows > 1:
+        if len(lengths) == 1 and len(self.longer) == layout.rows > 1 and not self.firsts.counts(layout):
             layout.notes.append([layout.header[-1], "", "", SEPARATORS.format(n=lengths.pop() - self.width)])
             return
         for number, length in self.longer:

@@ -8,6 +8,7 @@ What cannot be known from the file is found as candidates and asked, never guess
 import codecs
 import csv
 import re
+import zlib
 from dataclasses import asdict, dataclass, field, replace
 
 from registry.imports.files import mapping, odm, reading, shaping
@@ -20,6 +21,7 @@ from registry.instruments.base import Label
 
 PREVIEW = 4
 EVERY = "*"
+HEAD = 4_096  # bytes by which a file's kind is known
 HEADER_LINES = 15  # of a text, in which its separator is looked for
 
 SHEET_SIGNATURE = b"PK\x03\x04"
@@ -52,21 +54,22 @@ OTHER_PROGRAM = Label(
     "is a file of {v}, which is not read. Write it as CSV (UTF-8) or .xlsx.",
     "{v}のファイルで、読み取れません。CSV（UTF-8）または.xlsxで書き出してください。",
 )
-# What files of other programs begin with.
+# What files of other programs begin with. `ID;Patient` alone is no SYLK: it names the columns of a text.
+_OF_R = rb"RD[AX][23]\n|X\n\x00"
 PROGRAMS = {
-    b"$FL2": "SPSS (.sav)",
-    b"$FL3": "SPSS (.zsav)",
-    b"<stata_dta>": "Stata (.dta)",
-    b"PAR1": "Parquet",
-    b"ARROW1": "Arrow",
-    b"RDX": "R",
-    b"SQLite format 3": "SQLite",
-    b"HEADER RECORD*******": "SAS (.xpt)",
-    bytes(12) + b"\xc2\xea\x81\x60": "SAS (.sas7bdat)",
-    b"\x00\x01\x00\x00Standard ": "Access",
-    b"ID;P": "SYLK (.slk)",
-    b"TABLE\r\n0,1\r\n": "Data Interchange Format (.dif)",
-    b"{\\rtf": "RTF",
+    rb"\$FL2": "SPSS (.sav)",
+    rb"\$FL3": "SPSS (.zsav)",
+    rb"<stata_dta>": "Stata (.dta)",
+    rb"PAR1\x15": "Parquet",
+    rb"ARROW1\x00": "Arrow",
+    _OF_R: "R",
+    rb"SQLite format 3\x00": "SQLite",
+    rb"HEADER RECORD\*{7}": "SAS (.xpt)",
+    rb"\x00{12}\xc2\xea\x81\x60": "SAS (.sas7bdat)",
+    rb"\x00\x01\x00\x00Standard ": "Access",
+    rb"ID;P[^\r\n]*\r?\n(?:[BCFOP]|N[ENU]);": "SYLK (.slk)",
+    rb"TABLE\r\n0,1\r\n": "Data Interchange Format (.dif)",
+    rb"\{\\rtf": "RTF",
 }
 PACKED = Label(
     "is compressed (.gz). Unpack it, and upload the file in it.",
@@ -103,7 +106,7 @@ LOOKS = {
     ),
     "otherwise": Label(
         "is what the sheet shows of a text by its format; the text itself comes in",
-        "書式によるシートの表示です。セルの文字列そのものを取り込みます",
+        "書式によるシートの表示です。セルの文字列そのものを取り込みます。",
     ),
     "zero": Label(
         "is 0 where the sheet shows nothing (zeros are hidden), and comes in as 0",
@@ -209,7 +212,7 @@ def kind_of(head):
     if _HTML.match(start):
         raise Unreadable(WEB_PAGE)
     for signature, program in PROGRAMS.items():
-        if start.startswith(signature):
+        if re.match(signature, start):
             raise Unreadable(OTHER_PROGRAM.format(v=program))
     if b"urn:oasis:names:tc:opendocument" in start and odm.is_xml(start):
         raise Unreadable(isolated.reason("opendocument"))
@@ -220,10 +223,19 @@ def kind_of(head):
     if head.startswith(OLD_SHEET):
         raise Unreadable(OLD_FORMAT)
     if head.startswith(b"\x1f\x8b"):
-        raise Unreadable(PACKED)
+        raise Unreadable(_packed(head))
     if head.startswith(b"%PDF"):
         raise Unreadable(reading.BINARY)
     return "text"
+
+
+def _packed(head):
+    """Why a compressed file is refused: R packs its own files, others hold a file to be unpacked."""
+    try:
+        inside = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, 16)
+    except zlib.error:
+        return PACKED
+    return OTHER_PROGRAM.format(v=PROGRAMS[_OF_R]) if re.match(_OF_R, inside) else PACKED
 
 
 def read_sheets(path, folder):

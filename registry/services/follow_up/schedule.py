@@ -44,7 +44,7 @@ NEW_CODE_SHAPE = Label(
 TAKEN = Label("is there twice", "重複しています")
 TOO_EARLY = Label(
     "must be a day after today: patients operated until then keep the schedule that they have",
-    "明日以降の日付にしてください。それまでに手術を受けた患者の予定は変わりません",
+    "明日以降の日付にしてください。それまでに手術を受けた患者の予定は変わりません。",
 )
 UNCHANGED = Label("These are the days that are in force already.", "現在の予定と同じ内容です。")
 BASELINE_STAYS = Label(
@@ -53,7 +53,7 @@ BASELINE_STAYS = Label(
 )
 PROTOCOL_ORDER = Label(
     "must come after the visit {code}: the protocol's visits keep their order",
-    "「{code}」より後にしてください。プロトコールの来院の順序は変えられません",
+    "「{code}」より後にしてください。プロトコールの来院の順序は変えられません。",
 )
 OVERLAP = Label(
     "opens the window on day {day}, before the window of {code} has closed",

@@ -156,7 +156,7 @@ def effects(instrument: Instrument, record: str, before: Instrument | None) -> l
             what = Label(
                 f"changes its kind from {item.kind} to {new[item.name].kind}, which a column cannot; give the new item "
                 "another name",
-                f"種類が{item.kind}から{new[item.name].kind}に変わります。別の名前の項目としてください",
+                f"種類が{item.kind}から{new[item.name].kind}に変わります。別の名前の項目としてください。",
             )
             all_effects.append(Effect(item.name, what, max(count, 1)))
         else:

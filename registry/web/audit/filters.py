@@ -56,9 +56,13 @@ class Filters:
         return {name: str(value) for name, value in vars(self).items() if value not in (None, "")}
 
 
+# Days before and after any event: of those at the ends of the calendar there is no day before, or none after.
+EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
+
+
 def _day(text):
     try:
-        return date.fromisoformat(text or "")
+        return min(max(date.fromisoformat(text or ""), EARLIEST), LATEST)
     except ValueError:
         return None
 

@@ -15,14 +15,14 @@ from django.utils.translation import gettext as _
 from registry.analysis.design import errors as design_errors
 from registry.analysis.design.cohorts import OF_PATIENT, Step
 from registry.instruments import variables
-from registry.web.cohorts.questions import BASELINE, DATES, LIMITS, RULES, answers, name_of, questions
+from registry.web.cohorts.questions import BASELINE, DATES, LIMITS, RULES, name_of, questions
 
 AT_BASELINE = (*variables.OUTCOMES, *variables.GRADES, *variables.DOMAINS, *variables.FURTHER_OF_ASSESSMENT)
 
 
 @dataclass(frozen=True)
 class Section:
-    """Questions under a heading; open where one of them is answered. `drawn` is their HTML."""
+    """Questions under a heading; open where one of them is answered, or wrongly. `drawn` is their HTML."""
 
     title: str
     open: bool
@@ -39,9 +39,8 @@ class CohortForm(forms.Form):
 
     @property
     def sections(self):
-        for place, (title, names) in enumerate(self.questions.sections):
-            is_open = any(answers(self.data, name) for name in names)
-            yield Section(title, is_open, self.questions.draw(place, self))
+        for place, (title, _names) in enumerate(self.questions.sections):
+            yield Section(title, self.questions.concerns(place, self), self.questions.draw(place, self))
 
     # Steps
 

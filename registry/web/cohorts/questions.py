@@ -126,11 +126,6 @@ def _visits_asked(data: QueryDict, assessed: set[str]) -> Iterator[tuple[str, st
             yield variable, timepoint
 
 
-def answers(data: Any, name: str) -> bool:
-    """Whether an address answers a question."""
-    return any(data.getlist(name))
-
-
 # Names of variables: comparing these themselves compares each of their categories.
 POINTS = {variable.name for variable in (*variables.GRADES, *variables.DOMAINS)}
 SINGLE_GRADES = {variable.name for variable in variables.GRADES}
@@ -197,10 +192,16 @@ class Questions:
         ]
         self.sections = [(title, [name for name in names if name]) for title, names in sections]
 
-    def draw(self, place: int, form: forms.Form) -> SafeString:
-        """The questions of a section as they stand in a form; without an answer they are drawn once."""
+    def concerns(self, place: int, form: forms.Form) -> bool:
+        """Whether a form's address answers a question of a section, or something is wrong with one."""
         _title, names = self.sections[place]
-        if any(answers(form.data, name) or name in form.errors for name in names):
+        address: Any = form.data  # a QueryDict
+        return any(any(address.getlist(name)) or name in form.errors for name in names)
+
+    def draw(self, place: int, form: forms.Form) -> SafeString:
+        """The questions of a section as they stand in a form; where it does not concern them they are drawn once."""
+        _title, names = self.sections[place]
+        if self.concerns(place, form):
             return self._draw(names, form)
         if place not in self.drawn:
             self.drawn[place] = self._draw(names, form)
@@ -224,7 +225,8 @@ class Questions:
         return cells.joined(
             [
                 f'<p class="hint">{escape(_("Only patients who have these answers come in."))}</p>',
-                f'<div class="table-scroll"><table class="grid known"><thead><tr><td></td>{heads}</tr></thead><tbody>',
+                '<div class="table-scroll" id="field-known">',
+                f'<table class="grid known"><thead><tr><td></td>{heads}</tr></thead><tbody>',
                 *lines,
                 "</tbody></table></div>",
             ]

@@ -81,7 +81,7 @@ def cohort_chosen(chosen):
         if saved is None:
             raise design_errors.refusal(
                 "the saved cohort that was chosen is not here any more; choose another one",
-                "選んだ保存済みコホートはもうありません。別のコホートを選んでください",
+                "選んだ保存済みコホートはもうありません。別のコホートを選んでください。",
             )
         return saved_cohorts.cohort_of(saved)
     return cohorts.get(chosen)

@@ -1,16 +1,16 @@
 """A run's request in words."""
 
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language
 
 from registry.analysis.design import cohorts, plans
 from registry.analysis.design.sections import SECTIONS
 from registry.instruments import timepoints
+from registry.services.jobs import why_failed
 
 
 def failure(run):
-    """Why a run failed, in the language of the page; of two lines the second is Japanese."""
-    english, _newline, japanese = run.error.partition("\n")
-    return japanese if japanese and (get_language() or "").startswith("ja") else gettext(english) if english else ""
+    """Why a run failed, in the language of the page."""
+    return why_failed(run.error)
 
 
 def described(run):

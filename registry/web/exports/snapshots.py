@@ -19,9 +19,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from registry.analysis.data import packed_snapshots
 from registry.analysis.running import freezing
 from registry.exports.jobs import may_see_snapshots
-from registry.instruments.base import Label
 from registry.models import Freezing, Snapshot
 from registry.services.files import snapshots
+from registry.services.jobs import why_failed
 from registry.tasks import repeat_freezing, send
 from registry.web.shared.wording import words
 from sites.tenancy.access import Can
@@ -99,7 +99,7 @@ def _progress(asked):
         "asked": asked,
         "under_way": _is_under_way(asked),
         "stage": _("Waiting for a worker") if queued else STAGES.get(asked.stage, _("Starting")),
-        "failed": asked.error and words(Label(asked.error["en"], asked.error["ja"])),
+        "failed": why_failed(asked.error),
     }
 
 

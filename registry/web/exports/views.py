@@ -18,9 +18,9 @@ from registry.exports.data.tables import Selection
 from registry.exports.folder import download_name, zip_blocks
 from registry.exports.http_range import resumable
 from registry.exports.streaming import streamed
-from registry.instruments.base import Label
 from registry.models import Export
 from registry.services.files import file_formats
+from registry.services.jobs import why_failed
 from registry.tasks import export_preview, send
 from registry.web.exports.forms import ExportForm
 from registry.web.shared.lookup import number_in
@@ -175,7 +175,7 @@ def _told(export):
     return {
         "export": export,
         "under_way": export.status in jobs.UNDER_WAY,
-        "failed": export.error and _reason(export.error),
+        "failed": why_failed(export.error),
         "manifest": export.manifest,
         "excluded": export.manifest and _excluded_of(export),
     }
@@ -188,11 +188,6 @@ def _excluded_of(export):
     if len(counts) > len(cohort.steps):
         cohort = cohorts.with_permission(cohort)
     return _excluded(cohort, counts)
-
-
-def _reason(error):
-    """A failure's reason in the language of the page."""
-    return words(Label(error["en"], error["ja"]))
 
 
 @require_safe

@@ -23,6 +23,7 @@ from registry.imports.storing import undoing
 from registry.models import Import
 from registry.services import seen
 from registry.services.files import file_formats
+from registry.services.jobs import why_failed
 from registry.tasks import carry_out_import
 from registry.web.shared.gates import for_importing
 from registry.web.shared.wording import words
@@ -180,7 +181,7 @@ def _checked(request, job):
         "update_error": update_error,
         "alike": alike,
         "alike_error": alike_error,
-        "problem": _(job.error) if job.error else "",
+        "problem": why_failed(job.error),
         "unseen": unseen,
         "seen": seen.note("import", job.pk, _shown(job)),
         "asked": any(len(inspection.encodings) > 1 or inspection.workbook for inspection in _inspections(job)),

@@ -7,11 +7,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.models import Erasing, Erasure
 from registry.services import seen
 from registry.services.follow_up import ends
+from registry.services.jobs import why_failed
 from registry.services.operations import erasings, erasure
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import ReasonRequired, as_json
@@ -112,10 +112,7 @@ def erasures(request):
         raise Http404
     sites = request.access.sites_for(Can.ERASE)
     rows = Erasure.objects.filter(site_id__in=sites).select_related("site", "erased_by")
-    waiting = [
-        {"asked": asked, "why": asked.error and wording.words(Label(asked.error["en"], asked.error["ja"]))}
-        for asked in erasings.waiting(sites)
-    ]
+    waiting = [{"asked": asked, "why": why_failed(asked.error)} for asked in erasings.waiting(sites)]
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     return render(request, "patients/erasures.html", {"page": page, "waiting": waiting})
 
@@ -128,14 +125,15 @@ def _asked_for(request, erasing_id):
 
 @require_POST
 def erasing_cancel(request, erasing_id):
-    """Ask no longer for an erasure that no worker has begun."""
+    """Ask no longer for an erasure; where a worker was quicker, the page says that it is done."""
     asked = _asked_for(request, erasing_id)
-    erasings.cancel(access=request.access, asked=asked)
-    messages.success(request, _("Not erased: %(number)s.") % {"number": asked.patient_id})
+    if erasings.cancel(access=request.access, asked=asked):
+        messages.success(request, _("Not erased: %(number)s.") % {"number": asked.patient_id})
     return redirect("erasures")
 
 
 @require_POST
+@confirmed
 def erasing_again(request, erasing_id):
     """Have an erasure carried out once more that failed."""
     repeat_erasing(access=request.access, asked=_asked_for(request, erasing_id))

@@ -99,6 +99,8 @@ def test_questions_that_pages_share_keep_no_answer(db, north):
     assert sum(answered[0]) == 4
     assert answered[1].count(" checked") == 2
     assert answered[1].count("field-error") == 2
+    wrong = drawn("sex=")
+    assert (sum(wrong[0]), wrong[1].count("field-error")) == (1, 1)  # who follows the link of the summary sees it
     assert drawn("") == blank
     with override("ja"):
         assert drawn("")[1] != blank[1]

@@ -13,7 +13,9 @@ from registry.analysis.results.endpoints import Hazard
 from registry.analysis.results.result import Analysed, Method, Result
 from registry.analysis.results.statistics import Counted, Described, Pairwise, Sampled, Second, Tested
 from registry.analysis.results.tables import BeforeAfter, Between, ByValueSet, Overall
+from registry.analysis.results.transitions import TransitionResult
 from registry.analysis.running import runner
+from registry.instruments.base import Label
 from sites.tenancy.scope import everything
 from tests.analysis.conftest import store
 from tests.analysis.plans.random_plans import Drawn, People
@@ -107,6 +109,18 @@ def test_an_estimate_stands_among_the_values_of_its_row():
         '{"model": "group", "variable": "segment", "level": "b", "reference": "a", "visit": "", "estimate": 2.0, '
         '"low": 1.0, "high": 4.0, "p": 0.05, "ph_statistic": null, "ph_df": null, "ph_p": null, "statistic": 1.5}'
     )
+
+
+def test_a_section_without_a_variable_says_so():
+    result = TransitionResult(
+        "transitions", "grades", Label("Grades", "等級"), "frankel", "preop", "1m", "", *([] for _ in range(5))
+    )
+    assert list(result.to_json())[-2:] == ["tests", "names"] and result.to_json()["names"] == {}
+    assert same_section(result.to_json()) and same_section({"kind": "transitions", "code": "grades"})
+
+
+def same_section(stored):
+    return json.dumps(TransitionResult.from_json(stored).to_json()) == json.dumps(stored)
 
 
 def same(stored):

@@ -7,6 +7,7 @@ import pytest
 
 from registry.analysis.design.errors import Refused
 from registry.analysis.presentation.words import Words
+from registry.analysis.results.models import ModelResult
 from registry.analysis.sections import models, propensity, quality, transitions
 from registry.analysis.sections.declared import written
 from registry.analysis.sections.propensity.balance import overlap
@@ -106,9 +107,9 @@ def test_separation_is_told_where_it_is():
     assert "separates" in result["fits"][0]["reason"]
     assert "(age)" in result["fits"][0]["reason"]
     assert all(row["estimate"] is None and row["reason"] for row in result["coefficients"])
-    words, names = object.__new__(Words), {"age": {"label": {"en": "Age", "ja": "年齢"}}}
+    words, age = object.__new__(Words), {"label": {"en": "Age", "ja": "年齢"}, "unit": "", "levels": {}}
     words.language = "ja"
-    why = Names({"title": {"en": "", "ja": ""}, "names": names}, words).why(result["fits"][0]["reason"])
+    why = Names(ModelResult.from_json(result | {"names": {"age": age}}), words).why(result["fits"][0]["reason"])
     assert why == "共変量が結果の有無を完全に分ける（年齢）"  # the page names what the reader knows
 
 

@@ -245,3 +245,17 @@ def test_days_are_found_by_the_numbers_of_events_that_follow_their_moments_nearl
             assert {int(row) for row in asked} == {
                 n for n, at in enumerate(moments) if (first or date.min) <= day_of(at) <= (last or date.max)
             }
+
+
+@pytest.mark.parametrize(
+    ("asked", "some"),
+    [
+        ({"first": "0001-01-01"}, True),
+        ({"first": "9999-12-31"}, False),
+        ({"last": "9999-12-30"}, True),
+        ({"last": "9999-12-31"}, True),
+        ({"last": "0001-01-01"}, False),
+    ],
+)
+def test_the_first_and_the_last_days_of_the_calendar_are_days_too(client, both, bob, asked, some):
+    assert rows_of(trail(client, bob, **asked)) == (rows_of(trail(client, bob)) if some else [])

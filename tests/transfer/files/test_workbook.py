@@ -1,6 +1,7 @@
 """The reader of workbooks: every cell that is there, in every dialect, within its limits. No database."""
 
 import csv
+import gzip
 import io
 import json
 import subprocess
@@ -76,7 +77,11 @@ def test_comments_of_cells_are_told_with_their_places(read):
         (b"$FL2@(#) IBM SPSS STATISTICS", "a file of SPSS (.sav), which is not read. Write it as CSV"),
         (b"<stata_dta><header>", "a file of Stata"),
         (b"PAR1\x15\x04", "a file of Parquet"),
-        (b"ID;PCALCOOO32\r\n", "a file of SYLK"),
+        (b"ID;PCALCOOO32\r\nB;Y3;X2;D0 0 2 1\r\n", "a file of SYLK"),
+        (b"ID;PWXL;N;E\nP;PGeneral\n", "a file of SYLK"),
+        (b"RDX3\nX\n\0", "a file of R"),
+        (gzip.compress(b"X\n\0\0\0\3\0\4"), "a file of R"),
+        (gzip.compress(b"patient_id,eq_vas\n"), "is compressed"),
         (b"TABLE\r\n0,1\r\n", "a file of Data Interchange Format"),
     ],
 )
@@ -84,6 +89,13 @@ def test_what_only_looks_like_a_table_says_what_to_do(head, said):
     with pytest.raises(Unreadable) as refused:
         sources.kind_of(head)
     assert said in refused.value.reason.en
+
+
+@pytest.mark.parametrize(
+    "head", [b"ID;Patient;Visit\nS01-0001;7;1M\n", b"ID;PS\r\n12;3\r\n", b"PAR1,PAR2\n1,2\n", b"RDX,VAS\n1,2\n"]
+)
+def test_names_of_columns_are_no_signatures_of_other_programs(head):
+    assert sources.kind_of(head) == "text"
 
 
 def test_an_archive_of_tables_says_what_to_do(read):
@@ -419,7 +431,7 @@ def test_a_value_in_the_colour_of_its_ground_is_told(read, font, fill, look):
 
 
 def test_a_text_that_its_format_hides_or_adds_to_is_told(rows, read):
-    codes = (";;;", "&quot;S01-&quot;@", "@", "General", "0;0;0;@", ";;;&quot;withheld&quot;")
+    codes = (";;;", "&quot;S01-&quot;@", "@", "General", "0;0;0;@", ";;;&quot;withheld&quot;", "0;0;0;General")
     formats = "".join(f'<numFmt numFmtId="{200 + n}" formatCode="{code}"/>' for n, code in enumerate(codes))
     xfs = [(0, 0, 0), *((0, 0, 200 + n) for n in range(len(codes)))]
     cells = "".join(f'<c t="str" s="{n}"><v>7a</v></c>' for n in range(1, len(codes) + 1))
@@ -430,6 +442,20 @@ def test_a_text_that_its_format_hides_or_adds_to_is_told(rows, read):
         [1, "otherwise", [2], "S01-7a"],
         [1, "otherwise", [6], "withheld"],
     ]
+
+
+def test_blanks_around_a_text_look_like_nothing_else(read):
+    """As in a workbook of which one other cell is struck out, or has a format for texts."""
+    accounts = '<numFmt numFmtId="200" formatCode="_ * #,##0_ ;_ * -#,##0_ ;_ * &quot;-&quot;_ ;_ @_ "/>'
+    shapes = painted(["", "<strike/>"], [""], [(0, 0, 0), (1, 0, 0), (0, 0, 200)], formats=accounts)
+    cells = "".join(f'<c t="str" s="{style}"><v>{value}</v></c>' for style in (0, 2) for value in (" Th5 ", " "))
+    assert read(book(sheet(cells + number(1, 1)), styles=shapes))[0].looks == [[1, "struck", [5], ""]]
+
+
+def test_a_computed_text_is_shown_without_the_mark_of_its_kind(read):
+    shapes = painted([""], [""], [(0, 0, 200)], formats='<numFmt numFmtId="200" formatCode="&quot;S01-&quot;@"/>')
+    content = book(sheet('<c t="str" s="0"><f>A2</f><v>7a</v></c>'), styles=shapes)
+    assert read(content)[0].looks == [[1, "otherwise", [1], "S01-7a"]]
 
 
 def test_zeros_that_a_sheet_does_not_show_are_told(read):

@@ -864,6 +864,14 @@ def test_mappings_are_removed_by_name(browser, north, as_system):
     assert not ImportMapping.objects.exists()
 
 
+def test_what_a_file_is_may_stand_behind_its_first_hundred_bytes(browser):
+    """As in the flat documents of LibreOffice."""
+    head = b'<?xml version="1.0" encoding="UTF-8"?>\n\n<office:document xmlns:css3t="http://www.w3.org/TR/css3-text/" '
+    content = head + b'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"></office:document>'
+    page = follow(browser, send(browser, list__fods=content))
+    assert [reason for *_, reason in errors(page)] == ["is an OpenDocument spreadsheet. Save it as .xlsx or CSV."]
+
+
 # An earlier release
 
 
@@ -888,6 +896,21 @@ def test_an_import_that_an_earlier_release_began_is_read_again(browser, dana, st
         assert store(browser, address).status_code == 302
         with everything():
             assert Patient.objects.filter(pk="N01-0001").exists()
+
+
+@pytest.mark.parametrize("status", [Import.Status.CHECKED, Import.Status.FAILED, Import.Status.DONE])
+def test_a_workbook_that_an_earlier_release_read_is_read_again(browser, status):
+    """Earlier releases kept other things of a sheet, such as whether it was filtered, and not how its cells look."""
+    address = send(browser, patients__xlsx=excel(patients=[list(PATIENT), list(PATIENT.values())]))
+    assert follow(browser, address).context["one"].status == Import.Status.CHECKED
+    job = Import.objects.get()
+    (sheet,) = job.choices[0]["sheets"]
+    del sheet["looks"], sheet["looks_count"]
+    sheet["filtered"] = False
+    Import.objects.filter(pk=job.pk).update(status=status, choices=job.choices)
+    assert follow(browser, address).status_code == 200
+    job.refresh_from_db()
+    assert job.status == (status if status == Import.Status.DONE else Import.Status.CHECKED)
 
 
 def test_a_queued_import_of_an_earlier_release_waits_for_the_person_again(dana):

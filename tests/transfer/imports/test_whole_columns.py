@@ -178,3 +178,10 @@ def test_a_row_speaks_with_a_text_in_any_column(columns):
     size = len(columns[0]) if columns else 2
     expected = [any(column[number] for column in columns) for number in range(size)]
     assert unpivoting._speaking(columns, size) == expected
+
+
+def test_a_site_of_a_registry_without_sites_stands_for_nothing(as_system, tmp_path):
+    mapping = Mapping(columns={"No": "patient_id", "Sex": "sex", "C7": "site_code"}, codes={"sex": {"M": "male"}})
+    with as_system():
+        _, _, _, errors, _ = converted(tmp_path / "none", [ROW | {"C7": "N01"}], mapping)
+    assert [(finding.column, finding.reason) for finding in errors.listed] == [("C7", converting.UNKNOWN_LABEL)]

@@ -185,7 +185,7 @@ def from_json(data, known):
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise refusal(
             "variables: “{name}” is no name; small letters, digits and underscores, such as frankel_low",
-            "変数：名前「{name}」は使えません。frankel_lowのように英小文字・数字・下線で指定してください",
+            "変数：名前「{name}」は使えません。frankel_lowのように英小文字・数字・下線で指定してください。",
             name=name,
         )
     if unknown := sorted(data.keys() - _PARTS):
@@ -206,7 +206,7 @@ def _worded(base, data):
     if (higher_is := data.get("higher_is", base.higher_is)) not in ("", "better", "worse"):
         raise refusal(
             "variables: {name}: higher_is “{value}”; better, worse or nothing fits",
-            "変数：{name}のhigher_is「{value}」は使えません。betterかworseか空にしてください",
+            "変数：{name}のhigher_is「{value}」は使えません。betterかworseか空にしてください。",
             name=base.name,
             value=higher_is,
         )
@@ -250,7 +250,7 @@ def _of_item(name, of, known):
     if inner.declared:
         raise refusal(
             "variables: {name} is of “{item}”, which the plan declares itself; name an item of the registry",
-            "変数：{name}の元の項目「{item}」は計画内の変数です。登録の項目を指定してください",
+            "変数：{name}の元の項目「{item}」は計画内の変数です。登録の項目を指定してください。",
             name=name,
             item=of["item"],
         )
@@ -486,7 +486,7 @@ def _as_kind(base, kind):
         return replace(base, kind=kind)
     raise refusal(
         "variables: {name} is {is_kind} as it is declared; {kind} needs categories",
-        "変数：{name}は{is_kind}として宣言されています。{kind}にするにはカテゴリが必要です",
+        "変数：{name}は{is_kind}として宣言されています。{kind}にするにはカテゴリが必要です。",
         name=base.name,
         is_kind=sources.KIND_LABELS[base.kind],
         kind=sources.KIND_LABELS[kind],

@@ -34,7 +34,7 @@ class Visit:
             raise refusal(
                 "visits: “{code}” is no code for a visit of the plan's own; small letters, digits and underscores, "
                 "none of the schedule's",
-                "時点：「{code}」は使えません。スケジュールにない、英小文字・数字・下線のコードにしてください",
+                "時点：「{code}」は使えません。スケジュールにない、英小文字・数字・下線のコードにしてください。",
                 code=self.code,
             )
         if self.take not in TAKES:

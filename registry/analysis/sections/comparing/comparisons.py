@@ -130,7 +130,7 @@ def _rows(given, kind, offers, names):
     if variable.at_visit and not all(visits):
         raise refusal(
             "“{name}” is assessed at visits: name one, such as preop",
-            "「{name}」は来院時の項目です。preopなどの時点を指定してください",
+            "「{name}」は来院時の項目です。preopなどの時点を指定してください。",
             name=variable.name,
         )
     tests = [code for offer in offers for code in comparison_tests.offered(offer, variable.kind)]
@@ -177,7 +177,7 @@ def check(entry, plan):
         raise refusal(
             "matched: “{code}” gives weights, so its patients have no independent pairs: they are compared between "
             "groups, and of sensitivity there is complete_cases",
-            "matched：「{code}」は重み付けのため独立した対がありません。群間比較のみで、感度分析はcomplete_casesが使えます",
+            "matched：「{code}」は重み付けのため独立した対がありません。群間比較のみで、感度分析はcomplete_casesが使えます。",
             code=entry.matched,
         )
     kind = comparison_tests.WEIGHTED if is_weighted else comparison_tests.MATCHED

@@ -16,7 +16,7 @@ def number(section, patients, visit):
     if column.categories:
         raise refusal(
             "{kind}: {variable} has categories; {model} takes a number",
-            "{kind}：{variable}はカテゴリ変数です。{model}には数値が必要です",
+            "{kind}：{variable}はカテゴリ変数です。{model}には数値が必要です。",
             kind=KIND,
             variable=section.outcome,
             model=section.model,

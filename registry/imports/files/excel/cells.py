@@ -12,20 +12,20 @@ from registry.instruments.base import InvalidValue, Label
 PATIENT = "patient_id"
 
 IS_DATE = Label("is a date in the sheet", "シートでは日付です")
-IS_TIME = Label("is a time in the sheet: write the number", "シートでは時刻です。数値で入力してください")
+IS_TIME = Label("is a time in the sheet: write the number", "シートでは時刻です。数値で入力してください。")
 IS_PERCENTAGE = Label(
     "is a percentage in the sheet: write the number itself",
-    "シートではパーセント表示です。数値そのものを入力してください",
+    "シートではパーセント表示です。数値そのものを入力してください。",
 )
 IS_LOGICAL = Label("is TRUE or FALSE in the sheet, not a value of this column", "シートでは論理値（TRUE／FALSE）です")
 IS_NUMBER = Label(
     "is a number in the sheet, which keeps no zeros in front: format the column as text, or choose to "
     "take what the sheet shows",
-    "シートでは数値のため、先頭の0が失われます。列を文字列にするか、シートの表示どおりに読むよう選んでください",
+    "シートでは数値のため、先頭の0が失われます。列を文字列にするか、シートの表示どおりに読むよう選んでください。",
 )
 SHOWN_OTHERWISE = Label(
     "is what the sheet shows; was read as {v}, which the cell holds",
-    "シートの表示です。セルの値{v}として読み取りました",
+    "シートの表示です。セルの値{v}として読み取りました。",
 )
 SHOWN_TAKEN = Label(
     "was taken as the sheet shows it; the cell holds {v}", "シートの表示どおりに読み取りました（セルの値は{v}です）"

@@ -530,7 +530,7 @@ def _sections(code):
 def shown_text(text, section):
     """A text as the section of its format shows it; HIDDEN where it shows nothing."""
     pieces = [
-        text if general == "@" else quoted or escaped or other or ""
+        text if general else quoted or escaped or other or ""
         for quoted, escaped, general, mask, other in (match.groups() for match in _PIECE.finditer(section))
     ]
     return "".join(pieces).strip() or HIDDEN
@@ -785,10 +785,19 @@ class _Reader:
         if self.kind == "s" and (look := self.looks_of_texts.get(raw)):
             return look, ""
         if text[0] != MARK or text[1] == "S":
-            section = self.formats[int(self.style)].texts if int(self.style) < len(self.formats) else "@"
-            shown = text if section == "@" else shown_text(text, section)
-            return None if shown == text.strip() else ("unseen", "") if shown == HIDDEN else ("otherwise", shown[:80])
+            return self._look_of_text(text.removeprefix(f"{MARK}S"))
         return ("zero", "") if self.hides_zeros and text[1] in "nN" and text[2:].partition(SHOWN)[0] == "0" else None
+
+    def _shape(self):
+        style = int(self.style) if self.style.isdigit() else 0
+        return self.formats[style] if style < len(self.formats) else _Format()
+
+    def _look_of_text(self, text):
+        section = self._shape().texts
+        if section == "@" or not (plain := text.strip()):
+            return None
+        shown = shown_text(text, section)
+        return None if shown == plain else ("unseen", "") if shown == HIDDEN else ("otherwise", shown[:80])
 
     def _value(self, raw):
         kind = self.kind
@@ -816,8 +825,7 @@ class _Reader:
         return _text(raw)  # inlineStr, str
 
     def _number(self, raw):
-        style = int(self.style) if self.style.isdigit() else 0
-        shape = self.formats[style] if style < len(self.formats) else _Format()
+        shape = self._shape()
         try:
             text = number_text(raw.strip())
         except (ValueError, OverflowError):

@@ -59,7 +59,7 @@ def number(text):
     if not re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,15})?", text):
         raise refusal(
             "“{text}” is no number; such as 12 or 0.2",
-            "「{text}」は数値ではありません。12や0.2のように入力してください",
+            "「{text}」は数値ではありません。12や0.2のように入力してください。",
             text=text,
         )
     return float(text) if "." in text else int(text)
@@ -71,7 +71,7 @@ def whole(text):
     if value != int(value):
         raise refusal(
             "“{text}” is no whole number; such as 30",
-            "「{text}」は整数ではありません。30のように入力してください",
+            "「{text}」は整数ではありません。30のように入力してください。",
             text=text,
         )
     return int(value)

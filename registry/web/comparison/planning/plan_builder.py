@@ -343,7 +343,7 @@ def _ticked(given, rows):
     if given.get("pairs") and not scores:
         raise refusal(
             "tables of the matched need a score: add one, or untick “Tables of the matched patients”",
-            "マッチした患者の表には傾向スコアが要ります。スコアを追加するか、「マッチした患者の表」の選択を外してください",
+            "マッチした患者の表には傾向スコアが要ります。スコアを追加するか、「マッチした患者の表」の選択を外してください。",
         )
     if given.get("pairs") and cells:
         listed = {"rows": [_paired(cell, offered, rows, comparison_tests.MATCHED) for cell in cells]}
@@ -355,12 +355,12 @@ def _require_within(given, after, dated):
     if after and not given.get("within"):
         raise refusal(
             "one group has nothing to compare after surgery: tick “Also before and after within each group”",
-            "1群では術後に比較するものがありません。「各群内の前後比較も行う」を選んでください",
+            "1群では術後に比較するものがありません。「各群内の前後比較も行う」を選んでください。",
         )
     if dated:
         raise refusal(
             "one group has nothing to compare of a date after surgery: untick “{name}”",
-            "1群では術後の日付に比較するものがありません。「{name}」の選択を外してください",
+            "1群では術後の日付に比較するものがありません。「{name}」の選択を外してください。",
             name=_everything(given)[dated[0][0]].label,
         )
 

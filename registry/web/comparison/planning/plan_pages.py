@@ -169,7 +169,7 @@ def _require_something(plan):
     if not plan.sections and not plan.tells_tables:
         raise design_errors.refusal(
             "nothing is compared yet: tick what is compared, or add an endpoint, a model or a table",
-            "比較するものがまだありません。項目を選ぶか、エンドポイント・モデル・表を追加してください",
+            "比較するものがまだありません。項目を選ぶか、エンドポイント・モデル・表を追加してください。",
         )
 
 
@@ -193,7 +193,7 @@ def _frozen(chosen):
     if snapshot is None:
         raise design_errors.refusal(
             "the snapshot that was chosen is not here any more; choose another one, or the registry as it is now",
-            "選んだスナップショットはもうありません。別のスナップショットか、現在の登録データを選んでください",
+            "選んだスナップショットはもうありません。別のスナップショットか、現在の登録データを選んでください。",
         )
     return snapshot
 

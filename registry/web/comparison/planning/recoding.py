@@ -56,7 +56,7 @@ def _held(text, by_number):
             return {end: _number(value) for end, value in zip(ends, match.groups(), strict=True)}
     raise refusal(
         "“{text}” is no range; <50, 50-70 (from 50 to below 70) or >=70",
-        "「{text}」は範囲として読めません。<50、50-70（50以上70未満）、>=70のように書いてください",
+        "「{text}」は範囲として読めません。<50、50-70（50以上70未満）、>=70のように書いてください。",
         text=text,
     )
 

@@ -102,12 +102,11 @@ class Renderer(DjangoTemplates):
 
 def question(field: BoundField) -> SafeString:
     """A field below its label, with what is wrong with it."""
-    name, errors = field.name, field.errors
     hint = f'  <p class="hint" id="{field.auto_id}_helptext">{_text(field.help_text)}</p>\n' if field.help_text else ""
     return mark_safe(  # noqa: S308 - every text in it is escaped
-        f'<div class="question{" has-error" if errors else ""}" id="field-{_raw(name)}">\n'
+        f'<div class="question{" has-error" if field.errors else ""}" id="field-{_raw(field.name)}">\n'
         f'  <label class="question-label" for="{_raw(field.id_for_label)}">{_text(field.label)}</label>\n'
-        f"{hint}{_errors(errors)}  {field}\n</div>"
+        f"{hint}{_errors(field)}  {field}\n</div>"
     )
 
 
@@ -118,6 +117,7 @@ def ticks(field: BoundField, kind: str = "") -> SafeString:
     """
     errors = field.errors
     classes = " ".join(filter(None, ("question", kind, "has-error" if errors else "")))
+    described = f' aria-describedby="{_id_of_errors(field)}"' if errors else ""
     legend = f'<legend class="question-label">{_text(field.label)}</legend>\n' if field.label else ""
     options = "".join(
         f'<label class="row-option">{_input(choice.data)}'
@@ -125,10 +125,16 @@ def ticks(field: BoundField, kind: str = "") -> SafeString:
         for choice in field.subwidgets
     )
     return mark_safe(  # noqa: S308 - every text in it is escaped
-        f'<fieldset class="{classes}" id="field-{_raw(field.name)}">{legend}{_errors(errors)}'
+        f'<fieldset class="{classes}" id="field-{_raw(field.name)}"{described}>{legend}{_errors(field)}'
         f'<div class="rows rows-columns">{options}</div></fieldset>'
     )
 
 
-def _errors(errors: Any) -> str:
-    return "".join(f'  <p class="field-error">{_text(error)}</p>\n' for error in errors)
+def _errors(field: BoundField) -> str:
+    """What is wrong with a field, where Django says that its input is described; nothing where nothing is."""
+    lines = "".join(f'<p class="field-error">{_text(error)}</p>' for error in field.errors)
+    return f'  <div id="{_id_of_errors(field)}">{lines}</div>\n' if lines else ""
+
+
+def _id_of_errors(field: BoundField) -> str:
+    return f"{_raw(field.auto_id)}_error"
