@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 PAUSE = 2.0  # seconds for which Redis is not asked after it did not answer
 CONNECTING, ANSWERING = 0.25, 1.0  # seconds
+MANY_KEYS = 2000  # said to end by one client, each with a minute in its name: what is older is never counted again
 STORING = ("add", "set", "set_many")  # tell that Redis stores: incr reads before, and a full one still deletes
 
 
@@ -78,6 +79,7 @@ class Client(redis.RedisCacheClient):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.asked: Any = None
+        self.ending: set[str] = set()  # keys of which this client has said when they are forgotten
         self.asking = threading.Lock()  # threads of one context share a client
 
     @cached_property
@@ -97,7 +99,26 @@ class Client(redis.RedisCacheClient):
             if self.asked is None or self.asked.pid != os.getpid():  # a copy of the process that opened it has its own
                 self.asked = self.connections.connection_pool.get_connection()
             asked = self.asked
-            return asked.retry.call_with_retry(lambda: _answers(asked, commands), lambda _error: asked.disconnect())
+            return asked.retry.call_with_retry(lambda: _answers(asked, commands), lambda _error: self._broken())
+
+    def _broken(self) -> None:
+        """Begin anew: Redis may have been started again, and know nothing of what it was told."""
+        self.ending.clear()
+        self.asked.disconnect()
+
+    def count(self, keys: list[str], seconds: int) -> list[int]:
+        """As `RedisCache.count`. When a key is forgotten is said once by each client, which counts it often."""
+        begun = [key for key in keys if key not in self.ending]
+        # It is said before it counts: whoever goes away in between leaves nothing for good.
+        said = [("SET", key, 0, "EX", seconds, "NX") for key in begun]
+        counted = self.ask(*said, *(("INCR", key) for key in keys))[len(said) :]
+        lost = [key for key, number in zip(keys, counted, strict=True) if number == 1 and key not in begun]
+        if lost:  # by a Redis that was emptied, or had no room for them
+            self.ask(*(("EXPIRE", key, seconds) for key in lost))
+        if len(self.ending) > MANY_KEYS:
+            self.ending.clear()
+        self.ending.update(begun)
+        return counted
 
 
 def _answers(connection: Any, commands: Any) -> list[Any]:
@@ -161,16 +182,13 @@ class RedisCache(redis.RedisCache):
     def count(self, keys: Any, seconds: Any) -> list[int]:
         """Count one more under each of `keys`, which is forgotten after so many seconds; how many by now, of each."""
         if not circuit.is_open:
-            stored = [self.make_and_validate_key(key) for key in keys]
-            # When it is forgotten is said before it counts: whoever goes away in between leaves nothing for good.
-            begun = [("SET", key, 0, "EX", seconds, "NX") for key in stored]
             try:
-                answers = self.client.ask(*begun, *(("INCR", key) for key in stored))
+                counted = self.client.count([self.make_and_validate_key(key) for key in keys], seconds)
             except RedisError as error:
                 circuit.failed(error)
             else:
                 self.answered()
-                return answers[len(begun) :]
+                return counted
         for key in keys:
             self.alone.add(key, 0, seconds)
         return [self.alone.incr(key) for key in keys]

@@ -4,7 +4,7 @@ import pytest
 from django.db.models.signals import post_init
 
 from registry.models import Assessment, Patient
-from registry.services.entry.assessments import save_assessment
+from registry.services.entry.assessments import looked_at, save_assessment
 from registry.services.follow_up import schedule
 from registry.services.review import soft_checks
 from sites.database.fast_rows import rows_of
@@ -58,3 +58,18 @@ def test_a_check_is_given_every_answer_that_it_names(stored):
     met = [check.name for check in every if soft_checks.kind_of(check) == "assessment" and check.applies(known)]
     assert [finding.check.name for finding in soft_checks.findings_of(stored, [row])] == met
     assert "severe_palsy_but_walks" in met
+
+
+def test_a_patient_of_whom_few_columns_were_read_has_them_all(stored, alice, as_person, django_assert_num_queries):
+    """What saving an assessment looks at comes at once; the rest together, when somebody asks for any of it."""
+    with as_person(alice) as access:
+        names = looked_at()
+        assert len(names) < 20
+        with django_assert_num_queries(1):
+            few = Patient.objects.one_visible_to(access, stored.pk, names)
+            assert [getattr(few, name) for name in names] == [getattr(stored, name) for name in names]
+        with django_assert_num_queries(1):
+            every = Patient.objects.get(pk=stored.pk)
+        fields = [field.attname for field in Patient._meta.concrete_fields]
+        with django_assert_num_queries(1):
+            assert [getattr(few, name) for name in fields] == [getattr(every, name) for name in fields]

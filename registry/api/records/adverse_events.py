@@ -1,13 +1,13 @@
 """Adverse events: one record an event."""
 
 from django.http import Http404
-from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
 from registry.api.records.assessments import patient_named
 from registry.api.records.patients import RECORD
 from registry.api.shared import lists, request_body
+from registry.api.shared.addresses import location_of
 from registry.api.shared.etags import check_match, shown
 from registry.api.shared.idempotency import repeatable
 from registry.api.shared.item_fields import (
@@ -104,7 +104,7 @@ class AdverseEvents(_Events):
 
         row = request_body.store(sent, save)
         row.refresh_from_db()
-        location = request.build_absolute_uri(reverse("api:adverse_event", args=[row.pk]))
+        location = location_of(request, "adverse_event", row.pk)
         return shown(request, self.shown(row), row.version, status=201, headers={"Location": location})
 
 

@@ -3,13 +3,13 @@
 from functools import lru_cache
 
 from django.http import Http404
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from registry.api.records.patients import RECORD, STATE_SCHEMA
 from registry.api.shared import lists, request_body
+from registry.api.shared.addresses import location_of
 from registry.api.shared.etags import check_match, etag_of, shown
 from registry.api.shared.idempotency import repeatable
 from registry.api.shared.item_fields import (
@@ -34,7 +34,7 @@ from registry.models import Assessment, Patient, State, Timepoint
 from registry.models.records.clinical import ASSESSMENT_EXTRAS, ASSESSMENT_ITEMS, record_of
 from registry.protocol.calculated import read_with
 from registry.services import outcomes
-from registry.services.entry.assessments import locked, save_assessment
+from registry.services.entry.assessments import locked, looked_at, save_assessment
 from registry.services.files.data_use import of_use_to, patient_of_use_to
 from registry.services.follow_up.schedule import plans
 from registry.services.records.storing import Conflict
@@ -114,10 +114,11 @@ def _is_timepoint(code):
     return any(planned.code == code for planned in plans().timepoints) or Timepoint.objects.filter(pk=code).exists()
 
 
-def patient_named(resource, sent, name="patient_id"):
-    """The patient that a body names, or None with the fault noted: one of another site does not exist."""
+def patient_named(resource, sent, name="patient_id", names=None):
+    """The patient that a body names, or None with the fault noted: one of another site does not exist. `names` as of
+    `one_visible_to`."""
     try:
-        return patient_of_use_to(resource.access, sent.more[name] or "")
+        return patient_of_use_to(resource.access, sent.more[name] or "", names)
     except Patient.DoesNotExist:
         sent.errors.setdefault(name, [_("there is no such patient")])
         return None
@@ -142,7 +143,7 @@ class Assessments(Resource):
         body = dict(request.data)
         timepoint = body.pop("timepoint", None)
         sent = request_body.read(request, answers(), body=body, more=(PATIENT_ID,))
-        patient = patient_named(self, sent)
+        patient = patient_named(self, sent, names=looked_at())
         if not _is_timepoint(timepoint):
             known = ", ".join(Timepoint.objects.values_list("pk", flat=True))
             sent.errors["timepoint"] = [_("must be one of %(codes)s") % {"codes": known}]
@@ -167,7 +168,7 @@ class Assessments(Resource):
         return shown(request, _shown(stored), stored.version, status=201, headers=headers)
 
     def address(self, request, row):
-        return request.build_absolute_uri(reverse("api:assessment", args=[row.patient_id, row.timepoint_id]))
+        return location_of(request, "assessment", row.patient_id, row.timepoint_id)
 
 
 class _One(Resource):
@@ -195,7 +196,7 @@ class OneAssessment(_One):
     @extend_schema(request=AssessmentChange, responses=AssessmentShown)
     def patch(self, request, patient_id, timepoint):
         """Enter more, complete or correct an assessment."""
-        patient = self.patient(patient_id)
+        patient = self.patient(patient_id, looked_at())
         self.access.require(Can.ENTER, patient.site_id)
         row = locked(patient, timepoint)
         if row is None:

@@ -1,7 +1,6 @@
 """Records of the study's own repeating forms: as many of a patient as there is something to tell."""
 
 from django.http import Http404
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -9,6 +8,7 @@ from rest_framework import serializers
 from registry.api.records.assessments import patient_named
 from registry.api.records.patients import RECORD, STATE_SCHEMA
 from registry.api.shared import lists, request_body
+from registry.api.shared.addresses import location_of
 from registry.api.shared.etags import check_match, shown
 from registry.api.shared.idempotency import repeatable
 from registry.api.shared.item_fields import (
@@ -112,7 +112,7 @@ class OwnRecords(_OwnRecords):
 
         row = request_body.store(sent, save)
         row.refresh_from_db()
-        location = request.build_absolute_uri(reverse("api:own_record", args=[row.pk]))
+        location = location_of(request, "own_record", row.pk)
         return shown(request, _shown(row), row.version, status=201, headers={"Location": location})
 
 

@@ -1,12 +1,12 @@
 """Patients: the list, enrolment, one patient with the three forms; direct identifiers apart from everything else."""
 
 from django.http import Http404
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
 from registry.api.shared import lists, request_body
+from registry.api.shared.addresses import location_of
 from registry.api.shared.etags import check_match, hashed, shown
 from registry.api.shared.idempotency import repeatable
 from registry.api.shared.item_fields import (
@@ -184,7 +184,7 @@ class Patients(Resource):
                 _("Already enrolled? Send another_person: true if this is somebody else."),
                 errors={"another_person": [known.patient_id for known in error.known]},
             ) from error
-        location = request.build_absolute_uri(reverse("api:patient", args=[patient.pk]))
+        location = location_of(request, "patient", patient.pk)
         return shown(request, _shown(patient), patient.version, status=201, headers={"Location": location})
 
 

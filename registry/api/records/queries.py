@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import Http404
-from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -13,6 +12,7 @@ from rest_framework import serializers
 from registry.api.records.assessments import TIMEPOINT_SCHEMA, patient_named
 from registry.api.records.reference import TEXT, TEXT_OR_NULL
 from registry.api.shared import lists, request_body
+from registry.api.shared.addresses import location_of
 from registry.api.shared.etags import check_match, shown
 from registry.api.shared.idempotency import repeatable
 from registry.api.shared.item_fields import (
@@ -223,7 +223,7 @@ class Queries(_Queries):
         if form is None:
             raise request_body.refused(_faults_of_text(sent) | sent.errors)
         query = request_body.store(sent, save)
-        location = request.build_absolute_uri(reverse("api:query", args=[query.pk]))
+        location = location_of(request, "query", query.pk)
         return self.answered(query, status=201, headers={"Location": location})
 
 

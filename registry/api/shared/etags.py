@@ -18,10 +18,15 @@ def shown(request, data, version, *, status=200, headers=None):
     """The response with one record: 304 without it where the client has this version already."""
     etag = etag_of(version)
     sent = (headers or {}) | {"ETag": etag}
-    known = as_given(request.headers.get("If-None-Match", ""))
-    if request.method in ("GET", "HEAD") and (etag in known or "*" in known):
+    if request.method in ("GET", "HEAD") and is_known(etag, request.META.get("HTTP_IF_NONE_MATCH", "")):
         return Response(status=304, headers=sent)
     return Response(data, status=status, headers=sent)
+
+
+def is_known(etag, tags):
+    """Whether a client that sends `tags` in If-None-Match has this version."""
+    known = as_given(tags)
+    return etag in known or "*" in known
 
 
 # What proxies that compress do to a tag: W/"3", "3-gzip", "3--br", "3;gzip".
@@ -35,7 +40,7 @@ def as_given(tags):
 
 def check_match(request, version):
     """Problem 428 where the request does not say which version it changes, 412 where that is not the stored one."""
-    wanted = as_given(request.headers.get("If-Match", ""))
+    wanted = as_given(request.META.get("HTTP_IF_MATCH", ""))
     if not wanted:
         raise Problem(428, _("Say in If-Match which version this changes: the ETag of what was read."))
     if "*" not in wanted and etag_of(version) not in wanted:

@@ -28,7 +28,7 @@ def repeatable(post):
 
     @wraps(post)
     def wrapped(view, request, *args, **kwargs):
-        key = request.headers.get("Idempotency-Key")
+        key = request.META.get("HTTP_IDEMPOTENCY_KEY")  # `headers` would read all of them first
         if key is None:
             return post(view, request, *args, **kwargs)
         if not re.fullmatch(rf"[!-~]{{1,{LONGEST_KEY}}}", key):

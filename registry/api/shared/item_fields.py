@@ -75,8 +75,13 @@ def derived_schema(derived):
     return schema | {"type": ["integer", "null"]} | {k: v for k, v in limits.items() if v is not None}
 
 
+AS_STORED = frozenset({type(None), bool, float, int, str})  # what most values are, which JSON holds as they are
+
+
 def as_json(value):
     """A stored value as JSON holds it."""
+    if type(value) in AS_STORED:
+        return value
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, time):
@@ -156,7 +161,12 @@ def represent(of, row):
 @cache
 def _shown_by(of):
     fields = _made(of).fields.values()
-    return [(field.field_name, attrgetter(field.source), field.to_representation) for field in fields]
+    return [(field.field_name, attrgetter(field.source), _shows(field)) for field in fields]
+
+
+def _shows(field):
+    """The function by which a field shows a value; what is declared needs no field for it."""
+    return as_json if type(field) is Declared else field.to_representation
 
 
 def represent_record(of, row):

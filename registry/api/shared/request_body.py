@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from django.db import IntegrityError
+from django.http.request import HttpHeaders
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
@@ -15,6 +16,7 @@ from registry.services.records.storing import Conflict, ReasonRequired
 
 REASON = whole("reason", "Why it is corrected: needed once a form is complete", ja="訂正の理由", max_length=500)
 REASON_HEADER = "Change-Reason"
+REASON_SENT = HttpHeaders.to_wsgi_name(REASON_HEADER)
 UNIQUE_VIOLATION = "23505"
 COMPLETE_SCHEMA = {
     "type": "boolean",
@@ -51,7 +53,7 @@ def read(request, items, *, body=None, more=(), forms=True):
     further = {}
     for item in (*more, REASON):
         further[item.name] = _cleaned(item, data.pop(item.name, None), errors)
-    reason = further.pop("reason") or _cleaned(REASON, unquote(request.headers.get(REASON_HEADER, "")), errors)
+    reason = further.pop("reason") or _cleaned(REASON, unquote(request.META.get(REASON_SENT, "")), errors)
     for name in data.keys() - names:
         errors[name[:80]] = [_("is not a field of this request")]
     raw = {name: value for name, value in data.items() if name in names}

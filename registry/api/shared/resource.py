@@ -54,6 +54,13 @@ class Resource(APIView):
     versioned = False
     may_match = False
 
+    def initialize_request(self, request, *args, **kwargs):
+        """As Django REST framework's, with what is asked for most often at hand: it looks for each of Django's
+        attributes in vain first."""
+        wrapped = super().initialize_request(request, *args, **kwargs)
+        wrapped.method, wrapped.META = request.method, request.META
+        return wrapped
+
     def initial(self, request, *args, **kwargs):
         throttles.check(request)
         super().initial(request, *args, **kwargs)
@@ -78,9 +85,9 @@ class Resource(APIView):
     def access(self):
         return self.request._request.access
 
-    def patient(self, patient_id):
-        """The patient in the address; Http404 for one that the person may not see."""
+    def patient(self, patient_id, names=None):
+        """The patient in the address; Http404 for one that the person may not see. `names` as of `one_visible_to`."""
         try:
-            return patient_of_use_to(self.access, patient_id)
+            return patient_of_use_to(self.access, patient_id, names)
         except Patient.DoesNotExist:
             raise Http404 from None

@@ -40,6 +40,16 @@ def state_constraint(name, field):
 MARKED = ~Q(verified={})  # something of the row was compared with the source
 
 
+def by_state(name, state, *fields):
+    """An index of the rows whose form is in a state, but for complete ones: at first these are nearly all.
+
+    state   the column that says it
+    fields  in which order rows of one state and site stand
+    """
+    others = Q(**{f"{state}__in": [State.DRAFT, State.VERIFIED, State.LOCKED]})
+    return models.Index(fields=[state, "site", *fields], include=["in_error"], condition=others, name=name)
+
+
 def in_error_field():
     """The mark of a record that was entered in error: the number of its `EnteredInError`, null for one that counts.
 
@@ -124,14 +134,18 @@ class PatientQuerySet(models.QuerySet):
         """Patients of the sites that `access` may read. The row-level-security policy says the same."""
         return self.filter(site_id__in=access.sites_for(Can.READ))
 
-    def one_visible_to(self, access, patient_id):
+    def one_visible_to(self, access, patient_id, names=None):
         """The patient with this id, in whatever spelling, if `access` may read the site; DoesNotExist otherwise.
 
         Every page about a patient begins here, and the ORM takes longer to compose a query of 40 columns than
         PostgreSQL to answer it. The patient's site comes along.
+
+        names  of the columns that are looked at (a tuple); None for all. The others are read when somebody asks
         """
         model: Any = self.model
         rows, sites = rows_of(model), rows_of(Site)
+        if names is not None:
+            rows = rows.only(names).rows
         sql = (
             f"SELECT {rows.of('p')}, {sites.of('s')} FROM {model._meta.db_table} AS p "
             f"JOIN {Site._meta.db_table} AS s ON s.id = p.site_id WHERE p.patient_id = %s AND p.site_id = ANY (%s)"
@@ -187,7 +201,12 @@ class Patient(Record):
         ordering = ["patient_id"]
         indexes = [
             # What is due, and where; lists are counted by this index alone, with what says that a row counts.
-            models.Index(fields=["site", "surgery_date"], include=["in_error"], name="patient_by_surgery_counted"),
+            # It says too what a search for visits that wait asks of everybody operated within some days.
+            models.Index(
+                fields=["site", "surgery_date"],
+                include=["in_error", "patient_id", "vital_status", "death_date"],
+                name="patient_by_surgery_waiting",
+            ),
             # Drafts are few among many: a start page asks for them, and their rows alone are in the index.
             models.Index(
                 fields=["site"],
@@ -195,6 +214,8 @@ class Patient(Record):
                 name="patient_draft",
             ),
             models.Index(fields=["site", "patient_id"], condition=MARKED, name="patient_marked"),
+            by_state("patient_by_baseline", "baseline_state", "patient_id"),
+            by_state("patient_by_surgery_form", "surgery_state", "patient_id"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -229,6 +250,12 @@ class Patient(Record):
 
     def __str__(self):
         return self.patient_id
+
+    def refresh_from_db(self, using=None, fields=None, from_queryset=None):
+        """As Django's. Where a column is asked for that was not read, all that were not are read at once."""
+        if fields is not None and (deferred := self.get_deferred_fields()) and not deferred.isdisjoint(fields):
+            fields = deferred.union(fields)
+        super().refresh_from_db(using=using, fields=fields, from_queryset=from_queryset)
 
 
 class Identity(models.Model):
@@ -313,7 +340,7 @@ class Assessment(Record):
         ordering = ["patient", "timepoint__position"]
         indexes = [
             models.Index(fields=["site", "patient"], name="assessment_by_site"),
-            models.Index(fields=["site"], condition=Q(state=State.DRAFT), name="assessment_draft"),
+            by_state("assessment_by_state", "state", "patient", "timepoint"),
             models.Index(fields=["site", "patient"], condition=MARKED, name="assessment_marked"),
         ]
         constraints = [

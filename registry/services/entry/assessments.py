@@ -20,7 +20,8 @@ from registry.services.records.storing import (
     store_update,
 )
 from registry.services.review.queries import OPEN_OF_ASSESSMENT, weigh
-from sites.database.fast_rows import insert, lock
+from registry.services.review.soft_checks import of_patient_asked
+from sites.database.fast_rows import Rows, insert, lock, rows_of
 from sites.tenancy.access import Access, Can
 
 ITEMS = catalogue.items(catalogue.ASSESSMENT)  # the core, as it is asked where the protocol says nothing else
@@ -62,6 +63,21 @@ def save_assessment(
     if version is None:
         return _record(patient, timepoint, raw, missing or {}, complete, said, today)
     return _correct(patient, timepoint, row, raw, missing or {}, complete, version, reason, said, today)
+
+
+def looked_at() -> tuple[str, ...] | None:
+    """Names of a patient's columns that saving an assessment looks at; None where a condition of the study's own may
+    look at any of them."""
+    if catalogue.current().conditions:
+        return None
+    return _looked_at(rows_of(Patient), of_patient_asked("assessment"))
+
+
+@lru_cache(maxsize=8)
+def _looked_at(stored: Rows, asked: frozenset[str]) -> tuple[str, ...]:
+    # Who and where it is, whether the plan and the checks of age have a day of surgery, whether the patient has died.
+    names = {"patient_id", "site_id", "surgery_date", "age_at_surgery", "vital_status", *asked}
+    return tuple(name for name in stored.names if name in names)
 
 
 def locked(patient: Patient, timepoint: Any) -> Any:

@@ -38,9 +38,10 @@ def _own_sites(access: Access) -> Any:
     return access.of_owner.sites_for(Can.ENTER, Can.VERIFY)
 
 
-def patient_of_use_to(access: Access, patient_id: str) -> Any:
-    """The patient with this id, as a program may see it; Patient.DoesNotExist otherwise."""
-    patient = Patient.objects.one_visible_to(access, patient_id)
+def patient_of_use_to(access: Access, patient_id: str, names: tuple[str, ...] | None = None) -> Any:
+    """The patient with this id, as a program may see it; Patient.DoesNotExist otherwise. `names` as of
+    `one_visible_to`."""
+    patient = Patient.objects.one_visible_to(access, patient_id, names)
     if patient.site_id in _own_sites(access):
         return patient
     if not of_use_to(access, Patient.objects.filter(pk=patient.pk), patient="").exists():

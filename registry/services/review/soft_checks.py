@@ -299,6 +299,13 @@ def findings_if(patient: Patient, form: Any, answers: Any) -> list[Finding]:
     return _met(form, own, known, False)
 
 
+def of_patient_asked(kind: str) -> frozenset[str]:
+    """Names of the patient's own items that the checks of a kind of form look at."""
+    current = catalogue.current()
+    _checks, asked = _checks_of_kind(_Same(checks_asked(schedule.plans())), kind, None, current)
+    return _patient_items(current) & asked
+
+
 def _checks_of(every: Any, form: Form) -> tuple[list, frozenset[str]]:
     """Those of some checks that are about this form, and the names of what they look at."""
     return _checks_of_kind(_Same(every), form.kind, form.own, catalogue.current())

@@ -18,6 +18,11 @@ from registry.web.shared.patient_head import facts
 from sites.tenancy.access import Can
 
 
+def stores(request):
+    """Whether a request stores a form: not one that shows it, nor one that only asks about what is in its fields."""
+    return request.method == "POST" and request.POST.keys().isdisjoint(("look", "check", "work_out"))
+
+
 def edit(request, sheet):
     """Show a form, or store what was sent and go on to where the person wants to be."""
     request_is_reader = not request.access.may(Can.ENTER, sheet.patient.site_id)

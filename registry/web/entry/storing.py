@@ -12,11 +12,11 @@ from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
 from registry.services.review.queries import Unlikely
 from registry.services.review.soft_checks import form_of_record
+from registry.services.row_addresses import address_of
 from registry.tasks import start_patient_outcomes
 from registry.web.entry import conflicts, drafts, page
 from registry.web.entry.sheet import Sent
 from registry.web.review import on_form
-from registry.web.shared.record_words import address_of
 
 
 def store(request, sheet):

@@ -16,12 +16,12 @@ from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, OwnRecord, QueryForm, State
 from registry.services.entry import own_records, patients
-from registry.services.entry.assessments import save_assessment
+from registry.services.entry.assessments import looked_at, save_assessment
 from registry.services.follow_up import ends, schedule, visits
 from registry.services.records import extras, identity
 from registry.services.records.storing import Conflict
 from registry.services.review.soft_checks import Form
-from registry.web.entry.editing import edit
+from registry.web.entry.editing import edit, stores
 from registry.web.entry.sheet import Sheet
 from registry.web.shared import questions as forms
 from registry.web.shared import wording
@@ -37,7 +37,7 @@ from sites.tenancy.access import Can
 @require_http_methods(["GET", "POST"])
 def assessment(request, patient_id, timepoint):
     """The assessment of a patient at one timepoint."""
-    patient = patient_of(request, patient_id)
+    patient = patient_of(request, patient_id, looked_at() if stores(request) else None)
     today = timezone.localdate()
     plan = schedule.plans().of(patient, today)
     planned = next((visit for visit in plan if visit.code == timepoint), None)

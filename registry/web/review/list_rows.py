@@ -5,9 +5,9 @@ several times longer. Whatever is no number and no address of ours is escaped he
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from registry.services.row_addresses import address_of
 from registry.web.shared import cells, wording
 from registry.web.shared.cells import escape
-from registry.web.shared.record_words import address_of
 
 NONE = '<span class="muted">–</span>'
 

@@ -43,10 +43,10 @@ def last_page(count, size):
     return max(1, -(-min(count, COUNTED) // size))
 
 
-def patient_of(request, patient_id):
-    """The patient in the address; Http404 for one that the person may not see."""
+def patient_of(request, patient_id, names=None):
+    """The patient in the address; Http404 for one that the person may not see. `names` as of `one_visible_to`."""
     try:
-        return Patient.objects.one_visible_to(request.access, patient_id)
+        return Patient.objects.one_visible_to(request.access, patient_id, names)
     except Patient.DoesNotExist:
         raise Http404 from None
 

@@ -1,30 +1,11 @@
 """What forms and their items are called, and where a form is: in the reader's language, for every page."""
 
-from functools import cache
-from urllib.parse import quote
-
-from django.urls import get_script_prefix, reverse
-
 from registry.instruments import catalogue
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import QueryForm
 from registry.services.follow_up import schedule
+from registry.services.row_addresses import address_of
 from registry.web.shared import wording
-
-
-def address_of(name, *keys):
-    """As `reverse`, for the addresses of rows: where the keys stand in one is looked up once."""
-    parts = _around_keys(name, len(keys), get_script_prefix())
-    return "".join([parts[0], *(quote(str(key)) + part for key, part in zip(keys, parts[1:], strict=True))])
-
-
-@cache
-def _around_keys(name, keys, _prefix):
-    """The parts of an address before, between and after its keys, below a prefix."""
-    return reverse(name, args=[KEY] * keys).split(str(KEY))
-
-
-KEY = 9_070_605_040  # of no record: text and number alike
 
 
 def assessment_url(patient_id, timepoint):

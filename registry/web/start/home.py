@@ -20,12 +20,13 @@ from registry.services.follow_up import schedule, visits
 from registry.services.operations import site_counts
 from registry.services.review import form_states
 from registry.services.review.queries import form_of
+from registry.services.row_addresses import address_of
 from registry.services.study import consents
 from registry.web.entry import drafts as typed_drafts
 from registry.web.review import query_words
 from registry.web.shared import identified, wording
 from registry.web.shared.lookup import TELLING_OF_FORMS, form_state
-from registry.web.shared.record_words import address_of, assessment_url, form_url
+from registry.web.shared.record_words import assessment_url, form_url
 from registry.web.start import central, day_rows
 from sites.audit import alerts
 from sites.database.fast_rows import rows_of

@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 from redis.exceptions import ConnectionError as Broken
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -17,6 +18,7 @@ from rest_framework.request import Request
 from registry.api.records.adverse_events import EventShown
 from registry.api.records.assessments import AssessmentShown
 from registry.api.records.patients import PatientShown
+from registry.api.shared.addresses import location_of
 from registry.api.shared.item_fields import represent, represent_record
 from registry.api.shared.resource import Negotiation
 from registry.instruments import value_sets
@@ -217,6 +219,25 @@ def test_a_count_whose_answer_never_came_is_forgotten_too(monkeypatch):
     redis_cache.circuit.answered()
     stored = cache.client.connections
     assert stored.exists(cache.make_key(counted)) and 0 < stored.ttl(cache.make_key(counted)) <= 900
+
+
+def test_what_a_redis_that_was_emptied_counts_anew_is_forgotten_too():
+    """When a count is forgotten is said once; a Redis that knows nothing of it any more is told again."""
+    counted = f"counted:{secrets.token_hex(8)}"
+    stored, key = cache.client.connections, cache.make_key(counted)
+    assert [cache.count([counted], 900) for _ in range(2)] == [[1], [2]]
+    stored.delete(key)
+    assert [cache.count([counted], 900) for _ in range(2)] == [[1], [2]]
+    assert 0 < stored.ttl(key) <= 900
+    stored.delete(key)
+    cache.client.asked.disconnect()  # as one that was started again
+    assert cache.count([counted], 900) == [1] and 0 < stored.ttl(key) <= 900
+
+
+def test_a_record_is_where_the_resolver_says(rf):
+    request = rf.get("/api/v1/assessments", HTTP_HOST="testserver")
+    for name, *keys in (("assessment", "N01-0001", "12m"), ("assessment", "Å~:@! b", "u1"), ("query", 12)):
+        assert location_of(request, name, *keys) == request.build_absolute_uri(reverse(f"api:{name}", args=keys))
 
 
 def test_whole_numbers_come_as_floats_too(alices, patient):

@@ -1,11 +1,14 @@
 """Identifiers have one spelling: full width and dashes become it, what only looks alike is refused by name."""
 
+import json
+
 import pytest
 from django.urls import reverse
 
 from registry.instruments import spelling
 from registry.instruments.base import InvalidValue
 from registry.instruments.keys import HOSPITAL_NUMBER, PATIENT_ID, SITE_CODE
+from registry.instruments.spelling import NOT_STORED, TOO_DEEP, Unfit, read_json
 from registry.services.records import identity
 from sites.models import Site
 
@@ -79,3 +82,30 @@ def test_a_site_has_one_code(client, ada):
     assert "CYRILLIC CAPITAL LETTER VE" in page.content.decode()
     assert client.post(new, sent | {"code": "Ｂ０７"}).status_code == 302
     assert [site.code for site in Site.objects.all()] == ["B07"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"a": [1, "é", null]}', None),
+        (b'{"a": [1, "x"]}', None),
+        ('{"a": "\\u00e9"}', None),
+        ("[" * 6 + "]" * 6, None),  # many brackets, none too deep
+        ("[[], [], [], [], []]", None),
+        ('{"a": {"b": {"c": 1}}}', None),
+        ("[" * 7 + "]" * 7, None),
+        ("[" * 8 + "]" * 8, TOO_DEEP),
+        ('{"a": "\\u0000"}', NOT_STORED),
+        ('{"\\ud800": 1}', NOT_STORED),
+        ('["\ud800"]', NOT_STORED),
+        (b'["\xed\xa0\x80"]', NOT_STORED),
+    ],
+)
+def test_json_is_looked_through_where_something_may_be_in_it(text, reason):
+    """As deep as it may be, and one deeper; what is written as it is, and what is spelt by its number."""
+    if reason is None:
+        assert read_json(text, 6) == json.loads(text)
+    else:
+        with pytest.raises(Unfit) as refused:
+            read_json(text, 6)
+        assert refused.value.reason is reason
