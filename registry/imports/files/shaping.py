@@ -97,6 +97,10 @@ class Layout:
         first, row = self.offsets[place]
         return row + line - first
 
+    def different_cells(self):
+        """Column → its different cells, of the columns of which all are counted."""
+        return {name: self.counts[name] for name in self.names if name in self.counts and name not in self.more}
+
     def to_json(self):
         content = {
             name: [[*finding[:3], finding[3].en, finding[3].ja] for finding in getattr(self, name)]
