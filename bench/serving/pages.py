@@ -30,7 +30,8 @@ OF_SITE = ("coordinator", "investigator", "monitor")
 FILTERED = (
     "/audit/?person=7", "/audit/?action=update", "/audit/?action=delete", "/audit/?action=export",
     "/audit/?table=registry_patient", "/audit/?table=registry_snapshot", "/audit/?row=PATIENT",
-    "/queries/?state=all", "/grid/?state=query",
+    "/queries/?state=all", "/grid/?state=query", "/grid/?state=draft", "/grid/?state=verified", "/grid/?state=locked",
+    "/grid/?state=due", "/grid/?state=overdue", "/grid/?state=missed", "/grid/?due=1",
     "/cohorts/new/?sex=male", "/cohorts/new/?sex=male&by=site",
 )  # fmt: skip
 # Days of the trail, which is read from its end backwards to them.

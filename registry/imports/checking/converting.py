@@ -189,7 +189,8 @@ class _Conversion:
         if self.instance is not None or self.numbers or alone.intersection(self.mapping.fixed):
             return None
         of_visits = groups(self.files, self.besides, is_both=self.is_both)
-        return Unpivot(plan, of_visits, self.given, self.mapping, self._understood_before, self.noted)
+        cells = self.table.layout.different_cells()
+        return Unpivot(plan, cells, of_visits, self.given, self.mapping, self._understood_before, self.noted)
 
     def _convert_block(self, block, plan, unpivot, converted):
         odd, made = unpivot.block([cells for _, cells in block]) if unpivot else (range(len(block)), ())

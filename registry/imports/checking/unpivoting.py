@@ -36,10 +36,17 @@ class _Texts(dict):
                 self.themselves.add(cell)
         return text
 
+    def are_all_plain(self, cells):
+        """Whether each of these, all that a column has, says what it is; the first that does not ends the search."""
+        return self._are_plain_numbers(cells) or all(self[cell] == cell for cell in cells)
+
+    def _are_plain_numbers(self, cells):
+        # Patients' numbers are all different: they are looked at in one go.
+        return bool(self.is_plain) and self.is_plain("\0".join([*cells, ""])) is not None
+
     def of(self, column, odd):
         """The texts of a column; the numbers of odd ones are added to `odd`."""
-        # Patients' numbers are all different: they are looked at in one go.
-        if self.is_plain("\0".join([*column, ""])) if self.is_plain else self.themselves.issuperset({*column}):
+        if self._are_plain_numbers(column) if self.is_plain else self.themselves.issuperset({*column}):
             return column
         self.met_odd = False
         texts = [*map(self.__getitem__, column)]
@@ -81,24 +88,28 @@ class Unpivot:
     """Blocks of a table's rows as rows of the registry's files.
 
     plan        (place, column, target, beside) of the columns that are imported
+    cells       column → all its different cells, of those that have few: understood once, not looked at in each row
     given       name of a file to the columns of it that the mapping fills
     understand  what a cell says (`converting`), called with target and cell
     noted       (target, cell) of what was told already
     """
 
-    def __init__(self, plan, groups, given, mapping, understand, noted):
+    def __init__(self, plan, cells, groups, given, mapping, understand, noted):
         self.groups, self.given, self.mapping = list(groups), given, mapping
         texts = {
             target: _Texts(target, understand, noted, is_coded=bool(mapping.codes.get(target)))
             for _, _, target, _ in plan
         }
-        self.looked_up = [(place, target, beside, texts[target]) for place, _, target, beside in plan]
+        self.looked_up = []  # (place, target, beside, what its cells say; None where all say what they are)
+        for place, column, target, beside in plan:
+            is_plain = column in cells and texts[target].are_all_plain(cells[column])
+            self.looked_up.append((place, target, beside, None if is_plain else texts[target]))
 
     def block(self, cells):
         """(numbers of the rows that are odd, for each Group whether a row speaks and its columns) of rows' cells."""
         columns, odd, texts = [*zip(*cells, strict=True)], set(), {}
         for place, target, beside, known in self.looked_up:
-            texts[target, beside] = known.of(columns[place], odd)
+            texts[target, beside] = columns[place] if known is None else known.of(columns[place], odd)
         prefix, patients = self.mapping.prefix, texts.get((mapped.PATIENT, ""))
         if prefix and patients:
             texts[mapped.PATIENT, ""] = [prefix + text if text and text is not ODD else text for text in patients]
@@ -115,4 +126,16 @@ class Unpivot:
 
         columns = {name: column(name) for name in self.given[group.file.name]}
         answers = [texts for name, texts in columns.items() if name not in NAMING]
-        return [*map(any, zip(*answers, strict=True))], [*columns.values()]
+        return _speaking(answers, size), [*columns.values()]
+
+
+def _speaking(columns, size):
+    """Whether each of `size` rows has a text in one of the columns, most of which are of rows that do."""
+    speaks, silent = [True] * size, range(size)
+    for column in columns:
+        if not silent:
+            break
+        silent = [number for number in silent if not column[number]]
+    for number in silent:
+        speaks[number] = False
+    return speaks

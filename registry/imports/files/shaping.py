@@ -97,6 +97,10 @@ class Layout:
         first, row = self.offsets[place]
         return row + line - first
 
+    def different_cells(self):
+        """Column → its different cells, of the columns of which all are counted."""
+        return {name: self.counts[name] for name in self.names if name in self.counts and name not in self.more}
+
     def to_json(self):
         content = {
             name: [[*finding[:3], finding[3].en, finding[3].ja] for finding in getattr(self, name)]
@@ -432,7 +436,8 @@ class _Writer:
             return cells[: self.width] + [""] * (self.width - len(cells))
         if len(cells) > self.width and not "".join(cells[self.width :]):
             self.longer.append((number, len(cells)))
-            self.firsts.take(number, cells[0])
+            if 0 in self.named:
+                self.firsts.take(number, cells[0])
             return cells[: self.width]
         if self.last < len(cells) < self.width:  # the blank ends of columns without a name
             return cells + [""] * (self.width - len(cells))

@@ -40,6 +40,16 @@ def state_constraint(name, field):
 MARKED = ~Q(verified={})  # something of the row was compared with the source
 
 
+def by_state(name, state, *fields):
+    """An index of the rows whose form is in a state, but for complete ones: at first these are nearly all.
+
+    state   the column that says it
+    fields  in which order rows of one state and site stand
+    """
+    others = Q(**{f"{state}__in": [State.DRAFT, State.VERIFIED, State.LOCKED]})
+    return models.Index(fields=[state, "site", *fields], include=["in_error"], condition=others, name=name)
+
+
 def in_error_field():
     """The mark of a record that was entered in error: the number of its `EnteredInError`, null for one that counts.
 
@@ -191,7 +201,12 @@ class Patient(Record):
         ordering = ["patient_id"]
         indexes = [
             # What is due, and where; lists are counted by this index alone, with what says that a row counts.
-            models.Index(fields=["site", "surgery_date"], include=["in_error"], name="patient_by_surgery_counted"),
+            # It says too what a search for visits that wait asks of everybody operated within some days.
+            models.Index(
+                fields=["site", "surgery_date"],
+                include=["in_error", "patient_id", "vital_status", "death_date"],
+                name="patient_by_surgery_waiting",
+            ),
             # Drafts are few among many: a start page asks for them, and their rows alone are in the index.
             models.Index(
                 fields=["site"],
@@ -199,6 +214,8 @@ class Patient(Record):
                 name="patient_draft",
             ),
             models.Index(fields=["site", "patient_id"], condition=MARKED, name="patient_marked"),
+            by_state("patient_by_baseline", "baseline_state", "patient_id"),
+            by_state("patient_by_surgery_form", "surgery_state", "patient_id"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -323,7 +340,7 @@ class Assessment(Record):
         ordering = ["patient", "timepoint__position"]
         indexes = [
             models.Index(fields=["site", "patient"], name="assessment_by_site"),
-            models.Index(fields=["site"], condition=Q(state=State.DRAFT), name="assessment_draft"),
+            by_state("assessment_by_state", "state", "patient", "timepoint"),
             models.Index(fields=["site", "patient"], condition=MARKED, name="assessment_marked"),
         ]
         constraints = [

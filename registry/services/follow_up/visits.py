@@ -17,6 +17,7 @@ from registry.models import Assessment, Patient
 from sites.database.fast_rows import rows_of
 
 CLOSING_SOON = 7  # days left
+DAY = timedelta(days=1)
 # States of a visit without a form that nobody waits for any more.
 DEAD = "dead"
 
@@ -164,18 +165,47 @@ ENDS = "LEFT JOIN registry_followupend AS e ON e.patient_id = p.patient_id AND e
 # By the date of surgery against days of `v` that were counted from the day of the question: under row-level security a
 # condition with a sum of a date and a column is none that an index may be searched by.
 WHEN = {
-    "empty": "p.surgery_date > v.opens",
-    "due": "p.surgery_date <= v.opens AND p.surgery_date >= v.closes",
-    "overdue": "p.surgery_date < v.closes AND p.surgery_date > v.given_up",
-    "missed": "p.surgery_date <= v.given_up",
-    "awaited": "p.surgery_date <= v.opens AND p.surgery_date > v.given_up",
-    "reached": "p.surgery_date <= v.opens",
+    "empty": ((">", "opens"),),
+    "due": (("<=", "opens"), (">=", "closes")),
+    "overdue": (("<", "closes"), (">", "given_up")),
+    "missed": (("<=", "given_up"),),
+    "awaited": (("<=", "opens"), (">", "given_up")),
+    "reached": (("<=", "opens"),),
 }
 
 
 def when(state: Any) -> str:
     """SQL: whether the visit `v` of the patient `p`, if nothing is recorded, is in a state on the day of `v`."""
-    return WHEN[state]
+    return " AND ".join(f"p.surgery_date {sign} v.{bound}" for sign, bound in WHEN[state])
+
+
+def surgery_spans(plans: Any, today: date, state: str, code: str = "") -> list[tuple[date, date]]:
+    """First and last dates of surgery of whom a visit can be in a state today: in order, apart from each other.
+
+    code  of the only timepoint that is asked about; any without one
+    """
+    spans = []
+    for start, end, plan in plans.spans():
+        missed = closes(plan)
+        for visit in plan:
+            if code in ("", visit.code):
+                days = {"opens": visit.first_day, "closes": visit.last_day, "given_up": missed[visit.code]}
+                bounds = [(sign, today - timedelta(days=days[bound])) for sign, bound in WHEN[state]]
+                firsts = [day + (sign == ">") * DAY for sign, day in bounds if sign in (">", ">=")]
+                lasts = [day - (sign == "<") * DAY for sign, day in bounds if sign in ("<", "<=")]
+                spans.append((max([*firsts, start or date.min]), min([*lasts, end - DAY if end else date.max])))
+    return _merged(sorted(span for span in spans if span[0] <= span[1]))
+
+
+def _merged(spans: list[tuple[date, date]]) -> list[tuple[date, date]]:
+    """Spans in order, those that overlap as one."""
+    apart: list[tuple[date, date]] = []
+    for first, last in spans:
+        if apart and first <= apart[-1][1]:
+            apart[-1] = apart[-1][0], max(last, apart[-1][1])
+        else:
+            apart.append((first, last))
+    return apart
 
 
 def visits_sql(plans: Any, today: Any) -> Any:

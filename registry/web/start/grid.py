@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlencode
 
-from django.db import connection
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +15,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
+from registry.instruments.patient_forms import FINISHED_FORMS
 from registry.models import Patient, QueryForm, State
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
@@ -25,15 +24,14 @@ from registry.web.shared import cells as shown_cells
 from registry.web.shared import identified, tags, wording
 from registry.web.shared.cells import escape
 from registry.web.shared.filters import Filter, codes
-from registry.web.shared.lookup import COUNTED, TELLING_OF_FORMS, form_state
+from registry.web.shared.lookup import TELLING_OF_FORMS, form_state
+from registry.web.start.grid_search import PLANNED_STATES, UNSCHEDULED, Search
 from sites.database.fast_rows import rows_of
 from sites.models import Site
 from sites.tenancy.access import Can
 
 PAGE = 50
-UNSCHEDULED = "u"  # the column of the visits outside a patient's plan
 LEGEND = tuple(tags.STATES)
-PLANNED_STATES = ("due", "overdue", "missed")  # what only the schedule says
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,8 @@ def grid(request):
     due = request.GET.get("due") == "1"
     parameters = chosen | ({"q": query} if query else {}) | ({"due": "1"} if due else {})
     after = request.GET.get("after", "")[:40]
-    search = _Search(sites, plans, today, query, chosen, due, identified.search(request, query))
-    ids, more = search.page(after)
+    search = Search(sites, plans, today, query, chosen, due, identified.search(request, query))
+    ids, more = search.page(after, PAGE)
     if form := chosen.get("form"):
         columns = [column for column in columns if column.code == form]
     site_codes = {site.pk: site.code for site in sites} if len(sites) > 1 else {}
@@ -71,7 +69,8 @@ def grid(request):
     }
     if request.GET.get("part") == "rows" and "HX-Request" in request.headers:
         return render(request, "start/grid_rows.html", shown)
-    count = search.count()
+    # On a first page that is the last one everybody stands there.
+    count, many = search.count() if after or more else (len(ids), False)
     return render(
         request,
         "start/grid.html",
@@ -83,8 +82,8 @@ def grid(request):
             "after": after,
             "any_filter": bool(parameters),
             "kept": urlencode(parameters),
-            "count": min(count, COUNTED),
-            "many": count > COUNTED,
+            "count": max(count, len(ids)),
+            "many": many,
             "legend": LEGEND,
         },
     )
@@ -108,94 +107,6 @@ def _filters(request, sites, columns):
     if len(sites) > 1:
         offered.insert(0, ("site", _("Site"), [(site.code, str(site)) for site in sites]))
     return [Filter(name, label, options, request.GET.get(name, "")) for name, label, options in offered]
-
-
-# -- Which patients ------------------------------------------------------------------------------------------------
-
-
-class _Search:
-    """Numbers of the patients that the filters let through, in order. Everything typed goes in as a parameter."""
-
-    def __init__(self, sites, plans, today, query, chosen, due, by_identifier):
-        wanted = [site.pk for site in sites if chosen.get("site") in (None, site.code)]
-        self.parameters = {"sites": wanted, "site": wanted[0] if wanted else 0}
-        # Of one site the rows come in order from the index; of several, from the primary key's.
-        self.conditions = ["p.site_id = %(site)s" if len(wanted) == 1 else "p.site_id = ANY (%(sites)s)"]
-        self.plans, self.today = plans, today
-        if query:
-            alike = {"like": f"%{_unmeant(query)}%", "by_identifier": by_identifier}
-            self._add("p.patient_id ILIKE %(like)s OR p.patient_id = ANY (%(by_identifier)s)", **alike)
-        form, state = chosen.get("form", ""), chosen.get("state", "")
-        if state:
-            self._add(self._in_state(state, form), form=form, state=state)
-        elif form == UNSCHEDULED:
-            self._add(self._recorded("true", form))
-        if due:
-            self._add(self._waiting("awaited", form), form=form)
-
-    def _add(self, condition, **parameters):
-        self.conditions.append(f"({condition})")
-        self.parameters |= parameters
-
-    def _in_state(self, state, form):
-        if state == "query":
-            return form_states.open_query_sql(form)
-        if state in PLANNED_STATES:
-            return "false" if form in (*FINISHED_FORMS, UNSCHEDULED) else self._waiting(state, form)
-        conditions = [_own_in_state(form_kind) for form_kind in FINISHED_FORMS if form in ("", form_kind)]
-        if form not in FINISHED_FORMS:
-            conditions.append(self._recorded("a.state = %(state)s", form))
-        return " OR ".join(conditions)
-
-    def _recorded(self, condition, form):
-        of_form = "a.timepoint_id = %(form)s" if form else "true"
-        if form == UNSCHEDULED:
-            of_form = "a.timepoint_id LIKE 'u%%'"
-        return (
-            f"EXISTS (SELECT FROM registry_assessment AS a WHERE a.site_id = p.site_id "
-            f"AND a.patient_id = p.patient_id AND {of_form} AND {condition})"
-        )
-
-    def _waiting(self, state, form):
-        of_form = "v.code = %(form)s" if form and form not in (*FINISHED_FORMS, UNSCHEDULED) else "true"
-        return (
-            f"EXISTS (SELECT FROM {visits.visits_sql(self.plans, self.today)} WHERE {visits.PLANNED} "
-            f"AND {visits.when(state)} AND {of_form} AND {visits.OPEN} AND {visits.NOT_RECORDED})"
-        )
-
-    def _sql(self, what, rest, *, counted=False, **parameters):
-        """The first column of the rows; how many rows there are where they are only to be `counted`."""
-        ends = visits.ENDS if any("e.end_date" in condition for condition in self.conditions) else ""
-        with connection.cursor() as cursor:
-            sql = f"SELECT {what} FROM registry_patient AS p {ends} WHERE {' AND '.join(self.conditions)} {rest}"
-            sql = f"SELECT count(*) FROM ({sql}) AS counted" if counted else sql
-            cursor.execute(sql, self.parameters | parameters)
-            return [patient_id for (patient_id,) in cursor.fetchall()]
-
-    def page(self, after):
-        """(the next numbers after `after`, whether there are more)."""
-        rest = "AND p.patient_id > %(after)s " if after else ""
-        patient_ids = self._sql("p.patient_id", f"{rest}ORDER BY p.patient_id LIMIT {PAGE + 1}", after=after)
-        return patient_ids[:PAGE], len(patient_ids) > PAGE
-
-    def count(self):
-        """How many there are, counted to one more than COUNTED."""
-        return self._sql("", f"LIMIT {COUNTED + 1}", counted=True)[0]
-
-
-def _unmeant(query):
-    """What was typed with its wildcards taken literally."""
-    return query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-@cache
-def _own_in_state(form):
-    """SQL: one of the patient's own forms is in %(state)s. A draft in which nothing was answered is not begun."""
-    names = [item.name for item in PATIENT_FORMS[form].first_items if not item.identifying]
-    begun = " OR ".join(f"p.{name} IS NOT NULL" for name in names)
-    keys = ", ".join(f"'{name}'" for name in names)
-    begun = f"({begun} OR p.missing ?| ARRAY[{keys}])"
-    return f"(p.{PATIENT_FORMS[form].state_column} = %(state)s AND (%(state)s <> '{State.DRAFT}' OR {begun}))"
 
 
 # -- What is in the cells ------------------------------------------------------------------------------------------

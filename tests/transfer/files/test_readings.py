@@ -281,6 +281,12 @@ def test_separators_at_the_end_of_each_row_are_passed_over_with_a_word(tmp_path,
         assert f"ends with {len(rows[0]) - 2} separators more than the names" in notes[0][1]
 
 
+def test_row_numbers_below_no_name_leave_the_separators_at_the_ends_what_they_are(tmp_path):
+    rows = [["", "患者ID", "EQ VAS"], ["1", "A1", "3", ""], ["2", "A2", "4", ""]]
+    *_, lines, notes = shaped(tmp_path, rows, ragged=False)
+    assert (lines, [row for row, _ in notes]) == (["A1,3", "A2,4"], [1, 1])
+
+
 def test_a_row_of_answers_that_happen_to_be_names_is_no_header_for_certain(tmp_path):
     rows = [["Nr", "Field", "Type"], ["1", "EQ VAS", "text"], ["patient_id", "EQ VAS", "疼痛VAS"], ["1", "2", "3"]]
     layout = shaping.find_header([*enumerate(rows, 1)], KNOWS.get, lambda name: "")

@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from registry.imports.checking import converting, staging
-from registry.imports.files import reading, sources
+from registry.imports.checking import converting, staging, unpivoting
+from registry.imports.files import reading, shaping, sources
 from registry.imports.files.mapping import Mapping
 from registry.imports.report import Findings
 from registry.services.files import file_formats
@@ -145,6 +145,39 @@ def test_a_wide_table_is_turned_round_as_its_rows_are(as_system, monkeypatch, tm
         monkeypatch.setattr(converting._Conversion, "_unpivot", lambda conversion, plan: None)
         assert converted(tmp_path / "rows", rows, mapping) == whole
     assert len(whole[0]["assessments"]) > len(rows)
+
+
+def test_columns_whose_cells_were_all_counted_are_not_looked_at_again(as_system, monkeypatch, tmp_path):
+    mapping, looked_at = Mapping(columns=COLUMNS, codes={"sex": {"M": "male"}}, prefix="N01-000"), set()
+    of = unpivoting._Texts.of
+
+    def seen(texts, column, odd):
+        looked_at.add(texts.target)
+        return of(texts, column, odd)
+
+    monkeypatch.setattr(unpivoting._Texts, "of", seen)
+    with as_system():
+        counted = converted(tmp_path / "counted", PLAIN, mapping)
+        assert looked_at == {"sex"}  # whose “M” says male
+        monkeypatch.setattr(shaping, "REMEMBERED", 1)
+        assert converted(tmp_path / "not", PLAIN, mapping) == counted
+        assert looked_at == {"patient_id", "sex", "assessment_date", "eq_vas", "pain_vas_mm"}
+
+
+def test_an_odd_cell_behind_those_that_were_counted_is_told(as_system, monkeypatch, tmp_path):
+    monkeypatch.setattr(shaping, "REMEMBERED", 2)
+    days = [f"2024-02-{day:02}" for day in range(1, 29)]
+    rows = [ROW | {"No": str(number), "Day 1M": day} for number, day in enumerate([*days, "someday"], 1)]
+    with as_system():
+        *_, errors, _ = converted(tmp_path / "columns", rows, Mapping(columns=COLUMNS, codes={"sex": {"M": "male"}}))
+    assert [(finding.row, finding.column, finding.value) for finding in errors.listed] == [(30, "Day 1M", "someday")]
+
+
+@pytest.mark.parametrize("columns", [[], [[]], [["", "1", ""], ["", "", "2"]], [["1", "2", "3"], ["", "", ""]]])
+def test_a_row_speaks_with_a_text_in_any_column(columns):
+    size = len(columns[0]) if columns else 2
+    expected = [any(column[number] for column in columns) for number in range(size)]
+    assert unpivoting._speaking(columns, size) == expected
 
 
 def test_a_site_of_a_registry_without_sites_stands_for_nothing(as_system, tmp_path):
