@@ -12,6 +12,7 @@ from registry.analysis.data import packed_snapshots
 from registry.analysis.design import cohorts
 from registry.analysis.disclosure.complementary import complement
 from registry.analysis.disclosure.small_cells import Few, masked
+from registry.analysis.results.result import Result
 from registry.exports.choices import Choices
 from registry.exports.data.selecting import selected
 from registry.models import Patient, ScreeningEntry
@@ -151,11 +152,11 @@ def test_small_numbers_of_the_log_are_hidden_and_follow_from_nothing():
     steps = screening.Screened({"not_eligible": {"age": 2, "too_ill": 20}, "consented": {"": 9}}).steps(50)
     del steps[-1]["n"]
     cohort = {"flow": [{"step": "enrolled", "n": 50, "screening": steps}], "n": 50, "groups": {}, "in_no_group": 50}
-    result = masked({"cohort": cohort, "recovery": []}, 5)
+    result = Result.from_json(masked({"cohort": cohort}, 5))
     complement(result, 5)
-    eligible = result["cohort"]["flow"][0]["screening"][1]
-    assert isinstance(eligible["why"]["age"], Few)
-    assert isinstance(eligible["why"]["too_ill"], Few)  # or the two would follow from their sum
+    eligible = result.cohort.flow[0].screening[1]
+    assert isinstance(eligible.why["age"], Few)
+    assert isinstance(eligible.why["too_ill"], Few)  # or the two would follow from their sum
 
 
 def test_somebody_is_enrolled_from_the_log(log, browse, alice, as_person, text):

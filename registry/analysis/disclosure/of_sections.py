@@ -336,10 +336,10 @@ def _hide_together(entry, threshold):
     for rows in _grouped(entry.subgroups, ("variable", "group")).values():
         codes = _pair(rows[0].group, sizes)
         for name in ("n", "events"):
-            told = [Cell(row, name) for row in rows if getattr(row, name)]
+            shown = [Cell(row, name) for row in rows if getattr(row, name)]
             numbers = [getattr(row, name) for row in rows]
-            if told and _tells_of([getattr(sizes[code], name) for code in codes], numbers, threshold):
-                least = min(told, key=lambda cell: cell.value)
+            if shown and _tells_of([getattr(sizes[code], name) for code in codes], numbers, threshold):
+                least = min(shown, key=lambda cell: cell.value)
                 least.hide(threshold)
                 _without_statistic(least.part)
 
