@@ -16,6 +16,7 @@ from registry.analysis.presentation import narrative
 from registry.analysis.presentation import tables as presentation
 from registry.analysis.presentation import words as presentation_words
 from registry.analysis.presentation.numbers import count_percent, mean_sd, number, p_phrase, p_value
+from registry.analysis.results.comparisons import Brief
 from registry.analysis.results.tables import BeforeAfter
 from registry.analysis.running import runner
 from registry.stats import arrays
@@ -38,10 +39,10 @@ def test_p_in_a_sentence():
 
 
 def test_means_and_shares():
-    assert mean_sd({"mean": 67.42, "sd": 11.68}, 1) == "67.4 ± 11.7"
-    assert mean_sd({"mean": -26.04, "sd": 30.3}, 1) == "−26.0 ± 30.3"
-    assert mean_sd({"mean": 1.0, "sd": None}, 3) == "1.000"
-    assert mean_sd({"mean": None, "sd": None}, 3) == "–"
+    assert mean_sd(Brief(n=31, mean=67.42, sd=11.68), 1) == "67.4 ± 11.7"
+    assert mean_sd(Brief(n=31, mean=-26.04, sd=30.3), 1) == "−26.0 ± 30.3"
+    assert mean_sd(Brief(n=31, mean=1.0, sd=None), 3) == "1.000"
+    assert mean_sd(Brief(n=31, mean=None, sd=None), 3) == "–"
     assert number(-0.0001, 3) == "0.000"
     assert (count_percent(17, 31), count_percent(0, 0)) == ("17 (55%)", "–")
 
@@ -131,7 +132,8 @@ def test_the_methods_paragraph_says_which_p_were_sampled_and_why(result):
     effect = {"standard_error": 0.00123, "resamples": 50_000, "seed": 20241}
     effect["why"] = "there are more than 5000 observations"
     other = effect | {"why": "the table has too many states", "standard_error": 0.002}
-    rows = [result["characteristics"][0] | {"monte_carlo": effect, "monte_carlo_chi_square": other}]
+    of_second = {"p_chi_square": 0.4, "monte_carlo_chi_square": other}
+    rows = [result["characteristics"][0] | {"monte_carlo": effect} | of_second]
     sampled = result | {"characteristics": [*rows, *result["characteristics"][1:]]}
     text = narrative.methods(typed(sampled))
     assert "1 with 50000 samples, since there are more than 5000 observations (seed 20241" in text
