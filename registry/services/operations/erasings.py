@@ -36,7 +36,7 @@ def request(*, access: Access | None, patient: Patient, extent: Any, typed: Any,
     One that failed gives way to it: who asks anew has another reason, and may erase today.
     """
     user_id = access.user_id if access is not None else None
-    with everything(user_id=user_id, reason=" ".join(reason.split())[:300], in_error=True):
+    with everything(user_id=user_id, reason=erasure.in_one_line(reason), in_error=True):
         reason = erasure.checked(access=access, patient=patient, extent=extent, typed=typed, reason=reason)
         about = {"site_id": patient.site_id, "patient_id": patient.pk, "extent": extent, "reason": reason}
         try:

@@ -52,6 +52,11 @@ def obstacle(patient: Patient, extent: Any) -> Label | None:
     return None
 
 
+def in_one_line(reason: str) -> str:
+    """A reason as it is stored and as the audit trail has it: at most 300 characters."""
+    return " ".join(reason.split())[:300]
+
+
 def checked(*, access: Access | None, patient: Patient, extent: Any, typed: Any, reason: Any) -> str:
     """The reason as it is stored, where a person may ask for this erasure; raises as `erase`."""
     require(access, Can.ERASE, patient.site_id)
@@ -62,7 +67,7 @@ def checked(*, access: Access | None, patient: Patient, extent: Any, typed: Any,
         errors["extent"] = [UNKNOWN_EXTENT]
     elif hindrance := obstacle(patient, extent):
         errors["extent"] = [hindrance]
-    reason = " ".join(reason.split())[:300]
+    reason = in_one_line(reason)
     if not errors and not reason:
         raise ReasonRequired
     if errors:
@@ -81,7 +86,7 @@ def erase(*, access: Access | None, patient: Patient, extent: Any, typed: Any, r
     Raises PermissionDenied, ReasonRequired, and InvalidAnswers by the names `typed` and `extent`.
     """
     user_id = access.user_id if access is not None else None
-    with everything(user_id=user_id, reason=" ".join(reason.split())[:300], in_error=True):
+    with everything(user_id=user_id, reason=in_one_line(reason), in_error=True):
         Patient.objects.select_for_update().only("pk").filter(pk=patient.pk).first()  # two at once: one after the other
         reason = checked(access=access, patient=patient, extent=extent, typed=typed, reason=reason)
         others = _merged_into(patient.pk)

@@ -41,6 +41,7 @@ class Command(BaseCommand):
                 names = {"typed": "--confirm", "extent": "--extent"}
                 reasons = [f"{names[name]}: {label.en}" for name, labels in error.errors.items() for label in labels]
                 raise CommandError(" ".join(reasons), returncode=2) from None
+        with everything(reason=reason or "erase_patient"), transaction.atomic():  # what failed stays on record
             self._tell(asked)
 
     def _tell(self, asked):
