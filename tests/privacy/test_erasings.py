@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -203,4 +204,17 @@ def test_whoever_may_no_longer_erase_has_nothing_erased(withdrawn, dana, stored)
         dana.memberships.update(ends_on=timezone.localdate() - timedelta(days=1))
     assert erasings.perform(row.pk)
     assert stored(Erasing)[0].error == jobs.in_words(erasings.NOT_ALLOWED)
+    assert stored(Patient) == [withdrawn]
+
+
+def test_what_the_command_could_not_erase_stays_on_record(withdrawn, stored, monkeypatch):
+    def broken(**_about):
+        raise DatabaseError("gone away")
+
+    monkeypatch.setattr(erasure, "erase", broken)
+    asked = {"extent": "everything", "confirm": withdrawn.pk, "reason": "court order"}
+    with pytest.raises(CommandError, match="The database did not answer"):
+        call_command("erase_patient", withdrawn.pk, **asked)
+    (row,) = stored(Erasing)
+    assert (row.status, row.reason, row.error) == ("failed", "court order", jobs.in_words(jobs.NO_ANSWER))
     assert stored(Patient) == [withdrawn]
