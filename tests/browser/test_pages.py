@@ -272,12 +272,15 @@ def test_the_widest_table_of_a_comparison_is_whole_on_paper(opened):
     assert head == cell
 
 
-def test_a_number_of_a_patient_is_one_word_on_a_phone(opened):
+@pytest.mark.parametrize("address", ["/safety/", "/grid/", "/patients/"])
+def test_a_number_of_a_patient_is_one_word_on_a_phone(opened, address):
     """A table that goes on to the side lets its first column wrap, yet not at the hyphen of a patient's number."""
     page = opened("alice", size="phone")
-    page.goto("/safety/")
-    page.wait_for_selector(".scrolls th[scope=row] a")
-    assert page.locator(".scrolls th[scope=row] a").first.evaluate("link => link.getClientRects().length") == 1
+    page.goto(address)
+    number = page.locator(".scrolls tbody th[scope=row] a").first
+    number.wait_for()
+    lines = "link => (text => (text.selectNodeContents(link), text.getClientRects().length))(new Range())"
+    assert number.evaluate(lines) == 1
 
 
 def test_a_plans_sections_are_built_with_the_keyboard(opened):
