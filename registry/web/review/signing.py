@@ -61,7 +61,7 @@ def ready_to_sign(request):
         request,
         "review/to_sign.html",
         {
-            "found": unsigned,
+            "unsigned": unsigned,
             "counted_at": counted_at,
             "lines": shown,
             "written": list_rows.to_sign(shown, beside),

@@ -227,7 +227,7 @@ def verify_form(request, patient_id, form):
         {
             "patient": patient,
             "facts": facts(patient),
-            "found": form_found,
+            "form_row": form_found,
             "state": form_found.state,
             "title": form_label(form_found.form, labels),
             "form_url": form_url(patient.pk, form_found.form),

@@ -48,7 +48,7 @@ def test_our_own_wide_export_comes_back_in_as_it_is(browser, wide, tmp_path, nam
     page = matched(browser, send(browser, **{name: content}))
     assert errors(page) == []
     assert [*map(mapping.suggested_code, ("frankel", "eq_vas"), (".e", ".d"))] == ["!too_ill", "!refused"]  # no grade E
-    files = page.context["one"].counts["files"]
+    files = page.context["job"].counts["files"]
     assert files["assessments"] == {"new": 0, "changed": 0, "unchanged": 4}
     assert files["patients"] == {"new": 0, "changed": 0, "unchanged": 3}
 
@@ -65,7 +65,7 @@ def test_into_an_emptied_registry_it_brings_everything_again(browser, wide, as_s
     address = send(browser, wide__csv=wide)
     page = matched(browser, address)
     assert errors(page) == []
-    assert page.context["one"].counts["files"]["assessments"]["new"] == len(before) == 4
+    assert page.context["job"].counts["files"]["assessments"]["new"] == len(before) == 4
     store(browser, address)
     with as_system():
         after = list(
