@@ -134,7 +134,6 @@ def letter(user: Any, digest: Any) -> EmailMultiAlternatives:
             "visits": [
                 (_site_name(visit.site), labels[visit.code].in_language(language), visit) for visit in digest.visits
             ],
-            "totals": digest.counts,
             "queries": [(_site_name(query.site), _asked(query)) for query in digest.queries],
             "address": settings.ADDRESS + reverse("home"),
             "queries_address": settings.ADDRESS + reverse("queries"),

@@ -323,8 +323,8 @@ def own_instrument_publish(request, code):
     return render(
         request,
         "study/publish.html",
-        {"draft": draft, "title": title_of(draft.document), "faults": faults, "effects": effects, "before": before,
-         "instrument": reading.instrument, "record": RECORDS.get(record), "note": note},
+        {"draft": draft, "title": title_of(draft.document), "faults": faults, "effects": effects,
+         "record": RECORDS.get(record), "note": note},
         status=422 if request.method == "POST" else 200,
     )  # fmt: skip
 
