@@ -30,12 +30,6 @@ CASES = Path(__file__).parent / "cases"
 
 
 @pytest.fixture
-def browser(client, dana):
-    client.force_login(dana)
-    return client
-
-
-@pytest.fixture
 def s01(north, south, tmp_path, bring_in):
     """Five patients of S01, as the files of the folder name them."""
     Site.objects.filter(pk=south.pk).update(code="S01")

@@ -31,12 +31,6 @@ NEWER_KEY = "ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODk="
 PATIENTS = [PATIENT, PATIENT | {"patient_id": "N01-0002"}]
 
 
-@pytest.fixture
-def browser(client, dana):
-    client.force_login(dana)
-    return client
-
-
 def send(browser, **files):
     """Upload contents by file name (a dot is written as two underscores); returns the import's address."""
     uploads = [SimpleUploadedFile(name.replace("__", "."), content) for name, content in files.items()]
