@@ -130,9 +130,9 @@ def faults(page, rules=None, attempts=3):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_accessible_and_fits(opened, cast, name):
+def test_a_page_is_accessible_and_fits(looking, cast, name):
     who, path = PAGES[name]
-    page = opened(who)
+    page = looking(who)
     page.goto(path.format(followed=cast.followed, new=cast.new, query=cast.query, ada=cast.ada.pk, north=cast.north))
     page.wait_for_selector(".htmx-request", state="detached")  # what a page fetches by itself
     assert_fits(page)
