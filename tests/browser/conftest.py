@@ -158,6 +158,12 @@ def opened(new_page):
     assert errors == []
 
 
+def resize(page, width, height):
+    """Give the page a screen of that size, unless it has it: Chromium lays out and paints anew whatever it is told."""
+    if page.viewport_size != (size := {"width": width, "height": height}):
+        page.set_viewport_size(size)
+
+
 @pytest.fixture(scope="module")
 def pages_to_look_at():
     """By person, the page that looks for them at one address after the other, and the errors of its scripts."""
@@ -183,8 +189,7 @@ def looking(new_page, pages_to_look_at):
         page, errors = pages_to_look_at[who]
         errors.clear()
         looked.append(errors)
-        width, height = SIZES["desktop"]
-        page.set_viewport_size({"width": width, "height": height})
+        resize(page, *SIZES["desktop"])
         return page
 
     yield page_of

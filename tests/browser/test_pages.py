@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import SIZES, playwright
+from tests.browser.conftest import SIZES, playwright, resize
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.long
@@ -186,7 +186,7 @@ def assert_fits(page):
     """
     seen = set()
     for width, height in SIZES.values():
-        page.set_viewport_size({"width": width, "height": height})
+        resize(page, width, height)
         looks = set(page.evaluate(LOOKS))
         if not seen or looks - seen - EXAMINED[width]:
             assert faults(page) == [], (page.url, width)
