@@ -12,7 +12,6 @@ from django.db.migrations import AddConstraint, AddIndex, CreateModel, RemoveCon
 from django.db.migrations.state import ProjectState
 
 from sites.database.migrating import constraints_in_place
-
 from tests.working import ROOT
 
 MIGRATIONS = sorted(
