@@ -312,7 +312,7 @@ def test_a_plans_sections_are_built_with_the_keyboard(opened):
     page.wait_for_selector("[name=var_last_1] option[value=surgery_date]", state="attached")
     for place, value in (("first", "consent_date"), ("last", "surgery_date")):
         page.select_option(f"[name=var_{place}_1]", value)
-    page.wait_for_function("document.getElementById('told_var_last_1').textContent.includes('known')")
+    page.wait_for_function("document.getElementById('summary_var_last_1').textContent.includes('known')")
     _press(page, "#var button[name=more]")
     assert page.locator("input[name=cells][value=var_1]").count() == 1
     page.focus("details.plan-instrument[hx-post*=Frankel] summary")

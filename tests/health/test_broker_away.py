@@ -18,13 +18,14 @@ from django.db import transaction
 from django.test import override_settings
 from kombu.exceptions import OperationalError
 
+from bench.shared.server import session_of
 from registry import celery, tasks
 from registry.models import Change, Postponed
 from registry.services.operations import postponed
 from sites.database import redis_cache
 from sites.tenancy.scope import everything
 from tests.guard.faults.saving import ANSWERS
-from tests.guard.faults.test_faults import on_record, session_of, start_web
+from tests.guard.faults.test_faults import on_record, start_web
 from tests.working import PATIENCE, a_worker, until
 
 TIMEPOINTS = ("preop", "1m", "3m", "6m", "12m", "24m")

@@ -12,12 +12,12 @@ from django.db.migrations import AddConstraint, AddIndex, CreateModel, RemoveCon
 from django.db.migrations.state import ProjectState
 
 from sites.database.migrating import constraints_in_place
+from tests.working import ROOT
 
-PROJECT = Path(__file__).parents[2]
 MIGRATIONS = sorted(
-    path.relative_to(PROJECT).as_posix()
+    path.relative_to(ROOT).as_posix()
     for app in ("registry", "sites")
-    for path in (PROJECT / app / "migrations").glob("[0-9]*.py")
+    for path in (ROOT / app / "migrations").glob("[0-9]*.py")
 )
 # Written by `python -m tests.releases.hold` when a version is released.
 RELEASED = json.loads((Path(__file__).parent / "migrations.json").read_text())
@@ -25,7 +25,7 @@ RELEASED = json.loads((Path(__file__).parent / "migrations.json").read_text())
 
 @pytest.mark.parametrize("path", RELEASED)
 def test_a_released_migration_is_as_it_was_released(path):
-    assert hashlib.sha256((PROJECT / path).read_bytes()).hexdigest() == RELEASED[path], (
+    assert hashlib.sha256((ROOT / path).read_bytes()).hexdigest() == RELEASED[path], (
         f"{path} was released: databases were made with it. Make another migration instead."
     )
 
@@ -33,7 +33,7 @@ def test_a_released_migration_is_as_it_was_released(path):
 @pytest.mark.parametrize("path", MIGRATIONS)
 def test_a_migration_imports_nothing_of_ours(path):
     imported = set()
-    for node in ast.walk(ast.parse((PROJECT / path).read_text())):
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
         if isinstance(node, ast.Import):
             imported |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -10,7 +10,6 @@ import subprocess
 from datetime import date, time, timedelta
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -19,8 +18,9 @@ from registry.instruments.base import Choice, Item, Label
 from registry.protocol import sql
 from registry.protocol.evaluate import value
 from registry.protocol.expressions import InvalidExpression, compiled, names, renamed
+from tests.working import ROOT
 
-SCRIPT = Path(__file__).parents[3] / "static" / "expressions.js"
+SCRIPT = ROOT / "static" / "expressions.js"
 TODAY = date(2026, 5, 31)
 
 
