@@ -137,14 +137,20 @@ def start_web(environment):
     return process, port
 
 
-def post_until_it_dies(port, cookie, forms):
-    """Post one form after the other; returns those that were answered with a redirect, and those that were not."""
+def new_form(cookie):
+    """(headers, body) with which a browser sends the answers for a visit that has none yet."""
     token = secrets.token_hex(16)
     headers = {
         "Cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}; {settings.CSRF_COOKIE_NAME}={token}",
         "Content-Type": "application/x-www-form-urlencoded",
     }
     body = urlencode(ANSWERS | {"csrfmiddlewaretoken": token, "version": ""})
+    return headers, body
+
+
+def post_until_it_dies(port, cookie, forms):
+    """Post one form after the other; returns those that were answered with a redirect, and those that were not."""
+    headers, body = new_form(cookie)
     acknowledged, unanswered, refused = [], [], []
     for patient_id, timepoint in forms:
         try:

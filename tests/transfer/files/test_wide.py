@@ -53,14 +53,15 @@ def test_our_own_wide_export_comes_back_in_as_it_is(browser, wide, tmp_path, nam
     assert files["patients"] == {"new": 0, "changed": 0, "unchanged": 3}
 
 
+def answers():
+    rows = Assessment.objects.order_by("patient_id", "timepoint")
+    return list(rows.values("patient_id", "timepoint", "frankel", "eq_vas", "missing"))
+
+
 def test_into_an_emptied_registry_it_brings_everything_again(browser, wide, as_system):
     header, *lines = csv.reader(io.StringIO(wide.decode("utf-8-sig")))
     with everything():
-        before = list(
-            Assessment.objects.order_by("patient_id", "timepoint").values(
-                "patient_id", "timepoint", "frankel", "eq_vas", "missing"
-            )
-        )
+        before = answers()
         Assessment.objects.all()._raw_delete("default")
     address = send(browser, wide__csv=wide)
     page = matched(browser, address)
@@ -68,12 +69,7 @@ def test_into_an_emptied_registry_it_brings_everything_again(browser, wide, as_s
     assert page.context["job"].counts["files"]["assessments"]["new"] == len(before) == 4
     store(browser, address)
     with as_system():
-        after = list(
-            Assessment.objects.order_by("patient_id", "timepoint").values(
-                "patient_id", "timepoint", "frankel", "eq_vas", "missing"
-            )
-        )
-        assert after == before
+        assert answers() == before
         assert Patient.objects.count() == len(lines)
     assert "eq_vas_1m" in header
 

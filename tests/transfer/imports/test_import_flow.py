@@ -71,18 +71,15 @@ def excel(**sheets):
     return out.getvalue()
 
 
-def errors(page):
+def errors(page, kind="errors"):
     return [
         (finding.row, finding.column, finding.value, finding.reason.en)
-        for finding in page.context["report"]["errors"].shown
+        for finding in page.context["report"][kind].shown
     ]
 
 
 def warnings(page):
-    return [
-        (finding.row, finding.column, finding.value, finding.reason.en)
-        for finding in page.context["report"]["warnings"].shown
-    ]
+    return errors(page, "warnings")
 
 
 def store(browser, address, **fields):
