@@ -35,10 +35,10 @@
 
   // What is chosen says its kind, of how many patients it is known, and its codes.
   const tell = async (field) => {
-    const told = document.getElementById(`told_${field.name}`);
-    if (!told || !form.dataset.lists) return;
+    const summary = document.getElementById(`summary_${field.name}`);
+    if (!summary || !form.dataset.lists) return;
     const data = await lists();
-    told.textContent = (data && data.told[field.value]) || "";
+    summary.textContent = (data && data.summaries[field.value]) || "";
   };
   // Only what the kind has is asked.
   const restrict = (what) => {

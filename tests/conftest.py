@@ -83,16 +83,21 @@ def template():
     return f"test_{re.sub(r'_gw[0-9]+$', '', urlsplit(os.environ['OWNER_DATABASE_URL']).path[1:])}_template"
 
 
+def at_no_database():
+    """A connection as the owner's role to the database that nobody works in."""
+    maintenance = urlsplit(os.environ["OWNER_DATABASE_URL"])._replace(path="/postgres").geturl()
+    return psycopg.connect(maintenance, autocommit=True)
+
+
 def at_the_server(*statements):
     """What no test's own connection can do: make databases and drop them, as the owner's role.
 
     A session that was just closed may stay in a database for some seconds, on a machine that is busy: all is then done
     once more.
     """
-    maintenance = urlsplit(os.environ["OWNER_DATABASE_URL"])._replace(path="/postgres").geturl()
 
     def done():
-        with suppress(psycopg.errors.ObjectInUse), psycopg.connect(maintenance, autocommit=True) as server:
+        with suppress(psycopg.errors.ObjectInUse), at_no_database() as server:
             for statement in statements:
                 server.execute(statement)
             return True
@@ -106,10 +111,13 @@ def copied(source, name):
 
 
 def pytest_unconfigure():
-    """The template goes with the run: workers of pytest-xdist end before the process that started them."""
+    """The templates go with the run: workers of pytest-xdist end before the process that started them."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         with suppress(psycopg.OperationalError):  # who only lists the tests needs no server
-            at_the_server(f'DROP DATABASE IF EXISTS "{template()}"')
+            with at_no_database() as server:
+                made = server.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [template()])
+                names = [name for (name,) in made.fetchall()]
+            at_the_server(*(f'DROP DATABASE IF EXISTS "{name}"' for name in names))
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,10 @@ Lists, grid, audit trail and cohort builder also narrowed by their filters.
 
 Each page is asked for in turn with an empty signed-in page, so that whatever else the machine does meets both: what is
 compared between sizes is how many empty pages a page costs, in the time that it takes and in the processor time of the
-web server and of PostgreSQL's backends together, which a busy machine hardly changes. Limits are held to the latter: 1.5 between the largest and the smallest size, and
-4 empty pages for a list, a start page or a dashboard, 60 kB for a list. `--starts` asks for start pages and dashboards
-alone, at 18 700 and 187 000 assessments (10 000 and 100 000 patients) unless sizes are given.
+web server and of PostgreSQL's backends together, which a busy machine hardly changes. Limits are held to the latter:
+1.5 between the largest and the smallest size, and 4 empty pages for a list, a start page or a dashboard, 60 kB for a
+list. `--starts` asks for start pages and dashboards alone, at 18 700 and 187 000 assessments (10 000 and 100 000
+patients) unless sizes are given.
 """
 
 import argparse

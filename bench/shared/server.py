@@ -59,7 +59,7 @@ class Visitor:
         self.token = secrets.token_hex(16)
         self.headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if user is not None:
-            self.headers["Cookie"] = f"sessionid={_session(user)}; csrftoken={self.token}"
+            self.headers["Cookie"] = f"sessionid={session_of(user)}; csrftoken={self.token}"
 
         if token is not None:
             self.headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
@@ -85,7 +85,8 @@ class Visitor:
         return response.status, response.read()
 
 
-def _session(user):
+def session_of(user):
+    """The key of a new session in which somebody is signed in."""
     from importlib import import_module
 
     from allauth.usersessions.models import UserSession

@@ -101,11 +101,6 @@ MADE = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)
 TEXT = re.compile(r"'(?:[^']|'')*'::character varying")
 
 
-# How PostgreSQL writes a comparison with several texts, as it was made and after it was dumped and restored once.
-MADE = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]")
-TEXT = re.compile(r"'(?:[^']|'')*'::character varying")
-
-
 def held(cursor):
     """{name of an object: the first 16 letters of its definition's SHA-256}, read in the cursor's transaction."""
     cursor.execute("SELECT current_setting('search_path')")

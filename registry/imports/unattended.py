@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from registry.imports import jobs
 from registry.imports.files.mapping import Mapping
 from registry.imports.files.sources import EVERY
-from registry.instruments.base import Label
+from registry.instruments.base import Explained, Label
 from registry.models import Import, ImportMapping
 
 Status, Act = Import.Status, Import.Act
@@ -27,12 +27,8 @@ STEPS = {
 }
 
 
-class NotPossible(ValueError):
+class NotPossible(Explained, ValueError):
     """What was asked for cannot be done; `reason` is a Label."""
-
-    def __init__(self, reason):
-        super().__init__(reason.en)
-        self.reason = reason
 
 
 @dataclass(frozen=True)

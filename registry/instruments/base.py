@@ -86,12 +86,16 @@ MISSING_LABELS = {
 }
 
 
-class InvalidValue(ValueError):
-    """A value that an item does not accept. `reason` says what would be right, in both languages."""
+class Explained(Exception):
+    """What a person is told why: `reason` in both languages; the error's own text is English."""
 
     def __init__(self, reason: Label) -> None:
         super().__init__(reason.en)
         self.reason = reason
+
+
+class InvalidValue(Explained, ValueError):
+    """A value that an item does not accept. `reason` says what would be right, in both languages."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
@@ -18,6 +19,13 @@ from registry.instruments.base import Bands, Digits, Total
 from registry.instruments.checks import DateOrder, OnlyWith
 
 EARLIEST = "1900-01-01"
+
+
+def person_field(verbose_name: Any = None, *, null: bool = True) -> models.ForeignKey:
+    """Who did something: a person on record is never deleted."""
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=null, related_name="+", verbose_name=verbose_name
+    )
 
 
 class LevelsField(models.IntegerField):

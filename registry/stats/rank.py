@@ -53,15 +53,10 @@ class Dunn:
         return next(pair for pair in self.pairs if (pair.first, pair.second) == wanted)
 
 
-def wilcoxon_signed_rank(differences: Any, decimals: int = 9, correct: bool = True) -> RankTest:
-    """Wilcoxon's signed-rank test, normal approximation, with continuity correction unless told otherwise.
+def signed_sizes(differences: Any, decimals: int) -> tuple[np.ndarray, np.ndarray]:
+    """By size of a difference other than zero, ascending: how many are positive, and how many there are.
 
-    differences  after - before of complete pairs (`arrays.differences` makes them), rounded to `decimals` places before
-                 they are ranked, so that equal changes tie; zeros are left out.
-    statistic    V, the sum of the ranks of positive differences; n counts the differences other than zero
-    Raises NotEstimable: `empty` without pairs; `all_differences_zero` (R prints NaN).
-    R: wilcox.test(round(y - x, 9), correct = correct, exact = FALSE)
-    Source: Wilcoxon 1945, doi:10.2307/3001968; Hollander and Wolfe 1973, 27-33.
+    Raises NotEstimable: `empty`; `all_differences_zero`.
     """
     sample = rounded(differences, decimals)
     if sample.n == 0:
@@ -72,7 +67,34 @@ def wilcoxon_signed_rank(differences: Any, decimals: int = 9, correct: bool = Tr
     if positive.n + negative.n == 0:
         raise NotEstimable("all_differences_zero")
     _, (up, down) = joined([positive, negative])
-    ties = up + down
+    return up, up + down
+
+
+def ranked_together(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """By value of two groups, ascending: how many are in x, and how many there are.
+
+    Raises NotEstimable: `empty_group`; `constant`.
+    """
+    x, y = tabulate(x), tabulate(y)
+    if x.n == 0 or y.n == 0:
+        raise NotEstimable("empty_group")
+    values, (in_x, in_y) = joined([x, y])
+    if values.size == 1:
+        raise NotEstimable("constant")
+    return in_x, in_x + in_y
+
+
+def wilcoxon_signed_rank(differences: Any, decimals: int = 9, correct: bool = True) -> RankTest:
+    """Wilcoxon's signed-rank test, normal approximation, with continuity correction unless told otherwise.
+
+    differences  after - before of complete pairs (`arrays.differences` makes them), rounded to `decimals` places before
+                 they are ranked, so that equal changes tie; zeros are left out.
+    statistic    V, the sum of the ranks of positive differences; n counts the differences other than zero
+    Raises NotEstimable: `empty` without pairs; `all_differences_zero` (R prints NaN).
+    R: wilcox.test(round(y - x, 9), correct = correct, exact = FALSE)
+    Source: Wilcoxon 1945, doi:10.2307/3001968; Hollander and Wolfe 1973, 27-33.
+    """
+    up, ties = signed_sizes(differences, decimals)
     n = float(ties.sum())
     v = weighted_sum(mid_ranks(ties), up)
     variance = n * (n + 1) * (2 * n + 1) / 24 - tie_sum(ties) / 48
@@ -88,14 +110,9 @@ def mann_whitney(x: Any, y: Any, correct: bool = True) -> RankTest:
     R: wilcox.test(x, y, correct = correct, exact = FALSE)
     Source: Mann and Whitney 1947, doi:10.1214/aoms/1177730491.
     """
-    x, y = tabulate(x), tabulate(y)
-    if x.n == 0 or y.n == 0:
-        raise NotEstimable("empty_group")
-    values, (in_x, in_y) = joined([x, y])
-    if values.size == 1:
-        raise NotEstimable("constant")
-    ties = in_x + in_y
-    nx, ny = float(x.n), float(y.n)
+    in_x, ties = ranked_together(x, y)
+    nx = float(in_x.sum())
+    ny = float(ties.sum()) - nx
     n = nx + ny
     w = weighted_sum(mid_ranks(ties), in_x) - nx * (nx + 1) / 2
     variance = nx * ny / 12 * ((n + 1) - tie_sum(ties) / (n * (n - 1)))

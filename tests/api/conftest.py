@@ -2,12 +2,9 @@
 
 import json
 from datetime import timedelta
-from threading import Thread
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
-from django.core.wsgi import get_wsgi_application
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -19,9 +16,9 @@ from sites.people.tokens import TokenScope
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered
 from tests.conftest import TODAY, person
-from tests.web.conftest import ASSESSMENT
-
-application = get_wsgi_application()
+from tests.transfer.conftest import folder  # noqa: F401 - a fixture
+from tests.web.conftest import ASSESSMENT, browse, text  # noqa: F401 - fixtures
+from tests.working import serving
 
 BASE = "/api/v1/"
 
@@ -29,9 +26,9 @@ BASE = "/api/v1/"
 class Program:
     """Asks with a token: `program.get("patients")`, `program.post("patients", {...})`, `program.patch(...)`."""
 
-    def __init__(self, text):
+    def __init__(self, token):
         self.client = Client(raise_request_exception=False)
-        self.headers = {"authorization": f"Bearer {text}"} if text else {}
+        self.headers = {"authorization": f"Bearer {token}"} if token else {}
 
     def ask(self, method, path, body=None, **headers):
         url = path if path.startswith(("/", "http")) else BASE + path
@@ -72,32 +69,6 @@ def program():
 
 
 @pytest.fixture
-def browse():
-    """`browse(alice)` is a browser in which that person is signed in."""
-
-    def sign_in(user):
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return sign_in
-
-
-@pytest.fixture
-def text():
-    """`text(response)` is the page as one line of HTML."""
-    return lambda response: " ".join(response.content.decode().split())
-
-
-# A running registry
-
-
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
 def served(committed):
     """(address, token) of a running registry with two patients at North and one, of no concern, at South."""
     north, south = (Site.objects.create(code=code, name=code) for code in ("N01", "S01"))
@@ -111,15 +82,5 @@ def served(committed):
                 answers = ASSESSMENT | {"eq_vas": eq_vas}
                 save_assessment(access=access, patient=patient, timepoint="preop", raw=answers, complete=True)
     token = issued(alice)
-    with make_server("127.0.0.1", 0, application, handler_class=Quiet) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", token
-        server.shutdown()
-        thread.join()
-        with connection.cursor() as cursor:
-            # The thread's own session would keep the tables from being emptied.
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
-            )
+    with serving() as port:
+        yield f"http://127.0.0.1:{port}", token

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from datetime import date
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -19,8 +18,9 @@ from sites.tenancy.scope import entered
 from tests.api.conftest import issued
 from tests.stats.oracle import lacking
 from tests.web.conftest import ASSESSMENT
+from tests.working import ROOT
 
-CLIENTS = Path(__file__).resolve().parents[2] / "clients"
+CLIENTS = ROOT / "clients"
 sys.path.insert(0, str(CLIENTS / "python" / "metaspine"))
 
 import metaspine  # noqa: E402 - from the checkout

@@ -16,12 +16,8 @@ from tests.conftest import TODAY
 from tests.web.conftest import ASSESSMENT
 from tests.working import export_path
 
+pytestmark = pytest.mark.usefixtures("folder")
 WHOLE = "content=items,totals,hsuv,changes&value_sets=JP,US"
-
-
-@pytest.fixture(autouse=True)
-def folder(settings, tmp_path):
-    settings.EXPORT_FOLDER = tmp_path / "exports"
 
 
 @pytest.fixture

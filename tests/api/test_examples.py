@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from shutil import which
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+from tests.working import ROOT
+
+EXAMPLES = ROOT / "docs" / "examples"
 
 
 def printed(command, served):

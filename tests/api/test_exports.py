@@ -14,11 +14,7 @@ from sites.models import AuditEvent, Membership
 from sites.tenancy.access import access_of
 from sites.tenancy.scope import everything
 
-
-@pytest.fixture(autouse=True)
-def folder(settings, tmp_path):
-    settings.EXPORT_FOLDER = tmp_path / "exports"
-    return settings.EXPORT_FOLDER
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture

@@ -116,15 +116,16 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def opened(chromium, server, cast, django_db_blocker):
-    """`opened("alice", size="tablet")` is a page on which that person is signed in. A script's error fails the test."""
-    contexts, errors = [], []
+@pytest.fixture(scope="module")
+def new_page(chromium, server, cast, django_db_blocker):
+    """`new_page("alice", errors, size="tablet")` is a page on which that person is signed in.
 
-    def open_page(who, size="desktop", **options):
+    errors  the list to which its scripts' errors are added
+    """
+
+    def open_page(who, errors, size="desktop", **options):
         width, height = SIZES[size]
         context = chromium.new_context(viewport={"width": width, "height": height}, base_url=server, **options)
-        contexts.append(context)
         context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -139,10 +140,60 @@ def opened(chromium, server, cast, django_db_blocker):
             context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": server}])
         return page
 
+    return open_page
+
+
+@pytest.fixture
+def opened(new_page):
+    """`opened("alice", size="tablet")` is a page on which that person is signed in. A script's error fails the test."""
+    pages, errors = [], []
+
+    def open_page(who, size="desktop", **options):
+        pages.append(new_page(who, errors, size, **options))
+        return pages[-1]
+
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.close()
     assert errors == []
+
+
+def resize(page, width, height):
+    """Give the page a screen of that size, unless it has it: Chromium lays out and paints anew whatever it is told."""
+    if page.viewport_size != (size := {"width": width, "height": height}):
+        page.set_viewport_size(size)
+
+
+@pytest.fixture(scope="module")
+def pages_to_look_at():
+    """By person, the page that looks for them at one address after the other, and the errors of its scripts."""
+    pages = {}
+    yield pages
+    for page, _errors in pages.values():
+        page.context.close()
+
+
+@pytest.fixture
+def looking(new_page, pages_to_look_at):
+    """`looking("alice")` is a page on which she is signed in, for tests that send nothing and leave nothing behind.
+
+    It is the same one for all of a module: what pages have in common is fetched and read once. A script's error fails
+    the test.
+    """
+    looked = []
+
+    def page_of(who):
+        if who not in pages_to_look_at:
+            errors = []
+            pages_to_look_at[who] = new_page(who, errors), errors
+        page, errors = pages_to_look_at[who]
+        errors.clear()
+        looked.append(errors)
+        resize(page, *SIZES["desktop"])
+        return page
+
+    yield page_of
+    assert [error for errors in looked for error in errors] == []
 
 
 @pytest.fixture

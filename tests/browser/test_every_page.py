@@ -14,7 +14,7 @@ from django.urls import Resolver404, resolve
 
 from registry.celery import app
 from registry.services import current_protocol as protocol
-from tests.browser.conftest import SIZES
+from tests.browser.conftest import SIZES, resize
 from tests.browser.test_pages import PAGES, faults
 from tests.browsing import Browser
 from tests.guard.acts import ACTS, own_export, queued_run, with_app
@@ -149,7 +149,7 @@ def served(chromium, north, south, alice, charlie, ivo, mona, bob, dana, ada):
         if world.people[who] is not None:
             client.force_login(world.people[who])
         page.here = copy_context()  # Playwright calls `answer` in one of its own, without the database's scope
-        page.set_viewport_size({"width": 1440, "height": 900})
+        resize(page, *SIZES["desktop"])
         response = page.goto(HOST + url)
         page.wait_for_selector(".htmx-request", state="detached")
         return response
@@ -177,7 +177,7 @@ def faults_of(world, page, address):
             return
         yield from (f"{address.name}: {fault}" for fault in faults(page, SIZE_OF_TARGETS))
         for width, height in SIZES.values():
-            page.set_viewport_size({"width": width, "height": height})
+            resize(page, width, height)
             if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
                 yield f"{address.name}: {wide} wide on a screen of {width}"
 

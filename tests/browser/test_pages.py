@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import SIZES, playwright
+from tests.browser.conftest import SIZES, playwright, resize
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.long
@@ -130,9 +130,9 @@ def faults(page, rules=None, attempts=3):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_accessible_and_fits(opened, cast, name):
+def test_a_page_is_accessible_and_fits(looking, cast, name):
     who, path = PAGES[name]
-    page = opened(who)
+    page = looking(who)
     page.goto(path.format(followed=cast.followed, new=cast.new, query=cast.query, ada=cast.ada.pk, north=cast.north))
     page.wait_for_selector(".htmx-request", state="detached")  # what a page fetches by itself
     assert_fits(page)
@@ -186,7 +186,7 @@ def assert_fits(page):
     """
     seen = set()
     for width, height in SIZES.values():
-        page.set_viewport_size({"width": width, "height": height})
+        resize(page, width, height)
         looks = set(page.evaluate(LOOKS))
         if not seen or looks - seen - EXAMINED[width]:
             assert faults(page) == [], (page.url, width)
@@ -312,7 +312,7 @@ def test_a_plans_sections_are_built_with_the_keyboard(opened):
     page.wait_for_selector("[name=var_last_1] option[value=surgery_date]", state="attached")
     for place, value in (("first", "consent_date"), ("last", "surgery_date")):
         page.select_option(f"[name=var_{place}_1]", value)
-    page.wait_for_function("document.getElementById('told_var_last_1').textContent.includes('known')")
+    page.wait_for_function("document.getElementById('summary_var_last_1').textContent.includes('known')")
     _press(page, "#var button[name=more]")
     assert page.locator("input[name=cells][value=var_1]").count() == 1
     page.focus("details.plan-instrument[hx-post*=Frankel] summary")

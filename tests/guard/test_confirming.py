@@ -2,7 +2,6 @@
 
 import re
 import time
-from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -12,8 +11,9 @@ from sites.models import Membership, Site, User
 from tests.conftest import PASSWORD
 from tests.guard import permissions
 from tests.guard.crawl import addresses
+from tests.working import ROOT
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+TEMPLATES = ROOT / "templates"
 
 # What an administrator may send without confirming: it changes nothing of these, or takes rights away alone.
 ASKS_NOTHING = {"person_access": "counts what a person sees", "admin:logout": "ends the own session"} | dict.fromkeys(

@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -37,7 +38,9 @@ def silence():
 
 
 @pytest.fixture
-def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, settings):
+def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, settings, monkeypatch):
+    # What a connection has prepared goes with each request that is undone: it would prepare everything for nothing.
+    monkeypatch.setattr(connection.connection, "prepare_threshold", None)
     settings.API_RATES = dict.fromkeys(settings.API_RATES, 10**6)
     settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 10**6  # the walk may take longer than a sign-in is fresh
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -8,7 +8,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from urllib.parse import urlencode
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
@@ -18,13 +17,14 @@ from django.db import transaction
 from django.test import override_settings
 from kombu.exceptions import OperationalError
 
+from bench.shared.server import session_of
 from registry import celery, tasks
 from registry.models import Change, Postponed
 from registry.services.operations import postponed
 from sites.database import redis_cache
 from sites.tenancy.scope import everything
 from tests.guard.faults.saving import ANSWERS
-from tests.guard.faults.test_faults import on_record, session_of, start_web
+from tests.guard.faults.test_faults import new_form, on_record, start_web
 from tests.working import PATIENCE, a_worker, until
 
 TIMEPOINTS = ("preop", "1m", "3m", "6m", "12m", "24m")
@@ -50,12 +50,7 @@ class Load:
 
     def _save(self, item):
         cookie, forms = item
-        token = secrets.token_hex(16)
-        headers = {
-            "Cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}; {settings.CSRF_COOKIE_NAME}={token}",
-            "Content-Type": "application/x-www-form-urlencoded",
-        }
-        body = urlencode(ANSWERS | {"csrfmiddlewaretoken": token, "version": ""})
+        headers, body = new_form(cookie)
         for patient, timepoint in forms:
             until = time.monotonic() + self.patience
             while (answer := self._answer(f"/patients/{patient}/assessments/{timepoint}/", body, headers))[0] == 503:
@@ -79,6 +74,16 @@ class Load:
             assert self.sent.acquire(timeout=PATIENCE)
 
 
+def all_stored(load):
+    """The forms of a load that is over: each was answered as stored, and stands in the database once."""
+    forms = [form for mine in load.forms.values() for form in mine]
+    stored = {(302, f"/patients/P/assessments/{timepoint}/") for timepoint in TIMEPOINTS}
+    assert set(load.statuses.values()) == stored and len(load.statuses) == len(forms) == 240
+    with everything(), transaction.atomic():
+        assert {str(on_record(*form)) for form in forms} == {str((ANSWERS, 1))}
+    return forms
+
+
 @pytest.mark.parametrize("how", ["stop", "freeze"])
 def test_a_broker_that_goes_in_mid_load_costs_no_save(ten_sites, environment, own_broker, tmp_path, how):
     """Attempts = saved; errors, lost and doubled are 0. What follows from the saves is computed once it is back."""
@@ -92,11 +97,7 @@ def test_a_broker_that_goes_in_mid_load_costs_no_save(ten_sites, environment, ow
         running.result(2 * PATIENCE)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    forms = [form for mine in load.forms.values() for form in mine]
-    stored = {(302, f"/patients/P/assessments/{timepoint}/") for timepoint in TIMEPOINTS}
-    assert set(load.statuses.values()) == stored and len(load.statuses) == len(forms) == 240
-    with everything(), transaction.atomic():
-        assert {str(on_record(*form)) for form in forms} == {str((ANSWERS, 1))}
+    forms = all_stored(load)
     getattr(own_broker, {"stop": "start", "freeze": "thaw"}[how])()
     with a_worker(tmp_path, REDIS_URL=own_broker.url), sending_to(own_broker):
         tasks.sweep.delay()

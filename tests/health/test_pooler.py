@@ -10,13 +10,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from django.db import connections, transaction
+from django.db import connections
 
 from registry.embedded import PROJECT
-from sites.tenancy.scope import everything
-from tests.guard.faults.saving import ANSWERS
-from tests.guard.faults.test_faults import environment, on_record, start_web, ten_sites  # noqa: F401  fixtures
-from tests.health.test_broker_away import TIMEPOINTS, Load
+from tests.guard.faults.test_faults import environment, start_web, ten_sites  # noqa: F401  fixtures
+from tests.health.test_broker_away import Load, all_stored
 from tests.working import until
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -66,11 +64,7 @@ def test_ten_people_at_ten_sites_save_through_four_sessions_and_nothing_is_lost_
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    forms = [form for mine in load.forms.values() for form in mine]
-    stored = {(302, f"/patients/P/assessments/{timepoint}/") for timepoint in TIMEPOINTS}
-    assert set(load.statuses.values()) == stored and len(load.statuses) == len(forms) == 240
-    with everything(), transaction.atomic():
-        assert {str(on_record(*form)) for form in forms} == {str((ANSWERS, 1))}
+    all_stored(load)
 
 
 SESSION = """

@@ -1,4 +1,4 @@
-"""Names say what a thing is: what a loop goes through is called by its noun, and no value `told` or `found`."""
+"""Names say what a thing is: what a loop goes through is called by its noun, no value and nothing in a page `told`."""
 
 import ast
 import re
@@ -12,7 +12,8 @@ NEAR = re.compile(  # what may bind one: the rest of the files need no parsing
     rf"(?m)^[^#\"'\n]*{WORD} *(:|=[^=])|\bfor\b[^\n]*{WORD}[^\n]*\bin\b|\b(def|class|lambda|as|import)\b[^\n]*{WORD}"
     rf"|^ *{WORD},?$"
 )
-LOOP = re.compile(rf"{{% *for [^%]*?{WORD}[^%]*? in |{{% *include [^%]*?{WORD}=")
+LOOP = re.compile(rf"{{% *for [^%]*?{WORD}[^%]*? in |{{% *(?:include|with|blocktranslate) [^%]*?{WORD}=")
+KEY = re.compile(rf"[\"']{WORD}[\"'] *:")  # what a page is given
 STAYS = {
     "registry/imports/files/excel/workbook.py: told",  # a key of imports that may be under way in an upgrade
     "tests/releases/0.1.0/fill.py: found",  # ran with that release's own code
@@ -53,3 +54,9 @@ def test_nothing_that_a_template_goes_through_is_called_so_either():
     texts = {path: path.read_text() for path in (Path(settings.BASE_DIR) / "templates").rglob("*") if path.is_file()}
     assert len(texts) > 100
     assert [(path.name, loop[0]) for path, text in texts.items() for loop in LOOP.finditer(text)] == []
+
+
+def test_nothing_that_a_page_is_given_is_called_so_either():
+    pages = list((Path(settings.BASE_DIR) / "registry" / "web").rglob("*.py"))
+    assert len(pages) > 100
+    assert [(path.name, key[0]) for path in pages for key in KEY.finditer(path.read_text())] == []

@@ -18,6 +18,7 @@ from registry.analysis.running import runner
 from registry.demo.recent import WAITING, with_recent_patients
 from registry.instruments import levels
 from registry.management.demo import demonstration
+from registry.management.demo.management.commands import load_demo
 from registry.models import Assessment, ComparisonRun, Patient
 from sites.models import AuditEvent, Membership, Site, User
 from sites.tenancy.access import Role, access_of
@@ -34,10 +35,11 @@ def call(name, *arguments):
 
 
 @pytest.fixture(scope="module")
-def loaded(django_db_setup, django_db_blocker):
-    """The demonstration, loaded once in a transaction around those of all tests here."""
+def loaded(django_db_setup, django_db_blocker, cohort_of):
+    """The demonstration, loaded once in a transaction around those of all tests here; its cohort is made once a run."""
     with django_db_blocker.unblock(), transaction.atomic():
-        with override_settings(SYNTHETIC=True):
+        with override_settings(SYNTHETIC=True), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(load_demo, "make_cohort", cohort_of)
             call("load_demo")
         yield
         transaction.set_rollback(True)

@@ -119,13 +119,18 @@ def test_who_gives_an_erasure_up_too_late_is_not_told_that_nothing_was_erased(wi
     assert (stored(Erasing), stored(Patient), len(stored(Erasure))) == ([], [], 1)
 
 
-def test_the_trail_names_who_had_an_erasure_tried_again(withdrawn, asked, browse, stored, monkeypatch):
+@pytest.fixture
+def gone_away(monkeypatch):
+    """No worker is asked, and an erasure finds no database."""
     monkeypatch.setattr(tasks.run_erasing, "delay", lambda _pk: None)
 
     def broken(**_about):
         raise DatabaseError("gone away")
 
     monkeypatch.setattr(erasure, "erase", broken)
+
+
+def test_the_trail_names_who_had_an_erasure_tried_again(withdrawn, asked, browse, stored, gone_away):
     row, other = asked(withdrawn), person("Emil", Role.DATA_MANAGER)
     browse(other).post(reverse("erasing_again", args=[row.pk]))
     (requeued,) = (
@@ -168,13 +173,9 @@ def test_an_erasure_that_failed_says_why_and_is_tried_again_or_given_up(
     assert stored(Patient) == [withdrawn]
 
 
-def test_to_have_an_erasure_tried_again_asks_who_one_is_as_erasing_does(withdrawn, asked, dana, browse, monkeypatch):
-    monkeypatch.setattr(tasks.run_erasing, "delay", lambda _pk: None)
-
-    def broken(**_about):
-        raise DatabaseError("gone away")
-
-    monkeypatch.setattr(erasure, "erase", broken)
+def test_to_have_an_erasure_tried_again_asks_who_one_is_as_erasing_does(
+    withdrawn, asked, dana, browse, monkeypatch, gone_away
+):
     row, client, now = asked(withdrawn), browse(dana), time.time
     monkeypatch.setattr(time, "time", lambda: now() + 900)
     for address in (reverse("erasing_again", args=[row.pk]), reverse("erase_patient", args=[withdrawn.pk])):

@@ -472,7 +472,7 @@ def test_numbers_that_skip_are_told_and_a_fault_names_its_own_column(record, bro
     if page.templates[0].name == "imports/import_values.html":
         browser.post(f"{address}values/", values_of(page))
         page = follow(browser, address)
-    report = import_jobs.report_of(page.context["one"])
+    report = import_jobs.report_of(page.context["job"])
     assert [(finding.row, finding.column) for finding in report["errors"].listed] == [(2, "3回目 照射高位")]
     reasons = {(finding.row, finding.column): finding.reason.en for finding in report["warnings"].listed}
     assert reasons.keys() == {(1, "rtc_from_3"), (1, "rtc_from_5"), (2, "rtc_from_3")}, reasons

@@ -17,7 +17,7 @@ from django.db import connections
 
 from registry.embedded.postgres import program
 from registry.services.operations.backups import environment_of, parameters
-from tests.conftest import at_the_server, copied
+from tests.conftest import at_the_server, copied, template
 
 HERE = Path(__file__).parent
 RELEASES = sorted(path.parent.name for path in HERE.glob("*/registry.sql.xz"))
@@ -100,15 +100,26 @@ def database_name(suffix):
 
 
 @contextmanager
-def upgraded(release, *, drifted=False):
-    """The registry of a release, upgraded to this version, behind both connections."""
-    with database(database_name("upgraded")), with_keys(release):
-        psql(dump(release))
-        if drifted:
-            psql(DRIFTED)
-        call_command("migrate", verbosity=0)
-        connections["owner"].close()
-        yield
+def upgraded(release, alone, *, drifted=False):
+    """The registry of a release, upgraded to this version, behind both connections.
+
+    alone  the fixture: the worker that comes first restores and upgrades it, each then has a copy
+    """
+    whole = f"{template()}_{release}{'_drifted' if drifted else ''}"
+    with with_keys(release):
+        with alone(whole) as made:
+            if not made.exists():
+                with database(database_name("restored")):
+                    psql(dump(release))
+                    if drifted:
+                        psql(DRIFTED)
+                    call_command("migrate", verbosity=0)
+                    connections["owner"].close()
+                    connections["default"].close()
+                    copied(connections["owner"].settings_dict["NAME"], whole)
+                made.touch()
+        with database(database_name("upgraded"), whole):
+            yield
 
 
 @contextmanager

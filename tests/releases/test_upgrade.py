@@ -19,10 +19,10 @@ HISTORIES = [(release, drifted) for release in restored.RELEASES for drifted in 
 @pytest.fixture(
     scope="module", params=HISTORIES, ids=[f"{item}{' drifted' if drifted else ''}" for item, drifted in HISTORIES]
 )
-def release(request, django_db_setup, django_db_blocker):
+def release(request, django_db_setup, django_db_blocker, alone):
     """Inside, both connections lead to the upgraded registry of a release; its name."""
     name, drifted = request.param
-    with django_db_blocker.unblock(), restored.upgraded(name, drifted=drifted):
+    with django_db_blocker.unblock(), restored.upgraded(name, alone, drifted=drifted):
         yield name
 
 

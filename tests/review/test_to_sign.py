@@ -13,7 +13,7 @@ from tests.conftest import TODAY, person
 
 @pytest.fixture
 def listed(browse, ivo):
-    return lambda: browse(ivo).get(reverse("to_sign")).context["found"]
+    return lambda: browse(ivo).get(reverse("to_sign")).context["unsigned"]
 
 
 def test_the_list_says_what_the_page_of_signatures_says(finished, enrolled, alice, ivo, mona, as_person, listed):
@@ -52,7 +52,7 @@ def test_what_came_since_a_signature_says_so(finished, save, ivo, as_person, lis
 def test_the_whole_list_names_the_forms_of_whom_nothing_is_finished(enrolled, alice, browse, ivo):
     patient = enrolled(alice)
     page = browse(ivo).get(reverse("to_sign") + "?all=1")
-    assert page.context["found"].lines == [Unsigned(patient.pk, 0, ("baseline", "surgery"), 0)]
+    assert page.context["unsigned"].lines == [Unsigned(patient.pk, 0, ("baseline", "surgery"), 0)]
     assert "Baseline" in page.content.decode()
 
 
@@ -65,4 +65,4 @@ def test_only_who_signs_has_it(request, who, finished, browse):
 
 def test_another_sites_patients_are_not_on_it(finished, south, browse):
     client = browse(person("Sven", Role.INVESTIGATOR, south))
-    assert client.get(reverse("to_sign")).context["found"].lines == []
+    assert client.get(reverse("to_sign")).context["unsigned"].lines == []

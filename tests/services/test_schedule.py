@@ -96,36 +96,10 @@ def test_who_was_operated_before_keeps_the_plan(publish, monkeypatch, django_ass
 def test_a_further_timepoint_between_or_after(publish):
     nine = {"code": "9m", "label": "9 months", "label_ja": "術後9か月", "day": "270", "before": "20", "after": "20"}
     publish([*typed(), FURTHER, nine])
-    assert [visit.code for visit in schedule.plans().on(TOMORROW)] == [
-        "preop",
-        "1m",
-        "3m",
-        "6m",
-        "9m",
-        "12m",
-        "24m",
-        "36m",
-    ]
-    assert [timepoint.code for timepoint in schedule.plans().timepoints] == [
-        "preop",
-        "1m",
-        "3m",
-        "6m",
-        "9m",
-        "12m",
-        "24m",
-        "36m",
-    ]
-    assert list(Timepoint.objects.values_list("code", flat=True)) == [
-        "preop",
-        "1m",
-        "3m",
-        "6m",
-        "9m",
-        "12m",
-        "24m",
-        "36m",
-    ]
+    codes = ["preop", "1m", "3m", "6m", "9m", "12m", "24m", "36m"]
+    assert [visit.code for visit in schedule.plans().on(TOMORROW)] == codes
+    assert [timepoint.code for timepoint in schedule.plans().timepoints] == codes
+    assert list(Timepoint.objects.values_list("code", flat=True)) == codes
 
 
 def test_a_later_version_may_leave_it_out_again(publish):

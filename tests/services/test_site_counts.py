@@ -85,12 +85,18 @@ def test_a_small_registry_says_nothing_of_when_and_counts_anew(both, enrolled, a
     assert [line["enrolled"] for line in client.get("/").context["sites"]["lines"]] == [3, 1]
 
 
-def test_nothing_is_counted_again_while_nothing_changed(committed, large, monkeypatch):
+@pytest.fixture
+def asked(committed, large, monkeypatch):
+    """Kinds that are counted again, once all of a registry with a site was counted."""
     Site.objects.create(code="N01", name="North Hospital")
     for _ in range(2):
         tasks.keep_counts()
-    asked = []
-    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: asked.append(kind) or {})
+    kinds = []
+    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: kinds.append(kind) or {})
+    return kinds
+
+
+def test_nothing_is_counted_again_while_nothing_changed(asked):
     tasks.keep_counts()
     assert asked == []
     cache.clear()  # as after a loss of what Redis held
@@ -216,12 +222,7 @@ def test_a_page_says_that_nothing_changed_since_it_was_counted_or_that_no_worker
     assert b"No worker has counted since" not in client.get("/").content
 
 
-def test_a_new_sampling_plan_is_counted_at_once(committed, large, monkeypatch):
-    Site.objects.create(code="N01", name="North Hospital")
-    for _ in range(2):
-        tasks.keep_counts()
-    asked = []
-    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: asked.append(kind) or {})
+def test_a_new_sampling_plan_is_counted_at_once(asked, monkeypatch):
     monkeypatch.setattr(site_counts, "current_protocol", SimpleNamespace(version=lambda: 7))
     tasks.keep_counts()
     assert "left_to_verify" in asked

@@ -33,14 +33,13 @@ def lacking(packages):
     return tuple(package for package in packages if package not in installed())
 
 
-def close(value, expected, relative=1e-9, absolute=1e-13):
-    """Where two lists of numbers differ by more than the promise, or None."""
+def close(value, expected, relative=1e-9, absolute=1e-13, tolerated=None):
+    """Where two lists of numbers differ by more than the promise, or by more than `tolerated(place)`; or None."""
+    tolerated = tolerated or (lambda place: relative * abs(expected[place]) + absolute)
     if len(value) != len(expected):
         return f"{len(value)} numbers against {len(expected)}"
     for place, (mine, theirs) in enumerate(zip(value, expected, strict=True)):
-        if (mine is None) != (theirs is None):
-            return f"number {place}: {mine} against {theirs}"
-        if mine is not None and abs(mine - theirs) > relative * abs(theirs) + absolute:
+        if (mine is None) != (theirs is None) or (mine is not None and abs(mine - theirs) > tolerated(place)):
             return f"number {place}: {mine} against {theirs}"
     return None
 

@@ -11,6 +11,7 @@ from registry.stats.exact.fisher import fisher_exact
 from registry.stats.rank import dunn, kruskal_wallis, mann_whitney, wilcoxon_signed_rank
 from registry.stats.survival import kaplan_meier, log_rank
 from registry.stats.ttest import paired_t, student_t, welch_t
+from tests.stats.oracle import close
 
 
 def described(x):
@@ -93,19 +94,9 @@ def differ(name, value, expected, coarse=False):
     Tukey's P is compared absolutely and its limits to 1e-6 relative: R's qtukey stops at 1e-4. R's ptukey itself is out
     by up to 1e-4 below ten degrees of freedom (SciPy agrees with us there to 1e-14): `coarse` allows for that.
     """
-    if len(value) != len(expected):
-        return f"{len(value)} numbers against {len(expected)}"
-    for place, (mine, theirs) in enumerate(zip(value, expected, strict=True)):
-        if (mine is None) != (theirs is None):
-            return f"number {place}: {mine} against {theirs}"
-        if mine is None:
-            continue
-        relative, absolute = 1e-9, 1e-13
-        if name == "tukey":
-            relative, absolute = (1e-3, 2e-4) if coarse else (1e-6, 0) if place % 4 in (1, 2) else (1e-9, 1e-9)
-            theirs_size = max(map(abs, expected[place - place % 4 : place - place % 4 + 3]))
-        else:
-            theirs_size = abs(theirs)
-        if abs(mine - theirs) > relative * theirs_size + absolute:
-            return f"number {place}: {mine} against {theirs}"
-    return None
+
+    def tolerated(place):
+        relative, absolute = (1e-3, 2e-4) if coarse else (1e-6, 0) if place % 4 in (1, 2) else (1e-9, 1e-9)
+        return relative * max(map(abs, expected[place - place % 4 : place - place % 4 + 3])) + absolute
+
+    return close(value, expected, tolerated=tolerated if name == "tukey" else None)

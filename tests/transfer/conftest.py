@@ -99,6 +99,35 @@ def take_out(tmp_path, as_system):
     return export
 
 
+@pytest.fixture
+def browser(client, dana):
+    client.force_login(dana)
+    return client
+
+
+@pytest.fixture
+def signed_in(client, request):
+    """`signed_in("bob")` is the browser of that person."""
+
+    def sign_in(name):
+        client.force_login(request.getfixturevalue(name))
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def folder(settings, tmp_path):
+    """Where the files of exports lie."""
+    settings.EXPORT_FOLDER = tmp_path / "exports"
+    return settings.EXPORT_FOLDER
+
+
+def table(path):
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        return list(csv.DictReader(stream))
+
+
 def findings(report):
     return [(error.file, error.row, error.column, error.value, error.reason.en) for error in report.errors.shown]
 

@@ -30,15 +30,6 @@ def erin(dana):
     return person("Erin", Role.DATA_MANAGER)
 
 
-@pytest.fixture
-def signed_in(client, request):
-    def sign_in(name):
-        client.force_login(request.getfixturevalue(name))
-        return client
-
-    return sign_in
-
-
 def download(client, what, **fields):
     response = client.post("/export/download/", {"what": what} | fields)
     return response, b"".join(response.streaming_content) if response.streaming else b""

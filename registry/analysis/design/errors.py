@@ -1,14 +1,10 @@
 """What a plan or a cohort that cannot be carried out is answered: what is wrong and what fits, in both languages."""
 
-from registry.instruments.base import Label
+from registry.instruments.base import Explained, Label
 
 
-class Refused(ValueError):
+class Refused(Explained, ValueError):
     """`reason` is a Label; the error's own text is English."""
-
-    def __init__(self, reason: Label):
-        super().__init__(reason.en)
-        self.reason = reason
 
 
 def refusal(en, ja, **values):

@@ -1,6 +1,7 @@
 """Cohorts: those that the registry declares and those that people saved, in versions."""
 
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -177,7 +178,4 @@ def cohort_named(given, *, saved=True):
 
 
 def saved_of(cohort_id):
-    saved = SavedCohort.objects.filter(pk=cohort_id).first()
-    if saved is None:
-        raise Http404
-    return saved
+    return get_object_or_404(SavedCohort, pk=cohort_id)

@@ -1,6 +1,6 @@
 """Comparisons: ask for one, see how far it is, take its result."""
 
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -204,7 +204,4 @@ class ComparisonResult(Resource):
 
 
 def run_of(run_id):
-    run = _runs().filter(pk=run_id).first()
-    if run is None:
-        raise Http404
-    return run
+    return get_object_or_404(_runs(), pk=run_id)

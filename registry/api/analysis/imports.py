@@ -1,6 +1,7 @@
 """Imports: send files, look at what they would do, decide. The same checks, history and undoing as on the page."""
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -118,10 +119,7 @@ class _Imports(Resource):
         return Import.objects.filter(requested_by=self.request.user, undoes=None)
 
     def of(self, import_id):
-        job = self.mine().filter(pk=import_id).first()
-        if job is None:
-            raise Http404
-        return jobs.of_this_release(job)
+        return jobs.of_this_release(get_object_or_404(self.mine(), pk=import_id))
 
     def shown(self, job):
         job = jobs.of_this_release(job)

@@ -1,6 +1,6 @@
 """Plans that were saved under a name, in versions, some of them locked."""
 
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -51,7 +51,4 @@ class OnePlan(Resource):
     @extend_schema(responses=PlanShown)
     def get(self, request, plan_id):
         """One version of a plan. `POST /api/v1/comparisons` carries it out by its name, `NAME` or `NAME:VERSION`."""
-        saved = SavedPlan.objects.filter(pk=plan_id).first()
-        if saved is None:
-            raise Http404
-        return Response(_shown(saved))
+        return Response(_shown(get_object_or_404(SavedPlan, pk=plan_id)))

@@ -2,6 +2,7 @@
 
 from django.db import transaction
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -138,10 +139,7 @@ class _Snapshots(Resource):
         return shown(request, _shown(snapshot), snapshot.hash, **more)
 
     def job(self, snapshot_id):
-        job = Freezing.objects.select_related("requested_by").filter(pk=snapshot_id).first()
-        if job is None:
-            raise Http404
-        return job
+        return get_object_or_404(Freezing.objects.select_related("requested_by"), pk=snapshot_id)
 
 
 class Snapshots(_Snapshots):

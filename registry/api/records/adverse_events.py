@@ -1,6 +1,6 @@
 """Adverse events: one record an event."""
 
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
@@ -113,10 +113,7 @@ class OneAdverseEvent(_Events):
     needs = {"GET": Can.READ, "PATCH": Can.ENTER}
 
     def of(self, event_id):
-        row = self.visible().filter(pk=event_id).first()
-        if row is None:
-            raise Http404
-        return row
+        return get_object_or_404(self.visible(), pk=event_id)
 
     @extend_schema(responses=EventShown)
     def get(self, request, event_id):

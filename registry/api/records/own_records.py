@@ -1,6 +1,6 @@
 """Records of the study's own repeating forms: as many of a patient as there is something to tell."""
 
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -135,10 +135,7 @@ class OneOwnRecord(_OwnRecords):
     needs = {"GET": Can.READ, "PATCH": Can.ENTER}
 
     def of(self, record_id):
-        row = self.visible().filter(pk=record_id).first() if record_id < 1 << 63 else None
-        if row is None:
-            raise Http404
-        return row
+        return get_object_or_404(self.visible(), pk=record_id)
 
     @extend_schema(responses=OwnRecordShown)
     def get(self, request, record_id):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -179,10 +179,7 @@ class _Queries(Resource):
         return of_use_to(self.access, rows).select_related("site", "raised_by").prefetch_related("messages__by")
 
     def of(self, query_id):
-        query = self.visible().filter(pk=query_id).first() if query_id < 1 << 63 else None
-        if query is None:
-            raise Http404
-        return query
+        return get_object_or_404(self.visible(), pk=query_id)
 
     def answered(self, query, **more):
         query = self.of(query.pk)

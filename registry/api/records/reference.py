@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -67,10 +68,7 @@ class OneSite(Resource):
     @extend_schema(responses=SiteShown)
     def get(self, request, site_code):
         """One site."""
-        site = _sites(self.access).filter(code=site_code).first()
-        if site is None:
-            raise Http404
-        return Response(SiteShown(site).data)
+        return Response(SiteShown(get_object_or_404(_sites(self.access), code=site_code)).data)
 
 
 def _sites(access):

@@ -13,7 +13,7 @@ from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts
 from registry.exports.data.datasets import PATIENTS_OF_EXPORT, datasets
 from registry.instruments import catalogue
-from registry.instruments.base import Choice, Label
+from registry.instruments.base import Choice, Explained, Label
 from registry.instruments.keys import TIMEPOINT
 from registry.models import Erasure
 from registry.services.entry import entered_in_error
@@ -28,12 +28,8 @@ from sites.tenancy.scope import current, entered
 MOST_SHIFTED = 182  # days, either way: half a year hides the season, and survival keeps its length
 
 
-class ExportFailed(Exception):
+class ExportFailed(Explained):
     """An export that must not leave the registry; `reason` (a Label) says why."""
-
-    def __init__(self, reason):
-        super().__init__(reason.en)
-        self.reason = reason
 
 
 @dataclass(frozen=True)

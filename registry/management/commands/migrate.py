@@ -1,6 +1,6 @@
 """`migrate`, as the owner role. Afterwards `registry.guards` puts in place what guards the tables."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
@@ -10,6 +10,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from registry.guards import applying
 from registry.health.waiting import MIGRATING
+from sites.database.migrating import constraints_in_place
 
 
 class Command(migrate.Command):
@@ -32,7 +33,11 @@ class Command(migrate.Command):
                 applying.refuse_altered_schema(options["database"])
             except applying.SchemaAltered as error:
                 raise CommandError(str(error)) from None
-        with alone(connections[options["database"]]):
+        # To a migration that is named the way may lead backwards.
+        with (
+            alone(connections[options["database"]]),
+            nullcontext() if options["migration_name"] else constraints_in_place(),
+        ):
             super().handle(*args, **options)
 
 

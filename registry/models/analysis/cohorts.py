@@ -1,9 +1,10 @@
 """Cohorts that people keep: declared steps under a name. A version never changes; a change is a new version."""
 
-from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+from registry.models.columns import person_field
 
 
 class SavedCohort(models.Model):
@@ -13,7 +14,7 @@ class SavedCohort(models.Model):
     version = models.PositiveIntegerField()
     steps = models.JSONField()  # registry.analysis.design.cohorts: each step's code and parameters, in order
     note = models.TextField(blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_by = person_field(null=False)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

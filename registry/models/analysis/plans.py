@@ -1,9 +1,10 @@
 """Plans that people keep, and those they lock: a version never changes; a change is a new version."""
 
-from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+from registry.models.columns import person_field
 
 
 class SavedPlan(models.Model):
@@ -20,7 +21,7 @@ class SavedPlan(models.Model):
     locked = models.BooleanField(default=False)
     # The newest snapshot when it was locked: every later one was frozen after the plan. Empty where there was none.
     last_snapshot = models.CharField(max_length=80, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    created_by = person_field()
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

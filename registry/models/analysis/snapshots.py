@@ -2,11 +2,11 @@
 
 import uuid
 
-from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.columns import person_field
 from registry.models.jobs import StagedJob
 from registry.models.records.clinical import site_of_patient
 
@@ -20,7 +20,7 @@ class Snapshot(models.Model):
     hash = models.CharField(max_length=80)  # sha256 of every cell, whatever the snapshot is called
     rows = models.JSONField()  # name of table to number of rows
     columns = models.JSONField()  # name of table to its columns: [name, type of PostgreSQL]
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
+    created_by = person_field()
     created_at = models.DateTimeField(db_default=Now())  # nothing that was stored before it is lacking
 
     class Meta:
@@ -39,7 +39,7 @@ class Freezing(StagedJob):
     status = models.CharField(max_length=9, choices=StagedJob.Status, default=StagedJob.Status.QUEUED)
     label = models.CharField(_("label"), max_length=80)
     note = models.TextField(_("note"), blank=True)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    requested_by = person_field(null=False)
     error = models.JSONField(null=True)  # why it failed, in both languages
 
     class Meta:

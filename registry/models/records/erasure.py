@@ -2,12 +2,12 @@
 
 import uuid
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.columns import person_field
 from registry.models.jobs import Job, StagedJob
 from registry.models.records.clinical import site_of_patient
 
@@ -28,9 +28,7 @@ class Erasure(models.Model):
     reason = models.CharField(_("reason"), max_length=300)
     rows = models.JSONField(_("rows"), default=dict)  # name of table to number of rows that went
     erased_at = models.DateTimeField(_("erased"), db_default=Now())
-    erased_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name=_("erased by")
-    )
+    erased_by = person_field(_("erased by"))
 
     class Meta:
         verbose_name = _("erasure")
@@ -55,7 +53,7 @@ class Erasing(Job):
     patient_id = models.CharField(_("patient ID"), max_length=40, db_collation="C")
     extent = models.CharField(_("what is erased"), max_length=11, choices=Erasure.Extent)
     reason = models.CharField(_("reason"), max_length=300)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
+    requested_by = person_field()
     error = models.JSONField(null=True)  # why it failed, in both languages
 
     class Meta:

@@ -1,18 +1,12 @@
 """Records that were entered in error: which, why, by whom, and whether that was taken back."""
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.columns import person_field
 from registry.models.records.clinical import Patient, site_of_patient
-
-
-def _by(verbose_name):
-    return models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=verbose_name
-    )
 
 
 class EnteredInError(models.Model):
@@ -39,9 +33,9 @@ class EnteredInError(models.Model):
     code = models.CharField(_("timepoint or form"), max_length=20, blank=True)
     reason = models.CharField(_("reason"), max_length=300)
     merged_into = models.CharField(_("merged into"), max_length=40, blank=True, default="", db_default="")
-    marked_by = _by(_("marked by"))
+    marked_by = person_field(_("marked by"))
     marked_at = models.DateTimeField(_("marked"), db_default=Now())
-    taken_back_by = _by(_("taken back by"))
+    taken_back_by = person_field(_("taken back by"))
     taken_back_at = models.DateTimeField(_("taken back"), null=True)
     taken_back_reason = models.CharField(_("reason for taking it back"), max_length=300, blank=True)
 

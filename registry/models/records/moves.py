@@ -1,21 +1,15 @@
 """A patient's way between sites and records: transfers to another site, and merges of two records of one patient."""
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.columns import person_field
 from registry.models.records.clinical import Patient, site_of_patient
 from sites.models import Site
 
 LONGEST_REASON = 300
-
-
-def _by(verbose_name):
-    return models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=verbose_name
-    )
 
 
 class Transfer(models.Model):
@@ -29,7 +23,7 @@ class Transfer(models.Model):
     to_site = models.ForeignKey(Site, models.PROTECT, related_name="+", db_index=False, verbose_name=_("to site"))
     patient_id = models.CharField(_("patient ID"), max_length=40, db_collation="C")
     reason = models.CharField(_("reason"), max_length=LONGEST_REASON)
-    transferred_by = _by(_("transferred by"))
+    transferred_by = person_field(_("transferred by"))
     transferred_at = models.DateTimeField(_("transferred"), db_default=Now())
 
     class Meta:
@@ -63,9 +57,9 @@ class Merge(models.Model):
     copied = models.JSONField(default=list)
     before = models.JSONField(default=dict)
     version = models.IntegerField(_("version"))
-    merged_by = _by(_("merged by"))
+    merged_by = person_field(_("merged by"))
     merged_at = models.DateTimeField(_("merged"), db_default=Now())
-    taken_back_by = _by(_("taken back by"))
+    taken_back_by = person_field(_("taken back by"))
     taken_back_at = models.DateTimeField(_("taken back"), null=True)
     taken_back_reason = models.CharField(_("reason for taking it back"), max_length=LONGEST_REASON, blank=True)
 
@@ -105,7 +99,7 @@ class SuspectedPair(models.Model):
     state = models.CharField(_("state"), max_length=4, choices=State, default=State.OPEN)
     reason = models.CharField(_("reason"), max_length=LONGEST_REASON, blank=True)
     found_at = models.DateTimeField(_("found"), db_default=Now())
-    decided_by = _by(_("decided by"))
+    decided_by = person_field(_("decided by"))
     decided_at = models.DateTimeField(_("decided"), null=True)
 
     class Meta:

@@ -1,12 +1,12 @@
 """Links by which patients answer for themselves, without an account."""
 
-from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from registry.instruments.extra.respondent import RESPONDENTS, SELF
+from registry.models.columns import person_field
 from registry.models.records.clinical import Patient, in_error_field, site_of_patient
 from sites.languages import LanguageField
 
@@ -35,14 +35,14 @@ class PatientLink(models.Model):
         default=SELF,
     )
     answers = models.JSONField(_("answers"), default=dict)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_by = person_field(null=False)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     opened_at = models.DateTimeField(null=True)
     submitted_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
-    settled_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    settled_by = person_field()
     refusal = models.CharField(_("reason"), max_length=300, blank=True)
     in_error = in_error_field()  # that of the patient or visit it is for
 

@@ -4,12 +4,12 @@ The database keeps the rules that matter: a query's question never changes, its 
 open, answer and close it follows from the transaction's scope (registry/guards).
 """
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.columns import person_field
 from registry.models.records.clinical import Patient, in_error_field, site_of_patient
 
 
@@ -69,9 +69,7 @@ class Query(models.Model):
     )
     seen = models.JSONField(_("answers in question"), default=dict, db_default=models.Value({}, models.JSONField()))
     mended = models.BooleanField(_("closed by the rule"), default=False, db_default=False)
-    raised_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("raised by")
-    )
+    raised_by = person_field(_("raised by"))
     raised_at = models.DateTimeField(_("raised"), db_default=Now())
     changed_at = models.DateTimeField(_("last message"), db_default=Now())
     in_error = in_error_field()  # that of the record it is about
@@ -131,7 +129,7 @@ class QueryMessage(models.Model):
     query = models.ForeignKey(Query, models.DO_NOTHING, related_name="messages", db_index=False, db_constraint=False)
     kind = models.CharField(_("step"), max_length=9, choices=Kind)
     text = models.TextField(_("text"), blank=True)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("by"))
+    by = person_field(_("by"))
     at = models.DateTimeField(_("at"), db_default=Now())
 
     class Meta:

@@ -1,11 +1,11 @@
 """Notices of serious adverse events: who was told by mail, whether it went out, and who took note of it."""
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.columns import person_field
 from registry.models.records.clinical import AdverseEvent, Patient, site_of_patient
 
 
@@ -22,7 +22,7 @@ class SafetyNotice(models.Model):
     event = models.ForeignKey(
         AdverseEvent, models.DO_NOTHING, related_name="notices", db_index=False, db_constraint=False
     )
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("person"))
+    person = person_field(_("person"), null=False)
     seriousness = models.CharField(_("seriousness"), max_length=16)
     made_at = models.DateTimeField(_("made"), db_default=Now())
     sent_at = models.DateTimeField(_("sent"), null=True)

@@ -3,11 +3,11 @@
 A row is never changed nor deleted (registry/guards): a signature that no longer holds is shown as broken.
 """
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.columns import person_field
 from registry.models.records.clinical import Patient, site_of_patient
 from sites.moments import day_of
 
@@ -25,9 +25,7 @@ class Signature(models.Model):
     patient = models.ForeignKey(
         Patient, models.DO_NOTHING, related_name="signatures", db_index=False, db_constraint=False
     )
-    signed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("signed by")
-    )
+    signed_by = person_field(_("signed by"), null=False)
     signed_at = models.DateTimeField(_("signed"))
     name = models.CharField(_("name"), max_length=120)
     meaning = models.TextField(_("meaning"))

@@ -1,12 +1,12 @@
 """Files of a patient: a signed page, a report, a picture. Encrypted with the patient's key, as identifiers are."""
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from registry.models.columns import person_field
 from registry.models.records.clinical import in_error_field, site_of_patient
 from registry.models.study.consents import of_patient
 
@@ -34,13 +34,9 @@ class Attachment(models.Model):
     media_type = models.CharField(_("type"), max_length=40)
     size = models.IntegerField(_("size"))
     content = models.BinaryField(_("content"), null=True)
-    added_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("added by")
-    )
+    added_by = person_field(_("added by"))
     added_at = models.DateTimeField(_("added"), db_default=Now())
-    removed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("removed by")
-    )
+    removed_by = person_field(_("removed by"))
     removed_at = models.DateTimeField(_("removed"), null=True)
     removed_reason = models.CharField(_("reason for removing it"), max_length=300, blank=True)
     in_error = in_error_field()

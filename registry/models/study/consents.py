@@ -1,6 +1,5 @@
 """Consents that patients gave, each a version of the form, and the parts of them that were withdrawn."""
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -8,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.instruments.core import consent as declared
 from registry.models import columns as build
+from registry.models.columns import person_field
 from registry.models.records.clinical import Patient, in_error_field, site_of_patient
 
 ITEMS = declared.CONSENT.items
@@ -16,12 +16,6 @@ WITHDRAWAL_ITEMS = declared.WITHDRAWAL.items
 
 def of_patient(related_name):
     return models.ForeignKey(Patient, models.DO_NOTHING, related_name=related_name, db_index=False, db_constraint=False)
-
-
-def _by(verbose_name):
-    return models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=verbose_name
-    )
 
 
 class Consent(models.Model):
@@ -63,9 +57,9 @@ class ConsentWithdrawal(models.Model):
     site = site_of_patient()
     patient = of_patient("consent_withdrawals")
     vars().update({item.name: build.field_for(item) for item in WITHDRAWAL_ITEMS})
-    recorded_by = _by(_("recorded by"))
+    recorded_by = person_field(_("recorded by"))
     recorded_at = models.DateTimeField(_("recorded"), db_default=Now())
-    corrected_by = _by(_("corrected by"))
+    corrected_by = person_field(_("corrected by"))
     corrected_at = models.DateTimeField(_("corrected"), null=True)
     correction = models.CharField(_("why it was recorded wrongly"), max_length=300, blank=True)
     in_error = in_error_field()

@@ -2,11 +2,11 @@
 
 import uuid
 
-from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from registry.models.columns import person_field
 from registry.models.jobs import Job
 
 
@@ -25,7 +25,7 @@ class Export(Job):
     status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
     choices = models.JSONField()  # registry.exports.choices
     site_ids = models.JSONField()  # of the sites whose patients come in: those of the person, when it was asked for
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    requested_by = person_field(null=False)
     expires_at = models.DateTimeField(null=True)
     rows_expected = models.BigIntegerField(default=0)
     rows_written = models.BigIntegerField(default=0)
@@ -55,7 +55,7 @@ class ExportPreset(models.Model):
     name = models.CharField(pgettext_lazy("thing", "name"), max_length=80)
     choices = models.JSONField()  # registry.exports.presets: the words of a request
     shared = models.BooleanField(_("for everybody"), default=False)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_by = person_field(null=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -2,11 +2,11 @@
 
 import uuid
 
-from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from registry.models.columns import person_field
 from registry.models.jobs import StagedJob
 
 
@@ -36,7 +36,7 @@ class Import(StagedJob):
     status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)
     act = models.CharField(max_length=5, choices=Act, default=Act.CHECK)  # what a worker is to do, or did last
     undoes = models.OneToOneField("self", models.PROTECT, null=True, related_name="undone_by")
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    requested_by = person_field(null=False)
     sites = models.JSONField(null=True)  # ids of the sites that it reaches; null for all (registry.imports.reach)
     key = models.BinaryField(editable=False)  # of its parts, encrypted with the deployment's key
     files = models.JSONField(default=list)  # name, size and sha256 of each file
@@ -81,7 +81,7 @@ class ImportMapping(models.Model):
 
     name = models.CharField(pgettext_lazy("thing", "name"), max_length=80, unique=True)
     mapping = models.JSONField()  # registry.imports.files.mapping
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_by = person_field(null=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

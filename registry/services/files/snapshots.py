@@ -18,7 +18,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Model
 
 from registry.instruments import catalogue, levels
-from registry.instruments.base import Label
+from registry.instruments.base import Explained, Label
 from registry.models import (
     AdverseEvent,
     Assessment,
@@ -86,24 +86,16 @@ ALTERED = Label(
 TAKEN = Label("There is a snapshot “{label}” already.", "スナップショット「{label}」はすでにあります。")
 
 
-class NotIntact(Exception):
+class NotIntact(Explained):
     """A snapshot that is not there, or not what it was when it was made; `reason` (a Label) says which."""
-
-    def __init__(self, reason: Any) -> None:
-        super().__init__(reason.en)
-        self.reason = reason
 
 
 class Lacking(NotIntact):
     """A snapshot from before something was recorded that is asked of it; `reason` (a Label) says what."""
 
 
-class InvalidLabel(ValueError):
+class InvalidLabel(Explained, ValueError):
     """A label that is empty, too long or taken; `reason` (a Label) says which."""
-
-    def __init__(self, reason: Any) -> None:
-        super().__init__(reason.en)
-        self.reason = reason
 
 
 # Freezing

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from registry.instruments.base import Label
+from registry.instruments.base import Explained, Label
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +31,8 @@ NOT_SCANNED = Label(
 )
 
 
-class Refused(Exception):
+class Refused(Explained):
     """A file may not come in; `reason` is a Label for whoever sent it."""
-
-    def __init__(self, reason: Any) -> None:
-        self.reason = reason
-        super().__init__(reason.en)
 
 
 def scan(uploads: Any) -> None:

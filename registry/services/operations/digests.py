@@ -125,17 +125,15 @@ def _queries(access: Access, sites: Any) -> tuple[QueryLine, ...]:
 
 
 def letter(user: Any, digest: Any) -> EmailMultiAlternatives:
-    """The e-mail that tells `found`, as text and HTML, in the language of the person."""
+    """The e-mail that tells `digest`, as text and HTML, in the language of the person."""
     stop = settings.ADDRESS + reverse("digest_stop", args=[stop_token(user)])
     with override(user.language):
         language = get_language()
         labels = schedule.labels()
         context = {
-            "found": digest,
             "visits": [
                 (_site_name(visit.site), labels[visit.code].in_language(language), visit) for visit in digest.visits
             ],
-            "totals": digest.counts,
             "queries": [(_site_name(query.site), _asked(query)) for query in digest.queries],
             "address": settings.ADDRESS + reverse("home"),
             "queries_address": settings.ADDRESS + reverse("queries"),

@@ -48,7 +48,8 @@ class Effect:
     stored: int = 0
 
 
-def _require(access: Access) -> None:
+def require(access: Access | None) -> None:
+    """Only administrators; None is a command or the system."""
     if access is not None:
         access.require(Can.ADMINISTER)
 
@@ -60,7 +61,7 @@ def _user_id(access: Access) -> Any:
 @transaction.atomic
 def keep_draft(*, access: Access, document: Any, note: str = "") -> OwnInstrument:
     """Store a document as the draft of its instrument, faulty or not, and return the row. Raises PermissionDenied."""
-    _require(access)
+    require(access)
     code = str(document.get("code") or "")[:20]
     _lock()
     draft = OwnInstrument.objects.filter(code=code, is_draft=True).first()
@@ -74,7 +75,7 @@ def keep_draft(*, access: Access, document: Any, note: str = "") -> OwnInstrumen
 
 @transaction.atomic
 def discard_draft(*, access: Access, code: str) -> None:
-    _require(access)
+    require(access)
     OwnInstrument.objects.filter(code=code, is_draft=True).delete()
 
 
@@ -213,7 +214,7 @@ def publish(*, access: Access, code: str, note: Any) -> ProtocolVersion:
 
     Raises PermissionDenied, KeyError where there is no draft, InvalidDefinition, Busy. Nothing is half-published.
     """
-    _require(access)
+    require(access)
     _lock()
     current.forget()
     draft = OwnInstrument.objects.select_for_update(of=("self",)).filter(code=code, is_draft=True).first()
@@ -270,7 +271,7 @@ def _add_columns(instrument: Instrument, record: Any) -> None:
 @transaction.atomic
 def retire(*, access: Access, code: str, note: Any, back: bool = False) -> ProtocolVersion:
     """Ask an instrument no more, or again (`back`); its answers stay. Returns the new ProtocolVersion."""
-    _require(access)
+    require(access)
     protocol = newest_document()
     entries = protocol.get("instruments") or []
     if code not in {entry["document"]["code"] for entry in entries}:

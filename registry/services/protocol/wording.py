@@ -19,9 +19,9 @@ from registry.instruments import catalogue
 from registry.instruments.base import Choice, Instrument, Item, Label
 from registry.models import LicensedWording
 from registry.protocol.definitions import Fault
-from registry.services.protocol.publishing import InvalidDefinition
+from registry.services.protocol.publishing import InvalidDefinition, require
 from sites.database.per_request_cache import once_a_request
-from sites.tenancy.access import Access, Can
+from sites.tenancy.access import Access
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def load(
     licence  number or date of the permission, at most 200 characters
     Raises PermissionDenied, KeyError for an unknown questionnaire, InvalidDefinition.
     """
-    _require(access)
+    require(access)
     if language not in dict(settings.LANGUAGES):
         raise KeyError(language)
     document = read(code, content)
@@ -179,13 +179,8 @@ def load(
 @transaction.atomic
 def take_back(*, access: Access | None, code: str, language: str, reason: str) -> LicensedWording:
     """Use the wording no more: the licence ended, or it was the wrong file. `reason` stands where the licence stood."""
-    _require(access)
+    require(access)
     return _store(access, code, language, {}, reason, is_placeholder=False)
-
-
-def _require(access: Access | None) -> None:
-    if access is not None:
-        access.require(Can.ADMINISTER)
 
 
 def _store(access: Any, code: str, language: str, document: Any, licence: str, is_placeholder: bool) -> LicensedWording:

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from registry.stats.arrays import Counts, NotEstimable, joined, rounded, tabulate, weighted_sum
+from registry.stats.arrays import rounded, tabulate, weighted_sum
 from registry.stats.categorical import mcnemar, mcnemar_exact
 from registry.stats.exact.distributions import rank_sums, signed_rank_sums
-from registry.stats.rank import RankTest, mann_whitney, mid_ranks, wilcoxon_signed_rank
+from registry.stats.rank import RankTest, mann_whitney, mid_ranks, ranked_together, signed_sizes, wilcoxon_signed_rank
 
 SMALL = 50  # observations in each group: below, R's wilcox.test is exact where nothing ties, and so is ours with ties
 FEW_CHANGES = 25  # pairs that changed: below, the chi-square approximation of McNemar's test is doubtful
@@ -20,19 +20,14 @@ def mann_whitney_exact(x: Any, y: Any) -> RankTest:
     R: exactRankTests::wilcox.exact(x, y, exact = TRUE); without ties equal to wilcox.test(x, y, exact = TRUE)
     Source: Streitberg and Röhmel 1986; Hothorn 2001.
     """
-    x, y = tabulate(x), tabulate(y)
-    if x.n == 0 or y.n == 0:
-        raise NotEstimable("empty_group")
-    values, (in_x, in_y) = joined([x, y])
-    if values.size == 1:
-        raise NotEstimable("constant")
-    ties = in_x + in_y
+    in_x, ties = ranked_together(x, y)
+    nx, n = int(in_x.sum()), int(ties.sum())
     total = 2 * weighted_sum(mid_ranks(ties), in_x)
-    sums, probability = rank_sums(ties, x.n)
-    expected = x.n * (x.n + y.n + 1)  # doubled: a whole number, so comparisons are exact
+    sums, probability = rank_sums(ties, nx)
+    expected = nx * (n + 1)  # doubled: a whole number, so comparisons are exact
     p = float(probability[np.abs(sums - expected) >= abs(round(total) - expected)].sum())
-    w = total / 2 - x.n * (x.n + 1) / 2
-    return RankTest("mann_whitney_exact", w, min(1.0, p), x.n + y.n)
+    w = total / 2 - nx * (nx + 1) / 2
+    return RankTest("mann_whitney_exact", w, min(1.0, p), n)
 
 
 def wilcoxon_signed_rank_exact(differences: Any, decimals: int = 9) -> RankTest:
@@ -43,16 +38,7 @@ def wilcoxon_signed_rank_exact(differences: Any, decimals: int = 9) -> RankTest:
     R: exactRankTests::wilcox.exact(d, exact = TRUE); without ties or zeros equal to wilcox.test(d, exact = TRUE)
     Source: Streitberg and Röhmel 1986.
     """
-    sample = rounded(differences, decimals)
-    if sample.n == 0:
-        raise NotEstimable("empty")
-    up, down = sample.values > 0, sample.values < 0
-    positive = Counts(sample.values[up], sample.counts[up])
-    negative = Counts(-sample.values[down][::-1], sample.counts[down][::-1])
-    if positive.n + negative.n == 0:
-        raise NotEstimable("all_differences_zero")
-    _, (up, down) = joined([positive, negative])
-    ties = up + down
+    up, ties = signed_sizes(differences, decimals)
     v = weighted_sum(mid_ranks(ties), up)
     sums, probability = signed_rank_sums(ties)
     total = round(2 * v)

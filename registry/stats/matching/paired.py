@@ -1,4 +1,4 @@
-"""Matched sets as the paired tests take them: differences, tables of pairs, and survival with errors by set."""
+"""Matched sets as the paired tests take them: differences, and tables of pairs."""
 
 from dataclasses import dataclass
 from math import inf, sqrt
@@ -8,8 +8,6 @@ import numpy as np
 
 from registry.stats.arrays import NotEstimable, differences
 from registry.stats.effects.proportions import Estimate, clopper_pearson
-from registry.stats.survival.cox import cox
-from registry.stats.survival.log_rank import stratified_log_rank
 from registry.stats.tails import binomial_half_two_sided, normal_quantile
 
 
@@ -110,23 +108,3 @@ def pair_signs(values: Any, matched: Any) -> SignTest:
     if wins + losses == 0:
         raise NotEstimable("all_differences_zero")
     return SignTest(wins, losses, n - wins - losses, n, binomial_half_two_sided(wins, wins + losses))
-
-
-def log_rank_by_set(time: Any, event: Any, treated: Any, matched: Any) -> Any:
-    """Stratified log-rank test, each matched set a stratum. R: survdiff(Surv(time, event) ~ treated + strata(set))"""
-    inside = matched.sets >= 0
-    parts = (np.asarray(part)[inside] for part in (time, event, np.asarray(treated).astype(int), matched.sets))
-    return stratified_log_rank(*parts)
-
-
-def cox_by_set(time: Any, event: Any, covariates: Any, matched: Any, confidence: float = 0.95) -> Any:
-    """Cox model of matched patients with robust errors by set.
-
-    covariates  (n, p), the treatment among them
-    R: coxph(Surv(time, event) ~ x, subset = set > 0, weights = w, cluster = set)
-    Source: Austin 2014, doi:10.1002/sim.5984.
-    """
-    inside = matched.weights > 0
-    weights = None if (matched.weights[inside] == 1).all() else matched.weights[inside]
-    time, event, covariates = (np.asarray(part)[inside] for part in (time, event, covariates))
-    return cox(time, event, covariates, weights=weights, cluster=matched.sets[inside], confidence=confidence)

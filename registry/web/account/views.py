@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from registry.services.operations import digests
 from sites import attempts, audit
-from sites.people.sign_ins import end_sessions, has_second_factor, needs_second_factor
+from sites.people.sign_ins import end_sessions, needs_second_factor
 from sites.tenancy.scope import Scope, entered
 
 
@@ -29,7 +29,6 @@ def account(request):
     sessions = UserSession.objects.purge_and_list(request.user)
     context = {
         "factors": Authenticator.objects.filter(user=request.user).exclude(type=Authenticator.Type.RECOVERY_CODES),
-        "has_second_factor": has_second_factor(request.user),
         "needs_second_factor": needs_second_factor(request.access),
         "sessions": sorted(sessions, key=lambda session: session.last_seen_at, reverse=True),
         "here": request.session.session_key,

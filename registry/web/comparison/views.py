@@ -37,7 +37,7 @@ from registry.web.cohorts.forms import address_of
 from registry.web.comparison.figure_sections import sections
 from registry.web.comparison.forms import ComparisonForm
 from registry.web.comparison.planning.plan_builder import is_of_sections
-from registry.web.comparison.stages import STAGES, seconds_left, stage_label
+from registry.web.comparison.stages import seconds_left, stage_label
 from registry.web.comparison.words import described, failure
 from registry.web.shared.drawing.flow_diagram import diagram, lists
 from registry.web.shared.gates import for_comparing
@@ -192,7 +192,6 @@ def progress(request, run_id):
     context = {
         "run": comparison,
         "stage": stage_label(comparison),
-        "stages": STAGES,
         "seconds_left": seconds_left(comparison),
     }
     response = render(request, "comparison/progress.html", context)

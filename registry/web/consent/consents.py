@@ -82,13 +82,6 @@ def _form(request, patient, title, offered, values, errors, **more):
     )
 
 
-def _said(error):
-    return {
-        name: [wording.said(ITEMS[name], reason, may_lack=False) for reason in reasons]
-        for name, reasons in error.errors.items()
-    }
-
-
 def _entering(request, patient_id):
     """The patient, at a site where the person enters data; Http404 for everybody else."""
     patient = patient_of(request, patient_id)
@@ -121,7 +114,7 @@ def consent_new(request, patient_id):
         try:
             consents.record(access=request.access, patient=patient, raw=values, today=today)
         except InvalidAnswers as error:
-            errors = _said(error)
+            errors = wording.all_said(error.errors, ITEMS.get)
         else:
             messages.success(request, _("The consent is saved."))
             return redirect("consent", patient.pk)
@@ -165,7 +158,7 @@ def _correct(request, patient, row):
             today=timezone.localdate(),
         )
     except InvalidAnswers as error:
-        return _said(error), False
+        return wording.all_said(error.errors, ITEMS.get), False
     except ReasonRequired:
         return {"reason": [_("Say why this is corrected.")]}, False
     except Conflict:
@@ -182,7 +175,7 @@ def withdraw(request, patient_id):
         try:
             row = consents.withdraw(access=request.access, patient=patient, raw=values, today=today)
         except InvalidAnswers as error:
-            errors = _said(error)
+            errors = wording.all_said(error.errors, ITEMS.get)
         else:
             messages.success(request, _("Recorded: %(part)s is withdrawn.") % {"part": _part(row)})
             return redirect("consent", patient.pk)

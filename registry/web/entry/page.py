@@ -87,7 +87,7 @@ def show(
             "saved_at": saved_at,
             "reason": reason,
             "read_only": not may_enter or sheet.state == State.LOCKED,
-            "kept": _kept(sheet, row),
+            "switched_off": _switched_off(sheet, row),
             "files": _files(request, sheet),
             "error_record": _record_in_address(row) if may_enter and sheet.state != State.LOCKED else "",
             "live": forms.live(sheet.instruments, local_values, known),
@@ -137,7 +137,7 @@ def _saved(sheet, row):
     return names_of([by]).get(by, ""), at
 
 
-def _kept(sheet, row):
+def _switched_off(sheet, row):
     """Answers to extras that are switched off by now, to be read: (title, [(label, answer in words)])."""
     instruments = extras.stored(sheet.form.kind, row, sheet.instruments) if sheet.form else []
     return [

@@ -143,7 +143,6 @@ def snapshot_detail(request, snapshot_id):
         return render(request, "exports/snapshots/freezing.html", context)
     context = {
         "snapshot": snapshot,
-        "others": Snapshot.objects.exclude(pk=snapshot.pk),
         "runs": snapshot.runs.defer("result").select_related("requested_by")[:PAGE],
     }
     return render(request, "exports/snapshots/snapshot.html", context)

@@ -99,7 +99,7 @@ def _columns_page(job, counts, known, faults):
         nth = _("record %(n)s") % {"n": beside[1:]} if beside.startswith(mapping.NTH) else ""
         line["label"] = " · ".join(filter(None, (labels.get(base, ""), visits.get(beside[1:], ""), nth)))
     return {
-        "one": job,
+        "job": job,
         "lines": lines,
         "groups": mapping.targets(),
         "mapping": known,
@@ -162,7 +162,7 @@ def values(request, import_id):
         jobs.set_mapping(job, known, "check")
         return redirect("import_report", job.pk)
     context = {
-        "one": job,
+        "job": job,
         "columns": [_column_page(column, known, errors) for column in asked.columns],
         "asked": asked,
         "known": known,
@@ -187,7 +187,7 @@ def _column_page(column, known, errors):
             | {
                 "left_out": codes.get(value) == mapping.LEFT_OUT,
                 "fits": value in column.fitting,
-                "kept": codes.get(value) == value,
+                "stands": codes.get(value) == value,
             }
             for place, (value, rows, code) in enumerate(column.values)
         ],

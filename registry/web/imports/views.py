@@ -144,7 +144,7 @@ def import_report(request, import_id):
     if job.status == Status.DISCARDED:
         messages.warning(request, _("These files are not kept any more. Choose them again."))
         return redirect("import")
-    context = {"one": job, "state": _state(job), "report": jobs.report_of(job), "may_undo": jobs.may_be_undone(job)}
+    context = {"job": job, "state": _state(job), "report": jobs.report_of(job), "may_undo": jobs.may_be_undone(job)}
     context |= {"undone": Import.objects.filter(undoes=job, status=Status.DONE).first(), "files": _file_counts(job)}
     return render(request, "imports/import_result.html", context)
 
@@ -170,7 +170,7 @@ def _checked(request, job):
                 messages.success(request, stored_message(job))
             return redirect("import_report", job.pk)
     context = {
-        "one": job,
+        "job": job,
         "report": jobs.report_of(job),
         "changed": changed,
         "files": _file_counts(job),
@@ -232,7 +232,7 @@ def _previews(job):
 
 def _progress(job):
     return {
-        "one": job,
+        "job": job,
         "reads": job.act == Act.READ,
         "stage": _("Waiting for a worker") if job.status == Status.QUEUED else STAGES.get(job.stage, ""),
     }
@@ -275,7 +275,7 @@ def import_choices(request, import_id):
     elif jobs.step_of(job) == "read":
         return redirect("import_report", job.pk)
     questions = [_question(job, number, file, choice) for number, file, choice in jobs.readable(job)]
-    context = {"one": job, "questions": questions, "missing": missing}
+    context = {"job": job, "questions": questions, "missing": missing}
     return render(request, "imports/import_choices.html", context, status=422 if missing else 200)
 
 
@@ -344,7 +344,7 @@ def import_rows(request, import_id):
     total = min(job.counts["files"][name][kind], listing.MOST)
     page = Paginator(range(total), listing.PAGE).get_page(request.GET.get("page"))
     context = {
-        "one": job,
+        "job": job,
         "name": name,
         "kind": kind,
         "rows": listing.loaded(uploads.stored(job, f"{kind}:{name}", page.number - 1)),
@@ -418,7 +418,7 @@ def import_history(request):
     rows = []
     for job in page:
         mine = job.requested_by_id == request.user.pk or job.status == Status.DONE or job.undoes_id
-        rows.append({"one": job, "state": _state(job), "opens": mine, "total": _total(job)})
+        rows.append({"job": job, "state": _state(job), "opens": mine, "total": _total(job)})
     return render(request, "imports/import_history.html", {"page": page, "rows": rows})
 
 
@@ -450,7 +450,7 @@ def import_undo(request, import_id):
         return redirect("import_report", job.pk)
     if request.method == "POST":
         error = _("Say why, in a few words.")
-    context = {"one": done, "obstacles": undoing.obstacles(done), "files": _file_counts(done), "reason": reason}
+    context = {"job": done, "obstacles": undoing.obstacles(done), "files": _file_counts(done), "reason": reason}
     return render(request, "imports/import_undo.html", context | {"error": error}, status=422 if error else 200)
 
 

@@ -74,7 +74,6 @@ def safety_listing(request):
             "counted": COUNTED,
             "number": number,
             "last": last,
-            "told": safety.recipients(),
         },
     )
 
@@ -149,8 +148,8 @@ def _told(event, serious):
     """Who was told of an event."""
     if not event.told:
         return f'<strong class="answer-query">{escape(_("nobody yet"))}</strong>' if serious else wording.NOTHING
-    counts = {"told": event.told, "mailed": event.mailed, "noted": event.noted}
-    words = escape(_("%(told)s people, %(mailed)s by mail, %(noted)s took note") % counts)
+    counts = {"n": event.told, "mailed": event.mailed, "noted": event.noted}
+    words = escape(_("%(n)s people, %(mailed)s by mail, %(noted)s took note") % counts)
     if event.failing:
         failing = escape(_("%(n)s mails failed, tried again") % {"n": event.failing})
         words += f' <strong class="answer-query">{failing}</strong>'
@@ -219,7 +218,6 @@ def safety_people(request):
         "monitoring/safety_people.html",
         {
             "people": [(person, person.pk in chosen) for person in safety.candidates()],
-            "told": safety.recipients(),
             "mail": settings.MAIL,
             "faults": faults,
             "note": note,

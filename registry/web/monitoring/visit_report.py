@@ -4,7 +4,7 @@ import hashlib
 from datetime import date, timedelta
 
 from django.conf import settings
-from django.http import Http404, HttpResponse
+from django.http import Http404
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from registry.exports import pdf
-from registry.exports.folder import download_name
 from registry.models import Query, QueryMessage
 from registry.services.follow_up import schedule
 from registry.services.monitoring import visits
@@ -22,6 +21,7 @@ from registry.web.monitoring.sampling import risk_words
 from registry.web.review.query_words import lines
 from registry.web.shared import wording
 from registry.web.shared.record_words import form_label, item_label, visit_labels
+from registry.web.shared.transfers import pdf_file
 from sites import audit
 from sites.models import Site
 from sites.tenancy.access import Can
@@ -172,9 +172,4 @@ def _file(visit, blocks, post):
             "sha256": hashlib.sha256(content).hexdigest(),
         },
     )
-    name = download_name(f"metaspine-visit-{visit.site.code}-{visit.last.isoformat()}.pdf")
-    return HttpResponse(
-        content,
-        content_type="application/pdf",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )
+    return pdf_file(f"metaspine-visit-{visit.site.code}-{visit.last.isoformat()}.pdf", content)

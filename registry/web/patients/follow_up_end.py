@@ -71,10 +71,7 @@ def _store(request, patient):
             messages.success(request, _("Saved. The visits after that day are closed."))
     except InvalidAnswers as error:
         items = {item.name: item for item in ends.ITEMS}
-        return {
-            name: [wording.said(items[name], reason, may_lack=False) for reason in reasons]
-            for name, reasons in error.errors.items()
-        }, False
+        return wording.all_said(error.errors, items.get), False
     except ReasonRequired:
         if resumes:
             return {"resume_reason": [_("Say why this is taken back.")]}, False

@@ -134,8 +134,8 @@ def _asked_to_merge(request, remaining):
         errors = _merge(request, remaining, merged, comparison)
         if not errors:
             start_patient_outcomes(remaining.pk)
-            done = {"merged": merged.pk, "kept": remaining.pk}
-            messages.success(request, _("%(merged)s is merged into %(kept)s.") % done)
+            done = {"merged": merged.pk, "remaining": remaining.pk}
+            messages.success(request, _("%(merged)s is merged into %(remaining)s.") % done)
             return redirect("patient", remaining.pk)
     conflict = errors == CHANGED
     errors = {} if conflict else errors

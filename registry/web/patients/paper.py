@@ -6,7 +6,6 @@ number and initials stand on it.
 
 from django import forms as django_forms
 from django.conf import settings
-from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +14,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from registry.exports.folder import download_name
 from registry.exports.paper import casebook, words
 from registry.exports.paper.questions import Answers
 from registry.instruments import catalogue
@@ -31,6 +29,7 @@ from registry.services.review.soft_checks import NEW, Form
 from registry.web.shared.lookup import patient_of
 from registry.web.shared.patient_head import facts
 from registry.web.shared.record_words import form_label, form_url, visit_labels
+from registry.web.shared.transfers import pdf_file
 from sites import audit
 from sites.languages import own_names
 from sites.tenancy.access import Can
@@ -152,12 +151,7 @@ def _printed(request, form, patient):
         audit.record(
             "paper_printed", site_id=patient.site_id, table="registry_patient", row_id=patient.pk, detail=detail
         )
-    name = download_name(f"{patient.pk if patient else 'blank'}-{asked['form']}-{asked.get('kind', BLANK)}.pdf")
-    return HttpResponse(
-        content,
-        content_type="application/pdf",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )
+    return pdf_file(f"{patient.pk if patient else 'blank'}-{asked['form']}-{asked.get('kind', BLANK)}.pdf", content)
 
 
 def _document(request, patient, codes, form, identified):

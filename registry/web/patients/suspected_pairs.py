@@ -58,7 +58,6 @@ def pair(request, pair_id):
             (_label(name), *(_shown(known.get(number), name) for number in (asked.first, asked.second)))
             for name in SHOWN
         ],
-        "both": len(known) == 2,
         "decision": request.POST.get("decision", ""),
         "reason": request.POST.get("reason", ""),
         "longest": LONGEST_REASON,

@@ -202,7 +202,7 @@ def enrol(request):
         values["sex"] = line.screen_sex or ""
     versions = consents.versions()
     named = (*values, *LOCAL_NUMBERS, *CONSENT_AT_ENROLMENT)
-    texts = _sentences({name: faults for name, faults in errors.items() if name in named})
+    texts = wording.all_said({name: faults for name, faults in errors.items() if name in named}, _item)
     return render(
         request,
         "patients/enrol.html",
@@ -248,14 +248,6 @@ def _consent_questions(request, versions, errors):
     typed = {"agreed_language": get_language(), "agreed_taken_by": str(request.user)}
     values = {name: request.POST.get(name, typed[name]) for name in typed}
     return [questions.question(catalogue.item(name), values, {}, errors) for name in typed]
-
-
-def _sentences(errors):
-    """Errors by item name as sentences; these pages offer no reasons for missing values."""
-    return {
-        name: [wording.said(_item(name), reason, may_lack=False) for reason in reasons]
-        for name, reasons in errors.items()
-    }
 
 
 def _item(name):
@@ -524,7 +516,7 @@ def _save_identifiers(request, patient):
                 initials=post.get("initials", "").strip()[:10],
             )
     except InvalidAnswers as error:
-        return _sentences(error.errors)
+        return wording.all_said(error.errors, _item)
     except ReasonRequired:
         return {"reason": [_("Say why this is corrected.")]}
     except (Locked, Conflict):

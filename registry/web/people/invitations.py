@@ -44,7 +44,6 @@ def invitation_list(request):
         "rows": [(invitation, ROLE_LABELS[Role(invitation.role)]) for invitation in page],
         "link": request.session.pop(LINK, None),
         "mail": settings.MAIL,
-        "days": settings.INVITATION_DAYS,
     }
     return render(request, "people/invitations.html", context)
 

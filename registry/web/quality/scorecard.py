@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.http import Http404, HttpResponse
+from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from registry.exports import pdf
-from registry.exports.folder import download_name
 from registry.instruments import variables
 from registry.services.quality import scorecards
 from registry.tasks import start_scorecards
 from registry.web.shared import wording
+from registry.web.shared.transfers import pdf_file
 from sites import audit
 from sites.models import Site
 from sites.moments import day_of
@@ -150,12 +150,7 @@ def scorecard_pdf(request):
     title = _("Scorecard of %(site)s") % {"site": f"{site.code} {wording.site_name(site)}"}
     content = pdf.document(title, _foot(counted), _blocks(lines), get_language())
     audit.record("scorecard_downloaded", site_id=site.pk)
-    name = download_name(f"metaspine-scorecard-{site.code}-{day_of(counted.at)}.pdf")
-    return HttpResponse(
-        content,
-        content_type="application/pdf",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )
+    return pdf_file(f"metaspine-scorecard-{site.code}-{day_of(counted.at)}.pdf", content)
 
 
 def _foot(counted):

@@ -147,7 +147,6 @@ def of(patient, visits, stored=None):
             _measured(assessments, "eq_vas"),
         ],
         "fresh": fresh,
-        "baseline_missing": assessments[0] is None,
         "baseline": BASELINE,
         "note": _("Change from before surgery in small figures."),
     }

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.http import Http404
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -106,10 +106,7 @@ def query_list(request):
 def query_of(request, query_id):
     """The query in the address; Http404 for one of a site in whose queries the person takes no part."""
     visible = Query.objects.visible_to(request.access).filter(site_id__in=discussed(request.access))
-    query = visible.filter(pk=query_id).first() if query_id < 1 << 63 else None
-    if query is None:
-        raise Http404
-    return query
+    return get_object_or_404(visible, pk=query_id)
 
 
 @require_http_methods(["GET", "POST"])

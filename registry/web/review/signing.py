@@ -61,7 +61,7 @@ def ready_to_sign(request):
         request,
         "review/to_sign.html",
         {
-            "found": unsigned,
+            "unsigned": unsigned,
             "counted_at": counted_at,
             "lines": shown,
             "written": list_rows.to_sign(shown, beside),
@@ -201,7 +201,6 @@ def _page(
             "facts": facts(patient),
             "signatures": [_line(signature, labels) for signature in signing.checked(patient, every)],
             "may_sign": may_sign,
-            "ready": ready,
             "sheet": sheet.of(patient, ready.forms, asked, labels) if ready else None,
             "seen": signing.note(patient, ready) if ready else "",
             "unlocking_seen": signing.unlocking_note(patient) if may_sign else "",

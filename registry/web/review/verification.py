@@ -30,7 +30,6 @@ from registry.web.review import list_rows
 from registry.web.review.signing import known_form
 from registry.web.shared import seen_words, wording
 from registry.web.shared.lookup import COUNTED, last_page, names_of, page_in, patient_of
-from registry.web.shared.patient_head import facts
 from registry.web.shared.record_words import form_label, form_url, item_label, visit_labels
 from sites.models import Site
 from sites.tenancy.access import Can
@@ -226,8 +225,7 @@ def verify_form(request, patient_id, form):
         "review/verify.html",
         {
             "patient": patient,
-            "facts": facts(patient),
-            "found": form_found,
+            "form_row": form_found,
             "state": form_found.state,
             "title": form_label(form_found.form, labels),
             "form_url": form_url(patient.pk, form_found.form),

@@ -124,20 +124,13 @@ def _add(request, site):
     try:
         row = screening.add(access=request.access, site=site, raw=_raw(request), today=timezone.localdate())
     except InvalidAnswers as error:
-        return _said(error)
+        return wording.all_said(error.errors, ITEMS.get)
     messages.success(request, _("Line %(number)s of the log is saved.") % {"number": row.number})
     return {}
 
 
 def _raw(request):
     return {name: request.POST.get(name, "").strip() for name in ITEMS}
-
-
-def _said(error):
-    return {
-        name: [wording.said(ITEMS[name], reason, may_lack=False) for reason in reasons]
-        for name, reasons in error.errors.items()
-    }
 
 
 @require_http_methods(["GET", "POST"])
@@ -171,7 +164,7 @@ def _correct(request, row):
             today=timezone.localdate(),
         )
     except InvalidAnswers as error:
-        return _said(error), False
+        return wording.all_said(error.errors, ITEMS.get), False
     except ReasonRequired:
         return {"reason": [_("Say why this is corrected.")]}, False
     except Conflict:

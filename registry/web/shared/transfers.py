@@ -8,7 +8,7 @@ from allauth.core.internal import ratelimit
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 
 from registry.exports.folder import download_name
@@ -86,3 +86,12 @@ def _written(header: Sequence[str], chunks: Iterable[Iterable[Sequence[Any]]]) -
     yield "\ufeff" + writer.writerow(header)
     for rows in chunks:
         yield "".join(map(writer.writerow, rows))
+
+
+def pdf_file(name: str, content: bytes) -> HttpResponse:
+    """A PDF to keep, under the name that is asked for."""
+    return HttpResponse(
+        content,
+        content_type="application/pdf",
+        headers={"Content-Disposition": f'attachment; filename="{download_name(name)}"', "Cache-Control": "no-store"},
+    )

@@ -59,6 +59,16 @@ def said(item, reason, may_lack=True):
     return f"{item.label.ja}：{reason.ja}" if in_japanese() else f"{item.label.en} {reason.en}."
 
 
+def all_said(errors, item_of):
+    """Reasons by item name as sentences, on a page that offers no reasons for having no value.
+
+    item_of  name to Item
+    """
+    return {
+        name: [said(item_of(name), reason, may_lack=False) for reason in reasons] for name, reasons in errors.items()
+    }
+
+
 def sentence(label):
     """A declared message with the full stop that its language ends a sentence with."""
     text = words(label)

@@ -81,7 +81,7 @@ def grid(request):
             "due": due,
             "after": after,
             "any_filter": bool(parameters),
-            "kept": urlencode(parameters),
+            "parameters": urlencode(parameters),
             "count": max(count, len(ids)),
             "many": many,
             "legend": LEGEND,

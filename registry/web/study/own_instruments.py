@@ -19,6 +19,7 @@ from registry.services.records.cleaning import InvalidAnswers, clean
 from registry.web.shared import questions, wording
 from registry.web.shared.lookup import number_in
 from registry.web.study import documents
+from registry.web.study.publishing import published
 from sites.confirming import confirmed
 from sites.tenancy.access import Can
 
@@ -301,20 +302,11 @@ def own_instrument_publish(request, code):
     reading = publishing.read(draft.document)
     faults, note = list(reading.faults), request.POST.get("note", "").strip()
     if request.method == "POST":
-        if not note:
-            messages.error(request, _("Say why: it stands in the version of the protocol."))
-        else:
-            try:
-                publishing.publish(access=request.access, code=code, note=note)
-            except publishing.InvalidDefinition as error:
-                faults = error.faults
-            except publishing.Busy:
-                messages.error(
-                    request, _("The records are being read just now. Nothing was published: try again in a minute.")
-                )
-            else:
-                messages.success(request, _("Published. Forms ask it from now on; forms that are complete stay so."))
-                return redirect("own_instruments")
+        success = _("Published. Forms ask it from now on; forms that are complete stay so.")
+        refused = published(request, publishing.publish, success, note=note, code=code)
+        if refused is None:
+            return redirect("own_instruments")
+        faults = refused or faults
     record = draft.document.get("record")
     before = next(
         (instrument for instrument in catalogue.current().own.get(record, ()) if instrument.code == code), None
@@ -323,8 +315,8 @@ def own_instrument_publish(request, code):
     return render(
         request,
         "study/publish.html",
-        {"draft": draft, "title": title_of(draft.document), "faults": faults, "effects": effects, "before": before,
-         "instrument": reading.instrument, "record": RECORDS.get(record), "note": note},
+        {"draft": draft, "title": title_of(draft.document), "faults": faults, "effects": effects,
+         "record": RECORDS.get(record), "note": note},
         status=422 if request.method == "POST" else 200,
     )  # fmt: skip
 

@@ -11,9 +11,10 @@ from registry.instruments.base import half_width_number
 from registry.instruments.catalogue import ASKED
 from registry.models import ProtocolVersion, QueryForm
 from registry.protocol.definitions import Fault
-from registry.services.protocol import branding, bringing, publishing, setup
+from registry.services.protocol import branding, bringing, setup
 from registry.web.study import documents
 from registry.web.study.own_instruments import KINDS, RECORDS, title_of
+from registry.web.study.publishing import published
 from sites.confirming import confirmed
 from sites.tenancy.access import BLINDABLE, ROLE_LABELS, Can
 
@@ -37,19 +38,10 @@ def about(request):
         known = _about_in(request.POST) | {"logo": logo}
         if fault:
             faults = [fault]
-        elif not note:
-            messages.error(request, _("Say why: it stands in the version of the protocol."))
         else:
-            try:
-                setup.save_about(access=request.access, about=known, note=note)
-            except publishing.InvalidDefinition as error:
-                faults = error.faults
-            except publishing.Busy:
-                messages.error(
-                    request, _("The records are being read just now. Nothing was published: try again in a minute.")
-                )
-            else:
-                messages.success(request, _("Saved as the next version of the protocol."))
+            success = _("Saved as the next version of the protocol.")
+            faults = published(request, setup.save_about, success, note=note, about=known)
+            if faults is None:
                 return redirect("study")
     lists = [
         {"name": key, "title": title, "help": text, "text": _as_text(key, known.get(key) or ())}

@@ -2,15 +2,15 @@
 
 import json
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.protocol.definitions import Fault
-from registry.services.protocol import publishing, whole
+from registry.services.protocol import whole
 from registry.web.study.own_instruments import title_of
+from registry.web.study.publishing import published
 from sites.confirming import confirmed
 from sites.tenancy.access import Can
 
@@ -24,19 +24,10 @@ def load(request):
     if request.method == "POST":
         reading = _given(request)
         faults, status = reading.faults, 422
-        if not faults and not note:
-            messages.error(request, _("Say why: it stands in the version of the protocol."))
-        elif not faults:
-            try:
-                whole.load(access=request.access, document=reading.document, note=note)
-            except publishing.InvalidDefinition as error:
-                faults = error.faults
-            except publishing.Busy:
-                messages.error(
-                    request, _("The records are being read just now. Nothing was published: try again in a minute.")
-                )
-            else:
-                messages.success(request, _("Published. The steps say what is still missing."))
+        if not faults:
+            success = _("Published. The steps say what is still missing.")
+            faults = published(request, whole.load, success, note=note, document=reading.document)
+            if faults is None:
                 return redirect("study")
     ready = [
         {"code": code, "title": title_of({"title": document["study"]["name"]}), "study": document["study"]}

@@ -78,13 +78,13 @@ def test_lists_and_tables_are_fetched_once(opened, monkeypatch):
         "pain_vas_mm",
         "hsuv",
     ]
-    assert data["told"]["frankel"].startswith("ordinal · known: Before surgery ")
-    assert "A: " in data["told"]["frankel"] and data["labels"]["pain_vas_mm"] == "Pain (VAS)"
+    assert data["summaries"]["frankel"].startswith("ordinal · known: Before surgery ")
+    assert "A: " in data["summaries"]["frankel"] and data["labels"]["pain_vas_mm"] == "Pain (VAS)"
     assert opened.get(reverse("comparison_plan_lists"), headers={"If-None-Match": lists["ETag"]}).status_code == 304
     counts, at = known.counts, dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
     with monkeypatch.context() as large:  # numbers that the worker keeps have their time
         large.setattr(known, "counts", lambda: (counts()[0], at))
-        summary = opened.get(reverse("comparison_plan_lists")).json()["told"]["frankel"]
+        summary = opened.get(reverse("comparison_plan_lists")).json()["summaries"]["frankel"]
         assert summary.startswith(f"ordinal · known on {wording.moment(at)}: Before surgery ")
     year = {"grouping": "named", "visit_what_1": "nearest", "visit_day_1": "365", "visit_within_1": "60"}
     page = html.fromstring(opened.get(reverse("comparison_plan_new")).content.decode())

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import zipfile
-from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -25,10 +24,10 @@ from registry.models import ComparisonRun, Patient
 from sites.models import AuditEvent, Site
 from sites.tenancy.scope import Scope, entered
 from tests.analysis.random_frames import Draw
+from tests.working import ROOT
 
 pytestmark = pytest.mark.long
 
-PROJECT = Path(__file__).parents[3]
 VERIFY = bundle.VERIFY
 needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed: apt-get install r-base-core")
 
@@ -201,7 +200,7 @@ def test_quick_leaves_out_what_takes_r_long_and_says_so(tmp_path):
     result, frame = compared(LARGE, seed=5, n=200, lesions=range(6), oddity=0)
     path = tmp_path / "comparison.zip"
     path.write_bytes(bundle.bundle(result, frame, LARGE))
-    done = verify("--quick", path, script=PROJECT / "bin" / "verify-with-r")
+    done = verify("--quick", path, script=ROOT / "bin" / "verify-with-r")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "primary_tumour p: --quick: exact test of a 3 x 9 table" in done.stdout
     assert " 0 skipped;" not in done.stdout
@@ -290,7 +289,7 @@ def test_a_changed_number_is_found(tmp_path):
 @needs_r
 def test_what_is_no_bundle_cannot_be_verified(tmp_path):
     (tmp_path / "no.zip").write_text("no")
-    script = PROJECT / "bin" / "verify-with-r"
+    script = ROOT / "bin" / "verify-with-r"
     assert verify(tmp_path / "no.zip", script=script).returncode == 2
     assert verify(tmp_path / "none.zip", script=script).returncode == 2
     assert verify(tmp_path).returncode == 2
@@ -414,7 +413,7 @@ def demonstration(db, tmp_path, cohort_of):
 @needs_r
 def test_the_demonstration_registry_is_verified(demonstration, tmp_path):
     command(str(tmp_path / "demo.zip"))
-    checked = verify(tmp_path / "demo.zip", "--quick", script=PROJECT / "bin" / "verify-with-r")
+    checked = verify(tmp_path / "demo.zip", "--quick", script=ROOT / "bin" / "verify-with-r")
     assert checked.returncode == 0, "\n".join(wrong(checked))
     assert "demo: 203 patients" in checked.stdout
 
@@ -425,7 +424,7 @@ def test_a_bundle_from_the_command_line_is_verified(random_patients, tmp_path):
     path = tmp_path / "segments.zip"
     assert "bin/verify-with-r" in command(str(path), "--value-set", "JP", "NL")
     assert [path.name for path in tmp_path.iterdir()] == ["segments.zip"]
-    checked = verify(path, script=PROJECT / "bin" / "verify-with-r")
+    checked = verify(path, script=ROOT / "bin" / "verify-with-r")
     assert checked.returncode == 0, "\n".join(wrong(checked))
 
 

@@ -9,14 +9,14 @@ counts in an older version.
 import datetime as dt
 import os
 import sys
-from pathlib import Path
 
 from playwright.sync_api import Error, sync_playwright
 
 from bench.shared.tables import markdown, put
+from tests.working import ROOT
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "data-entry.md"
+DOCUMENT = ROOT / "docs" / "data-entry.md"
 KNOWN, PART = "S01-0012", "0012"  # a patient of the demonstration, and what of the number somebody remembers
 ASKED = "S01-0030"  # about whom the demonstration has a query
 FEW = 5  # patients who are signed

@@ -66,12 +66,12 @@ READ_ONLY = {
 
 
 @pytest.fixture(scope="module", autouse=True, params=["new", *restored.RELEASES])
-def of_version(request, django_db_setup, django_db_blocker):
+def of_version(request, django_db_setup, django_db_blocker, alone):
     """Which database the tests of this module are about."""
     if request.param == "new":
         yield
         return
-    with django_db_blocker.unblock(), restored.upgraded(request.param, drifted=True):
+    with django_db_blocker.unblock(), restored.upgraded(request.param, alone, drifted=True):
         with connections["owner"].cursor() as cursor:
             cursor.execute(f"TRUNCATE {', '.join(conftest.FILLED_BY_TESTS)} CASCADE")
         connections["owner"].close()

@@ -3,14 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.conftest import at_the_server, copied
-
-PROJECT = Path(__file__).parents[3]
+from tests.working import ROOT
 
 
 @pytest.fixture
@@ -27,7 +25,7 @@ def empty_database():
 
 def test_a_command_before_migrate_is_a_sentence(empty_database, tmp_path):
     def manage(*arguments):
-        command = [sys.executable, str(PROJECT / "manage.py"), *arguments]
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
         return subprocess.run(command, env=empty_database, capture_output=True, text=True)
 
     early = manage("compare_segments")

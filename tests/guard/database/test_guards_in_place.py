@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,9 +12,7 @@ from django.db import connection, connections, transaction
 from registry.guards import checking, declared
 from tests.conftest import template
 from tests.releases import restored
-from tests.working import PATIENCE
-
-PROJECT = Path(__file__).parents[3]
+from tests.working import PATIENCE, ROOT
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +190,7 @@ def test_nothing_is_served_without_guards(migrated, arguments):
     as_owner("ALTER TABLE registry_patient DISABLE TRIGGER refuse_signed")
     try:
         done = subprocess.run(
-            [sys.executable, *arguments], env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE
+            [sys.executable, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
         )
     finally:
         call_command("migrate", verbosity=0)

@@ -15,11 +15,11 @@ ANSWERS = {"assessment_date": "2026-01-11", "frankel": "C", "ecog_ps": "2", "pai
 
 
 def cast(sites, patients):
+    from bench.shared.server import session_of
     from sites.models import Site
     from sites.tenancy.access import Role
     from tests.conftest import TODAY, person
     from tests.guard.conftest import enrol
-    from tests.guard.faults.test_faults import session_of
 
     made = []
     for number in range(int(sites)):

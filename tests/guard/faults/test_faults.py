@@ -7,20 +7,17 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from importlib import import_module
-from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.db import connection, connections, transaction
 from django.test import Client
 
+from bench.shared.server import session_of
 from registry.models import AdverseEvent, Assessment, Patient
 from registry.services.entry.assessments import save_assessment
 from registry.services.entry.patients import save_adverse_event
@@ -31,9 +28,8 @@ from sites.tenancy.scope import entered, everything
 from tests.conftest import TODAY, person
 from tests.guard.conftest import enrol
 from tests.guard.faults.saving import ANSWERS
-from tests.working import PATIENCE, free_port, until, waits
+from tests.working import PATIENCE, ROOT, free_port, until, waits
 
-PROJECT = Path(__file__).resolve().parents[3]
 SITES = 10
 TIMEPOINTS = ("preop", "1m", "3m", "6m", "12m", "24m")
 
@@ -80,7 +76,7 @@ def on_record(patient_id, timepoint):
 def test_a_killed_process_leaves_what_it_acknowledged_and_nothing_of_the_rest(ten_sites, environment):
     user, (_site, patient_ids) = next(iter(ten_sites.items()))
     command = [sys.executable, "-m", "tests.guard.faults.saving", str(user.pk), *patient_ids]
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     output = [process.stdout.readline().split() for _ in patient_ids]
     assert output == [["saved", patient_id] for patient_id in patient_ids[:-1]] + [["open", patient_ids[-1]]]
     process.kill()
@@ -108,16 +104,6 @@ def idle_in_transaction():
         return cursor.fetchone()[0] > 0
 
 
-def session_of(user):
-    session = import_module(settings.SESSION_ENGINE).SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session["signed_in_at"] = session["seen_at"] = time.time()
-    session.create()
-    return session.session_key
-
-
 def start_web(environment):
     """gunicorn on a free port, in a process group of its own."""
     port = free_port()
@@ -132,7 +118,7 @@ def start_web(environment):
         "critical",
     ]
     command += ["--workers", "1", "--threads", "4", "--bind", f"127.0.0.1:{port}"]
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
 
     def answers():
         """Whether it does: the port is there before the process that answers, so it is asked for a page."""
@@ -151,14 +137,20 @@ def start_web(environment):
     return process, port
 
 
-def post_until_it_dies(port, cookie, forms):
-    """Post one form after the other; returns those that were answered with a redirect, and those that were not."""
+def new_form(cookie):
+    """(headers, body) with which a browser sends the answers for a visit that has none yet."""
     token = secrets.token_hex(16)
     headers = {
         "Cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}; {settings.CSRF_COOKIE_NAME}={token}",
         "Content-Type": "application/x-www-form-urlencoded",
     }
     body = urlencode(ANSWERS | {"csrfmiddlewaretoken": token, "version": ""})
+    return headers, body
+
+
+def post_until_it_dies(port, cookie, forms):
+    """Post one form after the other; returns those that were answered with a redirect, and those that were not."""
+    headers, body = new_form(cookie)
     acknowledged, unanswered, refused = [], [], []
     for patient_id, timepoint in forms:
         try:

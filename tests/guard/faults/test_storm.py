@@ -23,8 +23,8 @@ from registry.embedded import postgres
 from registry.embedded.place import place_for
 from registry.embedded.services import ensure_services, running
 from tests.guard.faults.storm import ANSWERS
-from tests.guard.faults.test_faults import PROJECT, start_web
-from tests.working import PATIENCE
+from tests.guard.faults.test_faults import start_web
+from tests.working import PATIENCE, ROOT
 
 pytestmark = pytest.mark.long
 
@@ -43,7 +43,7 @@ class Machine:
 
     def start_worker(self):
         command = [sys.executable, "-m", "celery", "-A", "registry", "worker", "-c", "1", "-l", "critical"]
-        return subprocess.Popen(command, cwd=PROJECT, env=self.environment, start_new_session=True)
+        return subprocess.Popen(command, cwd=ROOT, env=self.environment, start_new_session=True)
 
     def strike(self, victim):
         """kill -9, and start it again."""
@@ -81,7 +81,7 @@ def machine(tmp_path, monkeypatch):
             "METASPINE_ALLOWED_HOSTS": "127.0.0.1",
             "METASPINE_SECOND_FACTOR": "none",  # else every save is answered with the way to set one up
         }
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=PROJECT, env=environment, check=True)
+        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
         item = Machine(place, environment)
         try:
             yield item
@@ -92,7 +92,7 @@ def machine(tmp_path, monkeypatch):
 def ask(machine, *arguments, forms=()):
     command = [sys.executable, "-m", "tests.guard.faults.storm", *map(str, arguments)]
     done = subprocess.run(
-        command, cwd=PROJECT, env=machine.environment, input=json.dumps(forms), capture_output=True, text=True
+        command, cwd=ROOT, env=machine.environment, input=json.dumps(forms), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

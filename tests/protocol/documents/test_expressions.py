@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from datetime import date, time, timedelta
 from decimal import Decimal
-from pathlib import Path
+from functools import cache
 
 import pytest
 from django.db import connection
@@ -18,8 +18,9 @@ from registry.instruments.base import Choice, Item, Label
 from registry.protocol import sql
 from registry.protocol.evaluate import value
 from registry.protocol.expressions import InvalidExpression, compiled, names, renamed
+from tests.working import ROOT
 
-SCRIPT = Path(__file__).parents[3] / "static" / "expressions.js"
+SCRIPT = ROOT / "static" / "expressions.js"
 TODAY = date(2026, 5, 31)
 
 
@@ -216,7 +217,9 @@ class Random:
         return {name: answer for name, answer in full.items() if chance() < 0.75 and answer != ()}
 
 
-def cases(number, seed=20260531):
+@cache
+def cases(number=900, seed=20260531):
+    """(Text, tree, answers) of so many expressions; made when first asked for, not by whoever collects the tests."""
     dice = Random(seed)
     rows = []
     while len(rows) < number:
@@ -236,16 +239,13 @@ def _same(left, right):
     return left == right and type(left) is type(right)
 
 
-CASES = cases(900)
-
-
 @pytest.mark.skipif(
     shutil.which("node") is None, reason="needs node, which runs the browser's script without a browser"
 )
 def test_javascript_gives_the_same_answers():
     plain = [
         [tree, {name: list(raw) if isinstance(raw, tuple) else str(raw) for name, raw in answers.items()}]
-        for _, tree, answers in CASES
+        for _, tree, answers in cases()
     ]
     program = (
         f"const e = require({json.dumps(str(SCRIPT))});"
@@ -253,7 +253,7 @@ def test_javascript_gives_the_same_answers():
         f"console.log(JSON.stringify(cases.map(([t, a]) => e.value(t, a, {json.dumps(TODAY.isoformat())}))));"
     )
     done = subprocess.run(["node", "-e", program], input=json.dumps(plain), capture_output=True, text=True, check=True)
-    for (text, tree, answers), got in zip(CASES, json.loads(done.stdout), strict=True):
+    for (text, tree, answers), got in zip(cases(), json.loads(done.stdout), strict=True):
         assert _same(value(tree, answers, TODAY), got), (text, answers, value(tree, answers, TODAY), got)
 
 
@@ -266,8 +266,8 @@ def test_postgresql_gives_the_same_answers():
         return f"{sql.quoted(text)}::{COLUMNS[name]}"
 
     with connection.cursor() as cursor:
-        for start in range(0, len(CASES), 50):
-            block = CASES[start : start + 50]
+        for start in range(0, len(cases()), 50):
+            block = cases()[start : start + 50]
             selects = [
                 sql.expression(tree, lambda name, answers=answers: literal(name, answers.get(name)), f"DATE '{TODAY}'")
                 for _, tree, answers in block

@@ -7,8 +7,6 @@ from registry.stats.arrays import NotEstimable
 from registry.stats.matching.balance import balance
 from registry.stats.matching.nearest import nearest
 from registry.stats.matching.paired import (
-    cox_by_set,
-    log_rank_by_set,
     pair_differences,
     pair_odds_ratio,
     pair_risk_difference,
@@ -18,7 +16,6 @@ from registry.stats.matching.paired import (
 from registry.stats.matching.score import propensity
 from registry.stats.matching.weighted_groups import weighted_moments, weighted_ratio, weighted_shares, weighted_wald
 from registry.stats.matching.weights import propensity_weights, weighted_difference
-from registry.stats.survival.cox import cox
 from registry.stats.ttest import paired_t
 
 RANDOM = np.random.default_rng(1973)
@@ -135,16 +132,6 @@ def test_matched_sets_go_into_the_paired_tests():
     grade = STRATA.astype(float)
     table = pair_table(grade, 3, pairs)
     assert (table.sum(), table.sum(axis=1).tolist()) == (len(pairs.pairs), np.bincount(STRATA[first]).tolist())
-
-    time, event = np.ceil(RANDOM.exponential(300, N)), RANDOM.random(N) < 0.7
-    assert 0 < log_rank_by_set(time, event, TREATED, pairs).p <= 1
-    model = cox_by_set(time, event, TREATED + 0.0, pairs)
-    inside = pairs.sets >= 0
-    plain = cox(time[inside], event[inside], TREATED[inside] + 0.0)
-    assert model.robust
-    assert model.coefficient == pytest.approx(plain.coefficient)
-    several = nearest(SCORE, TREATED, ratio=2, caliper=0.05)
-    assert cox_by_set(time, event, TREATED + 0.0, several).n == (several.weights > 0).sum()
 
 
 def test_a_weighted_difference_has_the_sandwich_error():

@@ -1,7 +1,6 @@
 """What leaves in each format is what is stored, with its labels and the reasons for what is missing."""
 
 import codecs
-import csv
 import datetime as dt
 import io
 import json
@@ -44,7 +43,7 @@ from registry.services.follow_up import visits
 from registry.services.records.extras import switch
 from registry.web.patients import extra_answers
 from sites.tenancy.scope import everything
-from tests.transfer.conftest import ASSESSMENT, EVENT, PATIENT, texts, write_csv
+from tests.transfer.conftest import ASSESSMENT, EVENT, PATIENT, table, texts, write_csv
 
 pytestmark = pytest.mark.long
 
@@ -74,11 +73,6 @@ def package(registry, tmp_path, as_system):
         return tmp_path / name
 
     return export
-
-
-def table(path):
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        return list(csv.DictReader(stream))
 
 
 EVERYTHING = {"content": ["items", "totals", "hsuv", "changes"], "value_sets": ["JP", "US"]}

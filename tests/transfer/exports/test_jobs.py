@@ -20,30 +20,16 @@ from sites.tenancy.access import access_of
 from sites.tenancy.scope import everything
 from tests.working import export_path
 
+pytestmark = pytest.mark.usefixtures("folder")
 FORM = {
     "format": "csv", "cohort": "all", "shape": "long", "content": ["items", "totals"], "values": "codes",
     "language": "en", "missing": "columns", "dates": "dates",
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def folder(settings, tmp_path):
-    settings.EXPORT_FOLDER = tmp_path / "exports"
-    return settings.EXPORT_FOLDER
-
-
 @pytest.fixture
 def registry(good, bring_in):
     assert bring_in(good).stored
-
-
-@pytest.fixture
-def signed_in(client, request):
-    def sign_in(name):
-        client.force_login(request.getfixturevalue(name))
-        return client
-
-    return sign_in
 
 
 def asked(client, **changes):

@@ -5,14 +5,9 @@ import http.client
 import os
 import signal
 import time
-from contextlib import contextmanager
 from datetime import timedelta
-from threading import Thread
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
-from django.core.wsgi import get_wsgi_application
-from django.db import connection
 from django.utils import timezone
 
 from registry import tasks
@@ -27,18 +22,10 @@ from sites.tenancy.scope import entered
 from tests.analysis.conftest import answers, patient, store
 from tests.api.conftest import issued
 from tests.conftest import person
-from tests.working import PATIENCE, a_worker, export_path, has_looked_whether_to_stop, locked, until
-
-application = get_wsgi_application()
+from tests.working import PATIENCE, a_worker, export_path, has_looked_whether_to_stop, locked, serving, until
 
 pytestmark = pytest.mark.celery
 LAST_READ = "registry_adverseevent"  # by then the file has been begun
-
-
-@pytest.fixture
-def folder(settings, tmp_path):
-    settings.EXPORT_FOLDER = tmp_path / "exports"
-    return settings.EXPORT_FOLDER
 
 
 @pytest.fixture
@@ -64,28 +51,6 @@ def left_in(folder):
 def state_of(export):
     export.refresh_from_db()
     return export.status
-
-
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
-@contextmanager
-def served():
-    """The port of a running registry."""
-    with make_server("127.0.0.1", 0, application, handler_class=Quiet) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
-        with connection.cursor() as cursor:
-            # The thread's own session would keep the tables from being emptied.
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
-            )
 
 
 def fetched(port, path, token, at_most=None, **headers):
@@ -132,7 +97,7 @@ def test_a_killed_worker_leaves_no_file_and_the_next_one_writes_it_whole(bob, ac
 
     # A download that broke off goes on over another connection, and what arrives is what was written.
     path, token = f"/api/v1/exports/{export.pk}/file", issued(bob)
-    with served() as port:
+    with serving() as port:
         status, headers, begun = fetched(port, path, token, at_most=1000)
         assert (status, len(begun)) == (200, 1000)
         again = {"Range": f"bytes={len(begun)}-", "If-Range": headers["ETag"]}

@@ -24,7 +24,7 @@ from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Imp
 from registry.services.files import file_formats
 from sites.tenancy.scope import everything
 from tests.stats.oracle import lacking
-from tests.transfer.conftest import EVENT, texts
+from tests.transfer.conftest import EVENT, table, texts
 from tests.transfer.exports.test_formats import ODM_SCHEMA
 from tests.transfer.exports.test_round_trip import end, patient, row_of, write
 from tests.transfer.imports.test_import_flow import columns_of, follow, values_of
@@ -83,11 +83,6 @@ def package(registry, tmp_path, as_system):
     return export
 
 
-def table(path):
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        return list(csv.DictReader(stream))
-
-
 def emptied():
     with everything():
         for model in (FollowUpEnd, AdverseEvent, Assessment, Identity, Patient):
@@ -106,12 +101,6 @@ def sheets(path):
 
 def without(rows, *names):
     return [{name: value for name, value in row.items() if name not in names} for row in rows]
-
-
-@pytest.fixture
-def browser(client, dana):
-    client.force_login(dana)
-    return client
 
 
 def bring_in_workbook(browser, content, sheet_names, keep_out=()):

@@ -30,12 +30,6 @@ CASES = Path(__file__).parent / "cases"
 
 
 @pytest.fixture
-def browser(client, dana):
-    client.force_login(dana)
-    return client
-
-
-@pytest.fixture
 def s01(north, south, tmp_path, bring_in):
     """Five patients of S01, as the files of the folder name them."""
     Site.objects.filter(pk=south.pk).update(code="S01")
@@ -84,8 +78,8 @@ def test_rows_beyond_the_dimension_come_in(browser, s01):
         page = follow(browser, upload(browser, name))
         # The sheet is an assessments file; what is wrong with its rows is that other patients are not stored.
         assert page.templates[0].name == "imports/report.html"
-        address = f"/import/{page.context['one'].pk}/"
-        counted = jobs.layouts_of(Import.objects.get(pk=page.context["one"].pk))[0][1]
+        address = f"/import/{page.context['job'].pk}/"
+        counted = jobs.layouts_of(Import.objects.get(pk=page.context["job"].pk))[0][1]
         assert (counted.rows, name, address != "") == (30, name, True)
 
 
@@ -134,13 +128,13 @@ def test_thousands_are_no_decimals(browser, s01, stored_values, name, wanted, se
 def test_blank_columns_and_rows_are_none(browser, s01, name):
     page = matched(browser, upload(browser, name))
     assert errors(page) == []
-    assert page.context["one"].counts["files"]["assessments"]["new"] > 0
+    assert page.context["job"].counts["files"]["assessments"]["new"] > 0
 
 
 def test_the_line_that_names_the_separator_is_no_header(browser, s01):
     page = matched(browser, upload(browser, "a08_sep_line.csv"))
     assert errors(page) == []
-    assert page.context["one"].counts["files"]["assessments"]["new"] > 0
+    assert page.context["job"].counts["files"]["assessments"]["new"] > 0
 
 
 def test_titles_above_the_names_are_passed_over_with_a_word(browser, s01, stored_values):
@@ -194,7 +188,7 @@ def test_values_that_the_sheet_strikes_out_or_hides_are_told_with_row_and_column
 
 def test_true_is_no_number(browser, s01):
     page = follow(browser, upload(browser, "a27_bool_text_number.xlsx"))
-    browser.post("{}columns/".format(address := f"/import/{page.context['one'].pk}/"), columns_of(page))
+    browser.post("{}columns/".format(address := f"/import/{page.context['job'].pk}/"), columns_of(page))
     page = browser.get(f"{address}values/")
     assert [
         (column["column"].target, [value["value"] for value in column["values"]]) for column in page.context["columns"]
@@ -289,7 +283,7 @@ def test_a_repeated_header_is_passed_over_with_a_word(browser, s01):
     page = matched(browser, upload(browser, "pages.csv", content.encode()))
     assert errors(page) == []
     assert [row for row, *_, reason in warnings(page) if "repeats the header" in reason] == [3]
-    assert page.context["one"].counts["files"]["assessments"]["new"] == 2
+    assert page.context["job"].counts["files"]["assessments"]["new"] == 2
 
 
 def test_what_may_stand_for_nothing_is_asked_for_each_column(browser, s01, stored_values):
@@ -305,7 +299,7 @@ def test_what_may_stand_for_nothing_is_asked_for_each_column(browser, s01, store
     assert browser.post(f"{address}values/", sent | {"code-surgery_date-0": ""}).status_code == 422
     browser.post(f"{address}values/", sent | {"code-surgery_date-0": "~"})
     page = follow(browser, address)
-    assert jobs.mapping_of(page.context["one"]).codes["blood_loss_ml"] == {"999": "999", "-99": "!unknown"}
+    assert jobs.mapping_of(page.context["job"]).codes["blood_loss_ml"] == {"999": "999", "-99": "!unknown"}
 
 
 def test_several_ways_of_writing_dates_in_one_column(browser, s01, stored_values):
@@ -327,7 +321,7 @@ def test_visits_side_by_side_come_in(browser, s01, stored_values):
     address = upload(browser, "wide.csv", content.encode())
     page = matched(browser, address)
     assert errors(page) == []
-    assert page.context["one"].counts["files"]["assessments"]["new"] == 3
+    assert page.context["job"].counts["files"]["assessments"]["new"] == 3
     store(browser, address)
     assert [stored_values("S01-0001", "eq_vas", timepoint=timepoint)[0] for timepoint in ("preop", "1m", "3m")] == [
         3,

@@ -51,12 +51,6 @@ FOREIGN = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-@pytest.fixture
-def browser(client, dana):
-    client.force_login(dana)
-    return client
-
-
 def test_a_foreign_file_is_matched_by_its_questions(browser, north, as_system):
     address = send(browser, other__xml=FOREIGN.encode())
     page = follow(browser, address)

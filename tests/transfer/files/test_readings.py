@@ -12,7 +12,7 @@ from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue
 from registry.services.files import file_formats
 from tests.transfer.files.books import book, number, sheet, styles, text
-from tests.transfer.files.test_cases import browser, matched, s01, stored_values, upload  # noqa: F401 - fixtures
+from tests.transfer.files.test_cases import matched, s01, stored_values, upload  # noqa: F401 - fixtures
 from tests.transfer.imports.test_import_flow import columns_of, errors, follow, store, values_of, warnings
 
 READ = {

@@ -87,12 +87,6 @@ def as_project(export):
     )
 
 
-@pytest.fixture
-def browser(client, dana):
-    client.force_login(dana)
-    return client
-
-
 @pytest.mark.parametrize("shape", ["raw", "labels", "xml"])
 def test_a_project_comes_in_raw_and_as_labels(browser, north, as_system, shape):
     export = {"raw": RAW, "labels": LABELS, "xml": as_project(RAW)}[shape]

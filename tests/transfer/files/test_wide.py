@@ -11,7 +11,7 @@ from registry.imports.files import mapping, shaping
 from registry.models import Assessment, Patient
 from sites.tenancy.scope import everything
 from tests.transfer.conftest import ASSESSMENT, write_csv
-from tests.transfer.files.test_cases import browser, matched  # noqa: F401 - a fixture
+from tests.transfer.files.test_cases import matched
 from tests.transfer.imports.test_import_flow import errors, send, store
 
 
@@ -42,43 +42,39 @@ def stored():
 
 # As somebody calls it, and as it is called; with reasons in columns, and as tags (.d) in the value's place.
 @pytest.mark.parametrize(("name", "missing"), [("wide__csv", "columns"), ("patients__csv", "tagged")])
-def test_our_own_wide_export_comes_back_in_as_it_is(browser, wide, tmp_path, name, missing):  # noqa: F811
+def test_our_own_wide_export_comes_back_in_as_it_is(browser, wide, tmp_path, name, missing):
     content = wide if missing == "columns" else exported(tmp_path / "tagged.zip", missing)
     assert (b",.d," in content) == (missing == "tagged")
     page = matched(browser, send(browser, **{name: content}))
     assert errors(page) == []
     assert [*map(mapping.suggested_code, ("frankel", "eq_vas"), (".e", ".d"))] == ["!too_ill", "!refused"]  # no grade E
-    files = page.context["one"].counts["files"]
+    files = page.context["job"].counts["files"]
     assert files["assessments"] == {"new": 0, "changed": 0, "unchanged": 4}
     assert files["patients"] == {"new": 0, "changed": 0, "unchanged": 3}
 
 
-def test_into_an_emptied_registry_it_brings_everything_again(browser, wide, as_system):  # noqa: F811
+def answers():
+    rows = Assessment.objects.order_by("patient_id", "timepoint")
+    return list(rows.values("patient_id", "timepoint", "frankel", "eq_vas", "missing"))
+
+
+def test_into_an_emptied_registry_it_brings_everything_again(browser, wide, as_system):
     header, *lines = csv.reader(io.StringIO(wide.decode("utf-8-sig")))
     with everything():
-        before = list(
-            Assessment.objects.order_by("patient_id", "timepoint").values(
-                "patient_id", "timepoint", "frankel", "eq_vas", "missing"
-            )
-        )
+        before = answers()
         Assessment.objects.all()._raw_delete("default")
     address = send(browser, wide__csv=wide)
     page = matched(browser, address)
     assert errors(page) == []
-    assert page.context["one"].counts["files"]["assessments"]["new"] == len(before) == 4
+    assert page.context["job"].counts["files"]["assessments"]["new"] == len(before) == 4
     store(browser, address)
     with as_system():
-        after = list(
-            Assessment.objects.order_by("patient_id", "timepoint").values(
-                "patient_id", "timepoint", "frankel", "eq_vas", "missing"
-            )
-        )
-        assert after == before
+        assert answers() == before
         assert Patient.objects.count() == len(lines)
     assert "eq_vas_1m" in header
 
 
-def test_a_file_of_as_many_columns_as_are_read_can_be_matched_on_the_page(browser):  # noqa: F811
+def test_a_file_of_as_many_columns_as_are_read_can_be_matched_on_the_page(browser):
     """Visits side by side make many columns: the page was refused with more than 1 000 of them."""
     names = ["patient_id", *(f"column {number}" for number in range(shaping.MOST_COLUMNS - 1))]
     address = send(browser, wide__csv=f"{','.join(names)}\nN01-0001{',1' * (len(names) - 1)}\n".encode())

@@ -78,7 +78,7 @@ def test_good_files_are_stored_with_a_reason_on_record_and_undone(importer, good
     assert all(file.filename in history for file in file_formats.CONTRACT)
     for job in Import.objects.order_by("-requested_at"):
         undone = importer.post(f"/import/{job.pk}/undo/", {"reason": "wrong file"}, follow=True)
-        assert undone.context["one"].status == "done"
+        assert undone.context["job"].status == "done"
     assert stored() == (0, 0, 0)
 
 

@@ -37,12 +37,6 @@ def switched(db):
     return on
 
 
-@pytest.fixture
-def browser(client, dana):
-    client.force_login(dana)
-    return client
-
-
 def answered(patient="N01-0001", timepoint="preop"):
     with everything():
         return Assessment.objects.get(patient=patient, timepoint=timepoint)

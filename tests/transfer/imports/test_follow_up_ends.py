@@ -30,12 +30,6 @@ def ended(good):
     return good
 
 
-@pytest.fixture
-def browser(client, dana):
-    client.force_login(dana)
-    return client
-
-
 def stored_ends():
     with everything(), transaction.atomic():
         return {end.pk: (end.end_kind, end.end_data_use, end.version) for end in FollowUpEnd.objects.order_by("pk")}

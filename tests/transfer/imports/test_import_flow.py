@@ -31,12 +31,6 @@ NEWER_KEY = "ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODk="
 PATIENTS = [PATIENT, PATIENT | {"patient_id": "N01-0002"}]
 
 
-@pytest.fixture
-def browser(client, dana):
-    client.force_login(dana)
-    return client
-
-
 def send(browser, **files):
     """Upload contents by file name (a dot is written as two underscores); returns the import's address."""
     uploads = [SimpleUploadedFile(name.replace("__", "."), content) for name, content in files.items()]
@@ -77,18 +71,15 @@ def excel(**sheets):
     return out.getvalue()
 
 
-def errors(page):
+def errors(page, kind="errors"):
     return [
         (finding.row, finding.column, finding.value, finding.reason.en)
-        for finding in page.context["report"]["errors"].shown
+        for finding in page.context["report"][kind].shown
     ]
 
 
 def warnings(page):
-    return [
-        (finding.row, finding.column, finding.value, finding.reason.en)
-        for finding in page.context["report"]["warnings"].shown
-    ]
+    return errors(page, "warnings")
 
 
 def store(browser, address, **fields):
@@ -721,7 +712,7 @@ def test_an_import_is_undone_with_a_reason_and_a_trail(browser, good, north, dan
     assert browser.get(f"{address}undo/").context["obstacles"].total == 0
     assert browser.post(f"{address}undo/", {}).status_code == 422
     undone = browser.post(f"{address}undo/", {"reason": "wrong file"}, follow=True)
-    assert undone.context["one"].status == "done"
+    assert undone.context["job"].status == "done"
     after = take_out("after")
     assert [path.read_bytes() for path in sorted(after.iterdir())] == [
         path.read_bytes() for path in sorted(before.iterdir())
@@ -805,7 +796,7 @@ def test_an_import_that_was_built_upon_is_not_undone(browser, good, north, alice
     ]
     assert "Alice" in obstacles.shown[0].reason.en
     page = browser.post(f"{address}undo/", {"reason": "anyway"}, follow=True)
-    assert page.context["one"].status == "failed"
+    assert page.context["job"].status == "failed"
     with as_system():
         assert (Patient.objects.count(), Assessment.objects.count()) == (3, 4)
         Assessment.objects.filter(timepoint="12m").delete()
@@ -902,7 +893,7 @@ def test_an_import_that_an_earlier_release_began_is_read_again(browser, dana, st
 def test_a_workbook_that_an_earlier_release_read_is_read_again(browser, status):
     """Earlier releases kept other things of a sheet, such as whether it was filtered, and not how its cells look."""
     address = send(browser, patients__xlsx=excel(patients=[list(PATIENT), list(PATIENT.values())]))
-    assert follow(browser, address).context["one"].status == Import.Status.CHECKED
+    assert follow(browser, address).context["job"].status == Import.Status.CHECKED
     job = Import.objects.get()
     (sheet,) = job.choices[0]["sheets"]
     del sheet["looks"], sheet["looks_count"]

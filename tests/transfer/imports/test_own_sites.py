@@ -48,7 +48,7 @@ def test_a_coordinator_imports_for_the_own_site_and_a_colleague_takes_it_back(
         assert set(AuditEvent.objects.filter(action="import").values_list("site_id", flat=True)) == {north.pk}
     client.force_login(ivo)
     undone = client.post(f"{address}undo/", {"reason": "wrong file"}, follow=True)
-    assert undone.context["one"].status == "done"
+    assert undone.context["job"].status == "done"
     with as_system():
         assert not Patient.objects.exists()
 

@@ -21,16 +21,6 @@ BEGUN = {"assessment_date": "2026-01-12", "frankel": "C"}
 
 
 @pytest.fixture
-def patient(enrolled, alice):
-    return enrolled(alice)
-
-
-@pytest.fixture
-def url(patient):
-    return f"/patients/{patient.pk}/assessments/preop/"
-
-
-@pytest.fixture
 def typed(browse, patient):
     """`typed(alice, "preop", pain_vas_mm="1o")` is what the page's script sends while somebody types."""
 

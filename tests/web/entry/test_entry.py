@@ -10,25 +10,6 @@ from sites.tenancy.access import Role
 from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
 
 
-@pytest.fixture
-def patient(enrolled, alice):
-    return enrolled(alice)
-
-
-@pytest.fixture
-def url(patient):
-    return f"/patients/{patient.pk}/assessments/preop/"
-
-
-@pytest.fixture
-def stored(as_person, alice):
-    def read(model=Assessment):
-        with as_person(alice):
-            return model.objects.get()
-
-    return read
-
-
 def test_every_item_of_every_instrument_is_on_the_form(alice, browse, url):
     html = browse(alice).get(url).content.decode()
     for item in ITEMS:

@@ -23,16 +23,6 @@ EXTRAS = {"kps": "70", "ais": "D", "escc": "1c"}
 
 
 @pytest.fixture
-def patient(enrolled, alice):
-    return enrolled(alice)
-
-
-@pytest.fixture
-def url(patient):
-    return f"/patients/{patient.pk}/assessments/preop/"
-
-
-@pytest.fixture
 def switched(db):
     """`switched("kps", "ais")` switches these on and everything else off."""
 
@@ -42,15 +32,6 @@ def switched(db):
                 service.switch(access=None, code=code, on=code in codes)
 
     return switch
-
-
-@pytest.fixture
-def stored(as_person, alice):
-    def read(model=Assessment):
-        with as_person(alice):
-            return model.objects.get()
-
-    return read
 
 
 def test_the_contract_knows_no_extra():

@@ -41,11 +41,6 @@ def file(language="en", **changes):
 
 
 @pytest.fixture
-def patient(enrolled, alice):
-    return enrolled(alice)
-
-
-@pytest.fixture
 def linked(as_person, alice, patient):
     def make(language="en"):
         with as_person(alice) as access:

@@ -161,15 +161,15 @@ def told_of():
 
 
 def lists_json():
-    """The lists of what is collected for the page's script: {"told": {name: text}, "lists": {name: [[title, [[code,
-    text]]]]}}; a text that `labels` has is left out."""
+    """The lists of what is collected for the page's script: {"summaries": {name: text}, "lists": {name: [[title,
+    [[code, text]]]]}}; a text that `labels` has is left out."""
     lists, names = collected(), told_of()
     labels = {code: label for _title, pairs in lists["everything"] for code, label in pairs}
     short = {
         name: [[title, [_short(code, label, labels) for code, label in pairs]] for title, pairs in groups]
         for name, groups in lists.items()
     }
-    return {"labels": labels, "told": names, "lists": short}
+    return {"labels": labels, "summaries": names, "lists": short}
 
 
 def _short(code, label, labels):

@@ -93,7 +93,7 @@ class Forms:
             "blank": not field.default,
             "typed": bool(typed) if field.kind == TICK else typed or _by_default(field),
             "list": fetched,
-            "told": next(iter(choices), ""),
+            "summary": next(iter(choices), ""),
             "tells": fetched in offered.FITS and field.kind == CHOICE,
             "options": [
                 (title, [(code, label, str(code) in chosen) for code, label in pairs]) for title, pairs in options
