@@ -1,5 +1,6 @@
 """Counts of the start pages: counted at once in a small registry, kept by the worker in a large one, equal in both."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -13,6 +14,8 @@ from django.utils import timezone
 from registry import tasks
 from registry.analysis.design.variables import known
 from registry.models import Patient
+from registry.services import watermarks
+from registry.services.entry import transfers
 from registry.services.follow_up import ends, schedule
 from registry.services.operations import site_counts
 from sites.models import Site
@@ -89,7 +92,7 @@ def asked(committed, large, monkeypatch):
     for _ in range(2):
         tasks.keep_counts()
     kinds = []
-    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: kinds.append(kind))
+    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: kinds.append(kind) or {})
     return kinds
 
 
@@ -101,13 +104,74 @@ def test_nothing_is_counted_again_while_nothing_changed(asked):
     assert asked == list(site_counts.KINDS)
 
 
+def test_only_the_sites_where_something_changed_are_counted_again(
+    committed, large, enrolled, alice, charlie, dana, as_person, north, south, monkeypatch
+):
+    """A patient who moved is counted where she was as well."""
+    moved, died = enrolled(alice), enrolled(charlie)
+    monkeypatch.setattr(site_counts.timezone, "localdate", lambda: TODAY)
+    tasks.keep_counts()
+    counted, store, changed = set(), site_counts._store, []
+    monkeypatch.setattr(
+        site_counts, "_store", lambda kind, sites, *rest: counted.update(sites) or store(kind, sites, *rest)
+    )
+
+    # What else runs on the server may have more looked at than was written.
+    monkeypatch.setattr(
+        site_counts.watermarks, "since_last", lambda *_, **__: nullcontext(watermarks.Changed(tuple(changed)))
+    )
+
+    def kept(*patients):
+        """(sites that are counted now, {site id: patients, operated, died} as it is kept then)."""
+        counted.clear()
+        changed[:] = [patient.pk for patient in patients]
+        tasks.keep_counts()
+        rows = cache.get(site_counts._key_of_every_site("enrolled", TODAY))
+        with everything(), transaction.atomic():
+            plans = schedule.plans()
+            for kind in site_counts.KINDS:
+                of_sites = cache.get(site_counts._key_of_every_site(kind, TODAY))
+                anew = site_counts._counted(kind, [north.pk, south.pk], plans, TODAY)
+                assert {pk: value for pk, (_at, value) in of_sites.items() if value is not None} == anew
+        return set(counted), {site_id: value for site_id, (_at, value) in rows.items()}
+
+    assert kept() == (set(), {north.pk: [1, 0, 0], south.pk: [1, 0, 0]})
+    with everything(reason="heard of it"), transaction.atomic():
+        Patient.objects.filter(pk=died.pk).update(vital_status="dead")
+    assert kept(died) == ({south.pk}, {north.pk: [1, 0, 0], south.pk: [1, 0, 1]})
+    with as_person(dana) as access:
+        transfers.transfer(access=access, patient=moved, to=south, version=moved.version, reason="moved house")
+    sites, patients = kept(moved)
+    assert (sites, patients) == ({north.pk, south.pk}, {north.pk: None, south.pk: [2, 0, 1]})
+
+
+def test_counting_that_took_long_rests(committed, large, north, monkeypatch):
+    clock = iter(range(0, 10_000, 60))  # every look at it a minute later: counting takes one
+    monkeypatch.setattr(site_counts, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    rests = []
+    monkeypatch.setattr(site_counts.cache, "set", _noting(cache.set, rests))
+    tasks.keep_counts()
+    assert rests == [20 * 60 - 300]
+    monkeypatch.setattr(site_counts, "schedule", None)  # nothing is looked at until it has rested
+    tasks.keep_counts()
+
+
+def _noting(put, rests):
+    def noted(key, value, seconds=None, **rest):
+        if key == site_counts._RESTING:
+            rests.append(seconds)
+        return put(key, value, seconds, **rest)
+
+    return noted
+
+
 def test_what_ends_follow_up_and_what_is_removed_is_counted(committed, large, enrolled, alice, as_person, monkeypatch):
     """A row that is gone has left no transaction's number behind, as a row that is written does."""
     patient = enrolled(alice)
     monkeypatch.setattr(known, "is_large", lambda: True)
     tasks.keep_counts()
     counted = []
-    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: counted.append(kind))
+    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: counted.append(kind) or {})
     monkeypatch.setattr(known, "_store", lambda: counted.append("known values"))
 
     def anew():

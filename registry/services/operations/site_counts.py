@@ -17,7 +17,7 @@ from django.db.models import Count, Max, Min, Q
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
-from registry.models import Assessment, Patient, State
+from registry.models import Assessment, Patient, State, Transfer
 from registry.services import current_protocol, watermarks
 from registry.services.follow_up import schedule, visits
 from registry.services.monitoring import sampling, verified_share
@@ -144,24 +144,44 @@ def _counted_of(stored: dict[int, Any], unchanged: datetime | None) -> Counted:
 
 
 _UNCHANGED = "site_counts:unchanged"  # when the worker looked last: until then nothing had changed that is counted
+_RESTING = "site_counts:resting"  # while it is there nothing is counted
+OFTEN, LONGEST_REST, REST = 300, 1800, 20  # seconds between two looks, seconds, times as long as it took
 FEW = 5  # sites whose rows are looked up by their index
 
 
 def keep() -> None:
-    """Count everything for every site in scope, unless nothing changed since; nothing in a small registry."""
-    if not is_large():
+    """Count everything for the sites in scope where something changed since; nothing in a small registry.
+
+    Where that took long it is not done again for REST times as long, so that counting never takes more of the machine
+    than what people do: pages say how old a count is.
+    """
+    if not is_large() or cache.get(_RESTING):
         return
     plans, today = schedule.plans(), timezone.localdate()
     site_ids = list(Site.objects.order_by().values_list("pk", flat=True))
     # What is asked for is part of the protocol.
     asked = f"{today} {len(site_ids)} {current_protocol.version()} {watermarks.deleted(READ)}"
+    began = time.monotonic()
     with watermarks.since_last("site counts", asked, READ, often=True) as changed:
-        first = _key("enrolled", site_ids[0], today) if site_ids else None
         looked_at = timezone.now()
-        if first and (changed or cache.get(first) is None):
-            for kind in KINDS:
-                cache.set(_key_of_every_site(kind, today), _store(kind, site_ids, plans, today), KEPT)
+        stored = {kind: cache.get(_key_of_every_site(kind, today)) or {} for kind in KINDS} if site_ids else {}
+        lost = any(site_id not in of_kind for of_kind in stored.values() for site_id in site_ids)
+        anew = site_ids if lost or changed.patients is None else _sites_of(changed.patients, site_ids)
+        for kind in KINDS if anew else ():
+            cache.set(_key_of_every_site(kind, today), stored[kind] | _store(kind, anew, plans, today), KEPT)
         cache.set(_UNCHANGED, looked_at, KEPT)
+    rest = min(REST * (time.monotonic() - began), LONGEST_REST) - OFTEN
+    if rest > 0:
+        cache.set(_RESTING, True, rest)
+
+
+def _sites_of(patients: Iterable[str], site_ids: list[int]) -> list[int]:
+    """Those of some sites where patients are, or were before they moved."""
+    concerned: set[int] = set()
+    for model in (Patient, Transfer):
+        rows = model.objects.filter(patient_id__in=patients).order_by()
+        concerned.update(rows.values_list("site_id", flat=True).distinct())
+    return [site_id for site_id in site_ids if site_id in concerned]
 
 
 def _store(kind: Any, site_ids: list[int], plans: Any, today: Any) -> dict[int, Any]:
