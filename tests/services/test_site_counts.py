@@ -152,8 +152,16 @@ def test_counting_that_took_long_rests(committed, large, north, monkeypatch):
     monkeypatch.setattr(site_counts.cache, "set", _noting(cache.set, rests))
     tasks.keep_counts()
     assert rests == [20 * 60 - 300]
-    monkeypatch.setattr(site_counts, "schedule", None)  # nothing is looked at until it has rested
+    with monkeypatch.context() as resting:
+        resting.setattr(site_counts, "schedule", None)  # nothing is looked at until it has rested
+        tasks.keep_counts()
+    # Nobody rests from the counts of a new day, nor of another protocol: pages would have to make them.
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    monkeypatch.setattr(site_counts.timezone, "localdate", lambda: tomorrow)
     tasks.keep_counts()
+    monkeypatch.setattr(site_counts, "current_protocol", SimpleNamespace(version=lambda: 7))
+    tasks.keep_counts()
+    assert rests == [20 * 60 - 300] * 3
 
 
 def _noting(put, rests):

@@ -144,7 +144,7 @@ def _counted_of(stored: dict[int, Any], unchanged: datetime | None) -> Counted:
 
 
 _UNCHANGED = "site_counts:unchanged"  # when the worker looked last: until then nothing had changed that is counted
-_RESTING = "site_counts:resting"  # while it is there nothing is counted
+_RESTING = "site_counts:resting"  # (day, version of the protocol) that nothing is counted for while this is there
 OFTEN, LONGEST_REST, REST = 300, 1800, 20  # seconds between two looks, seconds, times as long as it took
 FEW = 5  # sites whose rows are looked up by their index
 
@@ -153,14 +153,16 @@ def keep() -> None:
     """Count everything for the sites in scope where something changed since; nothing in a small registry.
 
     Where that took long it is not done again for REST times as long, so that counting never takes more of the machine
-    than what people do: pages say how old a count is.
+    than what people do: pages say how old a count is. A new day, or another protocol, asks for counts of its own, which
+    pages would have to make themselves: nobody rests from those.
     """
-    if not is_large() or cache.get(_RESTING):
+    asked_for = (today := timezone.localdate(), current_protocol.version())
+    if not is_large() or cache.get(_RESTING) == asked_for:
         return
-    plans, today = schedule.plans(), timezone.localdate()
+    plans = schedule.plans()
     site_ids = list(Site.objects.order_by().values_list("pk", flat=True))
     # What is asked for is part of the protocol.
-    asked = f"{today} {len(site_ids)} {current_protocol.version()} {watermarks.deleted(READ)}"
+    asked = f"{asked_for} {len(site_ids)} {watermarks.deleted(READ)}"
     began = time.monotonic()
     with watermarks.since_last("site counts", asked, READ, often=True) as changed:
         looked_at = timezone.now()
@@ -172,7 +174,7 @@ def keep() -> None:
         cache.set(_UNCHANGED, looked_at, KEPT)
     rest = min(REST * (time.monotonic() - began), LONGEST_REST) - OFTEN
     if rest > 0:
-        cache.set(_RESTING, True, rest)
+        cache.set(_RESTING, asked_for, rest)
 
 
 def _sites_of(patients: Iterable[str], site_ids: list[int]) -> list[int]:
