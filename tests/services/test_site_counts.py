@@ -121,7 +121,7 @@ def test_only_the_sites_where_something_changed_are_counted_again(
         site_counts.watermarks, "since_last", lambda *_, **__: nullcontext(watermarks.Changed(tuple(changed)))
     )
 
-    def kept(*patients):
+    def counts_after(*patients):
         """(sites that are counted now, {site id: patients, operated, died} as it is kept then)."""
         counted.clear()
         changed[:] = [patient.pk for patient in patients]
@@ -135,13 +135,13 @@ def test_only_the_sites_where_something_changed_are_counted_again(
                 assert {pk: value for pk, (_at, value) in of_sites.items() if value is not None} == anew
         return set(counted), {site_id: value for site_id, (_at, value) in rows.items()}
 
-    assert kept() == (set(), {north.pk: [1, 0, 0], south.pk: [1, 0, 0]})
+    assert counts_after() == (set(), {north.pk: [1, 0, 0], south.pk: [1, 0, 0]})
     with everything(reason="heard of it"), transaction.atomic():
         Patient.objects.filter(pk=died.pk).update(vital_status="dead")
-    assert kept(died) == ({south.pk}, {north.pk: [1, 0, 0], south.pk: [1, 0, 1]})
+    assert counts_after(died) == ({south.pk}, {north.pk: [1, 0, 0], south.pk: [1, 0, 1]})
     with as_person(dana) as access:
         transfers.transfer(access=access, patient=moved, to=south, version=moved.version, reason="moved house")
-    sites, patients = kept(moved)
+    sites, patients = counts_after(moved)
     assert (sites, patients) == ({north.pk, south.pk}, {north.pk: None, south.pk: [2, 0, 1]})
 
 

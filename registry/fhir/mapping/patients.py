@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from registry.fhir.mapping import names
+from registry.fhir.mapping import elements, names
 from registry.fhir.mapping.faults import Fault, InvalidResource
 from registry.fhir.mapping.responses import dictionaries, extension_of
 from registry.instruments.base import InvalidValue, Label
@@ -63,7 +63,7 @@ def read(resource):
     """The `Enrolment` that a Patient asks for. Raises InvalidResource."""
     if not isinstance(resource, dict) or resource.get("resourceType") != "Patient":
         raise InvalidResource([Fault("Patient", "structure", NOT_ONE)])
-    faults = [Fault(f"Patient.{name}", "business-rule", NAMES) for name in IDENTIFYING if resource.get(name)]
+    faults = [Fault(f"Patient.{name}", "business-rule", NAMES) for name in IDENTIFYING if name in resource]
     organization = resource.get("managingOrganization")
     identifier = organization.get("identifier") if isinstance(organization, dict) else None
     identifiers = dictionaries([identifier])
@@ -75,6 +75,11 @@ def read(resource):
     else:
         site = _spelled(SITE_CODE, site, "Patient.managingOrganization.identifier", faults)
     hospital_number = _hospital_number(resource, faults)
+    faults += [
+        fault
+        for fault in elements.misplaced(resource, elements.PATIENT, "Patient")
+        if fault.path.removeprefix("Patient.") not in IDENTIFYING
+    ]
     if faults:
         raise InvalidResource(faults)
     consent = extension_of(resource, names.CONSENT, "valueDate")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, tzinfo
 
-from registry.fhir.mapping import names
+from registry.fhir.mapping import elements, names
 from registry.fhir.mapping.faults import Fault, InvalidResource, path_of
 from registry.fhir.mapping.questionnaires import TYPES, canonical, kind_of, type_of
 from registry.instruments import catalogue
@@ -26,6 +26,7 @@ UNKNOWN_REASON = Label("is no reason for a missing value here", "欠測理由で
 NO_TIMEPOINT = Label("needs the extension {v} with the timepoint", "時期を示す拡張{v}が必要です").format(
     v=names.TIMEPOINT
 )
+NO_VISIT = Label("names a timepoint, and these answers belong to none", "時期のない質問票に時期が指定されています")
 NO_DATE = Label(
     "needs the day of the assessment (YYYY-MM-DD), or a moment with its offset",
     "評価日（YYYY-MM-DD）、または時差つきの日時が必要です",
@@ -161,12 +162,15 @@ def read(resource, zone: tzinfo | None = None):
     status = resource.get("status")
     if status not in STATUSES:
         faults.append(Fault("QuestionnaireResponse.status", "value", NO_STATUS))
+    faults += elements.misplaced(resource, elements.RESPONSE, "QuestionnaireResponse")
     if instrument is None:
         raise InvalidResource(faults)
     response = Response(instrument, patient_id, status or "in-progress", id=str(resource.get("id") or ""))
     response.reason = str(extension_of(resource, names.REASON, "valueString") or "")[:200]
     if instrument in catalogue.current().of_assessment:
         _read_visit(resource, response, faults, zone)
+    elif extension_of(resource, names.TIMEPOINT, "valueCode") is not None:
+        faults.append(Fault("QuestionnaireResponse.extension", "not-supported", NO_VISIT))
     _read_items(resource, response, faults)
     if faults:
         raise InvalidResource(faults)
@@ -280,7 +284,7 @@ def _value(item, answer):
     """(what is wrong or None, the raw value) of one answer."""
     if item.choices:
         coding = answer.get("valueCoding")
-        if not isinstance(coding, dict) or "code" not in coding:
+        if _has_others(answer, "valueCoding") or not isinstance(coding, dict) or "code" not in coding:
             return WRONG_TYPE.format(v="valueCoding"), None
         system = names.code_system(item.name)
         if coding.get("system") not in (None, system):
@@ -295,6 +299,11 @@ def _value(item, answer):
         "text": ("valueString", str),
     }[item.kind]
     value = answer.get(kind)
-    if not isinstance(value, wanted) or isinstance(value, bool):
+    if _has_others(answer, kind) or not isinstance(value, wanted) or isinstance(value, bool):
         return WRONG_TYPE.format(v=kind), None
     return None, value.removesuffix(":00") if item.kind == "time" and len(value) == 8 else value
+
+
+def _has_others(answer, kind):
+    """Whether an answer has a value of another type than it takes, beside this or instead."""
+    return any(name.startswith("value") and name != kind for name in answer)

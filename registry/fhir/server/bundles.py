@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from registry.api.shared.idempotency import repeatable
 from registry.api.shared.inner_requests import Answer, carried_out
+from registry.fhir.mapping import elements
 from registry.fhir.mapping.faults import Fault, InvalidResource, outcome
 from registry.fhir.server.resource import MEDIA_TYPE, Refused, Resource
 from registry.instruments.base import Label
@@ -114,8 +115,10 @@ def _read(resource):
     entries = resource.get("entry")
     if not isinstance(entries, list) or not 1 <= len(entries) <= MOST:
         raise InvalidResource([Fault("Bundle.entry", "structure", NO_ENTRIES)])
+    of_bundle = [*elements.misplaced(resource, elements.BUNDLE, "Bundle")]
     faults = [fault for place, entry in enumerate(entries) for fault in _faults(entry, f"Bundle.entry[{place}]")]
-    if faults and kind == "transaction":
+    if of_bundle or (faults and kind == "transaction"):
+        faults = of_bundle + faults
         raise InvalidResource(faults)
     return kind, entries
 
@@ -136,6 +139,8 @@ def _faults(entry, path):
         yield Fault(f"{path}.request", "value", NO_REQUEST)
     if asked.get("method") in ("POST", "PUT") and not isinstance(entry.get("resource"), dict):
         yield Fault(f"{path}.resource", "required", NO_REQUEST)
+    if asked.get("method") == "GET" and "resource" in entry:
+        yield Fault(f"{path}.resource", "not-supported", NOT_UNDERSTOOD.format(v="resource"))
 
 
 def _rank(entry):

@@ -4,7 +4,8 @@ The registry marks a whole form. A visit's form may hold the answers to several 
 where the extension names.WHOLE_FORM says that this is meant. What is marked still answers by its id, without content.
 """
 
-from registry.fhir.mapping import names, responses
+from registry.fhir.mapping import elements, names, responses
+from registry.fhir.mapping.faults import InvalidResource
 from registry.fhir.server import answers
 from registry.fhir.server.resource import Refused
 from registry.instruments import catalogue
@@ -37,8 +38,10 @@ def says(sent):
 def mark(access, row, instrument, sent, *, version, base):
     """Mark the row of a response, for the reason that `sent` has; returns the response as it is from now on.
 
-    Raises Refused, Conflict, Locked, ReasonRequired, PermissionDenied.
+    Raises InvalidResource, Refused, Conflict, Locked, ReasonRequired, PermissionDenied.
     """
+    if faults := [*elements.misplaced(sent, elements.RESPONSE, "QuestionnaireResponse")]:
+        raise InvalidResource(faults)
     if isinstance(row, Patient):
         raise Refused(422, OF_A_PATIENT, "not-supported", "QuestionnaireResponse.status")
     if row.version != version:
