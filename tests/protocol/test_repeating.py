@@ -28,8 +28,8 @@ from registry.services.review.forms import form_row
 from registry.services.review.soft_checks import Form
 from sites.tenancy.scope import because
 from tests.conftest import TODAY
-from tests.transfer.conftest import bring_in, findings, write_csv  # noqa: F401 - fixtures
-from tests.transfer.imports.test_extras_in_files import browser, matched  # noqa: F401
+from tests.transfer.conftest import bring_in, browser, findings, write_csv  # noqa: F401 - fixtures
+from tests.transfer.imports.test_extras_in_files import matched
 from tests.transfer.imports.test_import_flow import columns_of, follow, send, values_of
 
 SENT = {"rtc_from": "2025-11", "rtc_kind": "sbrt", "rtc_levels": "T8", "rtc_dose_gy": "30", "rtc_fractions": "5"}
