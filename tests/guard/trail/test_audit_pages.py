@@ -5,6 +5,7 @@ import io
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -259,3 +260,21 @@ def test_days_are_found_by_the_numbers_of_events_that_follow_their_moments_nearl
 )
 def test_the_first_and_the_last_days_of_the_calendar_are_days_too(client, both, bob, asked, some):
     assert rows_of(trail(client, bob, **asked)) == (rows_of(trail(client, bob)) if some else [])
+
+
+@pytest.mark.parametrize(("action", "index"), [("export", "audit_of_acts"), ("delete", "audit_of_changes")])
+def test_a_plan_for_any_person_reads_few_acts_by_their_index(enrolled, alice, as_person, action, index):
+    """PostgreSQL keeps such a plan of what is asked often: it knows what stands in the statement and no parameter."""
+    enrolled(alice)
+    with as_person(alice) as access, connection.cursor() as cursor:
+        asked = filters.trail(access, filters.Filters(action=action)).order_by("-pk")[:51]
+        sql, parameters = asked.query.sql_with_params()
+        places = ", ".join(["%s"] * len(parameters))
+        values = psycopg.ClientCursor(connection.connection).mogrify(places, parameters)
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("PREPARE trail_asked AS " + sql % tuple(f"${n}" for n, _ in enumerate(parameters, 1)))
+        cursor.execute(f"EXPLAIN EXECUTE trail_asked({values})")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute("DEALLOCATE trail_asked")
+    assert index in plan, plan
