@@ -40,6 +40,8 @@ OF_RESPONSE = [
     (of_item(item=[CODE]), f"{ITEM}.item"),
     (of_item(extension=[UNKNOWN]), f"{ITEM}.extension[0]"),
     (of_item(extension="x"), f"{ITEM}.extension"),
+    (of_item(extension=[{"url": []}]), f"{ITEM}.extension[0]"),
+    (of_item(extension=[{"url": {}}]), f"{ITEM}.extension[0]"),
     (of_answer({"valueCoding": {"code": "C"}, "item": [CODE]}), f"{ITEM}.answer[0].item"),
     (of_answer({"valueCoding": {"code": "C"}, "extension": [UNKNOWN]}), f"{ITEM}.answer[0].extension"),
     (of_answer({"valueCoding": {"code": "C", "version": "2"}}), f"{ITEM}.answer[0].valueCoding.version"),

@@ -118,4 +118,5 @@ def _of_extensions(value: Any, kinds: dict[str, str], path: str) -> Iterator[Fau
             yield Fault(below, "duplicate", TWICE)
         elif entry.keys() != {"url", kind} or not isinstance(entry[kind], _PYTHON[kind]):
             yield Fault(below, "value", NO_VALUE.format(v=kind))
-        seen.add(url)
+        if kind is not None:  # what is no text is no key of a set either
+            seen.add(url)
