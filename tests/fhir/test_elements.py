@@ -48,6 +48,10 @@ OF_RESPONSE = [
     (of_answer({"valueQuantity": {"value": 3}}), f"{ITEM}.answer[0].valueQuantity"),
     (of_answer({"valueCoding": {"code": "C"}, "valueInteger": 3}), f"{RESPONSE}.item.where(linkId='frankel')"),
     (of_answer("C"), f"{ITEM}.answer[0]"),
+    (of_item(text={"div": "fell"}), f"{ITEM}.text"),
+    (of_answer({"valueCoding": {"code": "C", "display": ["fell"]}}), f"{ITEM}.answer[0].valueCoding.display"),
+    ({"language": {"code": "ja"}}, f"{RESPONSE}.language"),
+    ({"subject": {"reference": "https://other.example/fhir/Patient/N01-0001"}}, f"{RESPONSE}.subject"),
 ]
 
 
@@ -89,6 +93,10 @@ OF_PATIENT = [
     ({"address": [{"city": "Nagoya"}]}, "Patient.address"),
     ({"name": []}, "Patient.name"),
     ({"active": False}, "Patient.active"),
+    ({"active": 1}, "Patient.active"),
+    ({"deceasedBoolean": 0}, "Patient.deceasedBoolean"),
+    ({"gender": 1}, "Patient.gender"),
+    ({"birthDate": 19500403}, "Patient.birthDate"),
     ({"deceasedBoolean": True}, "Patient.deceasedBoolean"),
     ({"deceasedDateTime": "2026-01-01"}, "Patient.deceasedDateTime"),
     ({"maritalStatus": {"text": "M"}}, "Patient.maritalStatus"),
@@ -113,6 +121,7 @@ def test_an_element_that_is_not_stored_is_no_part_of_a_patient(send, as_system, 
         (bundle("transaction", entry(PATIENT)) | {"signature": {}}, "Bundle.signature"),
         (bundle("batch", entry(PATIENT)) | {"total": 1}, "Bundle.total"),
         (bundle("transaction", entry(PATIENT, "GET", "Patient/N01-0001")), "Bundle.entry[0].resource"),
+        (bundle("transaction", entry(PATIENT) | {"fullUrl": ["urn:uuid:1"]}), "Bundle.entry[0].fullUrl"),
     ],
 )
 def test_an_element_that_is_not_heeded_is_no_part_of_a_bundle(ask, stored, as_system, sent, path):  # noqa: F811

@@ -272,6 +272,46 @@ def test_what_is_not_understood_is_refused_and_not_left_out(ask, stored, bob):
     assert (status, body["resourceType"]) == (404, "OperationOutcome")
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "patient=N01-0001&subject=N01-0002",
+        "patient=Group/N01-0001",
+        "patient=https://other.example/api/fhir/R4/Patient/N01-0001",
+        "patient=Patient/",
+        "patient=N01-0001&questionnaire=",
+    ],
+)
+def test_a_search_that_would_answer_of_somebody_else_or_with_more_is_refused(ask, stored, bob, asked):
+    status, body, _ = ask("bob", "get", f"QuestionnaireResponse?{asked}")
+    assert (status, body["resourceType"]) == (400, "OperationOutcome")
+
+
+def test_questionnaires_are_named_by_their_addresses_and_versions(ask, stored, bob):
+    base = "http://testserver/api/fhir/R4"
+
+    def answered(address):
+        bundled = resources(ask("bob", "get", f"QuestionnaireResponse?patient={base}/Patient/N01-0001&{address}")[1])
+        return {resource["questionnaire"].rpartition("/")[2].partition("|")[0] for resource in bundled}
+
+    both = {entry["id"]: entry for entry in resources(ask("bob", "get", "Questionnaire?_id=frankel,eq5d5l")[1])}
+    assert both.keys() == {"frankel", "eq5d5l"}
+    version = both["frankel"]["version"]
+    assert answered("questionnaire=frankel,Questionnaire/eq5d5l") == {"frankel", "eq5d5l"}
+    assert answered(f"questionnaire={base}/Questionnaire/frankel|{version}") == {"frankel"}
+    assert answered("questionnaire=frankel|999") == answered("questionnaire=https://x/Questionnaire/frankel") == set()
+    for address, n in ((f"{base}/Questionnaire/frankel|{version}", 1), (f"{base}/Questionnaire/frankel|999", 0)):
+        assert len(resources(ask("bob", "get", f"Questionnaire?url={address}")[1])) == n
+
+
+def test_a_condition_of_another_address_is_refused(ask, stored, as_system):
+    condition = {"If-None-Exist": f"identifier={names.PATIENT_ID}|N01-0001"}
+    status, body, _ = ask("alice", "post", "QuestionnaireResponse", frankel("N01-0001", "6m"), **condition)
+    assert (status, body["issue"][0]["code"]) == (400, "not-supported")
+    with as_system():
+        assert not Assessment.objects.filter(patient="N01-0001", timepoint="6m").exists()
+
+
 def test_questionnaires_are_listed(ask, alice):
     _, body, _ = ask("alice", "get", "Questionnaire")
     Bundle.model_validate(body)

@@ -21,24 +21,25 @@ AN_OBJECT, A_LIST = (
     Label("a JSON object", "JSONオブジェクト"),
     Label("a list of JSON objects", "JSONオブジェクトの配列"),
 )
+A_TEXT = Label("a text", "文字列")
 ONLY = Label("can only be {v} here", "指定できるのは{v}のみです")
 TWICE = Label("is there twice", "2回あります")
 NO_VALUE = Label("takes a {v} and nothing else", "{v}のみを指定してください")
 
-# A shape: element → None (a value, judged where it is read), a tuple (the values that it may have), a shape, or a list
-# with the shape of each of several. "extension" is url → element of its value.
-_ANY: dict[str, Any] = {"resourceType": None, "id": None, "meta": None, "language": None,
-                        "text": {"status": ("generated", "empty"), "div": None}}  # fmt: skip
-_ABOUT_PATIENT = {"reference": None, "type": ("Patient",)}
+# A shape: element → None (a value, judged where it is read), `str` (any text), a tuple (the values that it may have), a
+# shape, or a list with the shape of each of several. "extension" is url → element of its value.
+_ANY: dict[str, Any] = {"resourceType": None, "id": str, "meta": None, "language": str,
+                        "text": {"status": ("generated", "empty"), "div": str}}  # fmt: skip
+_ABOUT_PATIENT = {"reference": str, "type": ("Patient",)}
 _ANSWER = {
-    "id": None,
-    "valueCoding": {"id": None, "system": None, "code": None, "display": None},
+    "id": str,
+    "valueCoding": {"id": str, "system": None, "code": None, "display": str},
     **{f"value{kind}": None for kind in ("Boolean", "Integer", "Decimal", "Date", "Time", "String")},
 }
 _ITEM = {
-    "id": None,
+    "id": str,
     "linkId": None,
-    "text": None,
+    "text": str,
     "answer": [_ANSWER],
     "extension": {names.MISSING: "valueCode", names.ABSENT: "valueCode"},
 }
@@ -54,13 +55,13 @@ _IDENTIFIER = {"use": ("usual", "official"), "system": None, "value": None}
 PATIENT = _ANY | {
     "identifier": [_IDENTIFIER],
     "active": (True,),
-    "gender": None,
-    "birthDate": None,
+    "gender": str,
+    "birthDate": str,
     "deceasedBoolean": (False,),  # a death is entered with its day, after the enrolment
-    "managingOrganization": {"identifier": _IDENTIFIER, "display": None},
+    "managingOrganization": {"identifier": _IDENTIFIER, "display": str},
     "extension": {names.CONSENT: "valueDate", names.ANOTHER_PERSON: "valueBoolean"},
 }
-BUNDLE = {"resourceType": None, "id": None, "meta": None, "language": None, "type": None, "timestamp": None,
+BUNDLE = {"resourceType": None, "id": str, "meta": None, "language": str, "type": None, "timestamp": str,
           "entry": None}  # fmt: skip
 
 _PYTHON = {"valueCode": str, "valueString": str, "valueDate": str, "valueBoolean": bool}
@@ -74,13 +75,19 @@ def misplaced(element: dict[str, Any], shape: dict[str, Any], path: str) -> Iter
             yield Fault(below, "not-supported", NOT_STORED)
         elif name == "extension":
             yield from _of_extensions(value, shape[name], below)
-        elif isinstance(shape[name], tuple):
-            if value not in shape[name]:
-                yield Fault(
-                    below, "not-supported", ONLY.format(v=", ".join(_spelled(allowed) for allowed in shape[name]))
-                )
+        elif shape[name] is str or isinstance(shape[name], tuple):
+            yield from _of_value(value, shape[name], below)
         elif shape[name] is not None:
             yield from _of_objects(value, shape[name], below)
+
+
+def _of_value(value: Any, wanted: Any, path: str) -> Iterator[Fault]:
+    """The fault of a value that is no text, or none of those that it may be."""
+    if wanted is str:
+        if not isinstance(value, str):
+            yield Fault(path, "structure", WRONG_SHAPE.format(v=A_TEXT))
+    elif not any(type(value) is type(allowed) and value == allowed for allowed in wanted):  # 1 is not true
+        yield Fault(path, "not-supported", ONLY.format(v=", ".join(map(_spelled, wanted))))
 
 
 def _spelled(value: Any) -> str:

@@ -75,16 +75,13 @@ def read(resource):
     else:
         site = _spelled(SITE_CODE, site, "Patient.managingOrganization.identifier", faults)
     hospital_number = _hospital_number(resource, faults)
-    faults += [
-        fault
-        for fault in elements.misplaced(resource, elements.PATIENT, "Patient")
-        if fault.path.removeprefix("Patient.") not in IDENTIFYING
-    ]
+    others = {name: value for name, value in resource.items() if name not in IDENTIFYING}
+    faults += elements.misplaced(others, elements.PATIENT, "Patient")
     if faults:
         raise InvalidResource(faults)
     consent = extension_of(resource, names.CONSENT, "valueDate")
     raw = {"sex": resource.get("gender"), "birth_date": resource.get("birthDate"), "consent_date": consent}
-    texts = {name: value if isinstance(value, str) else "" for name, value in raw.items()}
+    texts = {name: value or "" for name, value in raw.items()}
     another_person = extension_of(resource, names.ANOTHER_PERSON, "valueBoolean") is True
     return Enrolment(site, texts, bool(consent), hospital_number, another_person)
 

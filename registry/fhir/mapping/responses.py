@@ -149,16 +149,17 @@ def _written_derived(derived, value):
 # Reading
 
 
-def read(resource, zone: tzinfo | None = None):
+def read(resource, zone: tzinfo | None = None, base: str = ""):
     """The `Response` that a QuestionnaireResponse is. Raises InvalidResource naming everything that is wrong.
 
     zone  the study's: the day of a moment is the day that it was there
+    base  this server's address: a patient's on another one is another patient
     """
     if not isinstance(resource, dict) or resource.get("resourceType") != "QuestionnaireResponse":
         raise InvalidResource([Fault("QuestionnaireResponse", "structure", NOT_ONE)])
     faults: list[Fault] = []
     instrument = _instrument(resource, faults)
-    patient_id = _subject(resource, faults)
+    patient_id = _subject(resource, base, faults)
     status = resource.get("status")
     if status not in STATUSES:
         faults.append(Fault("QuestionnaireResponse.status", "value", NO_STATUS))
@@ -188,12 +189,12 @@ def _instrument(resource, faults):
     return instrument
 
 
-def _subject(resource, faults):
+def _subject(resource, base, faults):
     subject = resource.get("subject")
     reference = subject.get("reference") if isinstance(subject, dict) else None
     kind, _, text = str(reference or "").rpartition("/")
     try:
-        if not (kind == "Patient" or kind.endswith("/Patient")):
+        if kind not in ("Patient", f"{base}/Patient"):
             raise ValueError(kind)
         return names.decoded(text)
     except ValueError:

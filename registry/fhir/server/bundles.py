@@ -26,6 +26,7 @@ NO_REQUEST = Label(
     "request.method（GET・POST・PUT）と、このサーバーのrequest.urlが必要です",
 )
 NOT_UNDERSTOOD = Label("{v} is not understood here", "{v}には対応していません")
+NO_ADDRESS = Label("must be an address", "アドレスではありません")
 UNKNOWN_REFERENCE = Label("refers to an entry that there is not: {v}", "存在しないentryへの参照です：{v}")
 ORDER = {"POST": 0, "PUT": 1, "GET": 2}  # of a transaction, as FHIR has it
 HEADERS = {"ifMatch": "If-Match", "ifNoneMatch": "If-None-Match", "ifNoneExist": "If-None-Exist"}
@@ -115,10 +116,10 @@ def _read(resource):
     entries = resource.get("entry")
     if not isinstance(entries, list) or not 1 <= len(entries) <= MOST:
         raise InvalidResource([Fault("Bundle.entry", "structure", NO_ENTRIES)])
-    of_bundle = [*elements.misplaced(resource, elements.BUNDLE, "Bundle")]
-    faults = [fault for place, entry in enumerate(entries) for fault in _faults(entry, f"Bundle.entry[{place}]")]
-    if of_bundle or (faults and kind == "transaction"):
-        faults = of_bundle + faults
+    faults = [*elements.misplaced(resource, elements.BUNDLE, "Bundle")]
+    if kind == "transaction":
+        faults += [fault for place, entry in enumerate(entries) for fault in _faults(entry, f"Bundle.entry[{place}]")]
+    if faults:
         raise InvalidResource(faults)
     return kind, entries
 
@@ -135,6 +136,8 @@ def _faults(entry, path):
     others = [*(entry.keys() - {"fullUrl", "resource", "request"}), *(asked.keys() - {"method", "url", *HEADERS})]
     for name in sorted(others):
         yield Fault(f"{path}.{name[:40]}", "not-supported", NOT_UNDERSTOOD.format(v=name[:40]))
+    if not isinstance(entry.get("fullUrl", ""), str):
+        yield Fault(f"{path}.fullUrl", "value", NO_ADDRESS)
     if not all(isinstance(asked.get(name, ""), str) and "\n" not in asked.get(name, "") for name in HEADERS):
         yield Fault(f"{path}.request", "value", NO_REQUEST)
     if asked.get("method") in ("POST", "PUT") and not isinstance(entry.get("resource"), dict):

@@ -104,10 +104,11 @@ FORMATS = ("json", MEDIA_TYPE, "application/fhir json", "application/json", "tex
 class Resource(APIView):
     """One address of the FHIR server.
 
-    searches  whether it has parameters of its own, which it looks at itself
+    searches     whether it has parameters of its own, which it looks at itself
+    conditional  whether it looks at If-None-Exist
     """
 
-    searches = False
+    searches = conditional = False
 
     renderer_classes = (FHIRRenderer, PlainRenderer)
     parser_classes = (FHIRParser, JSONParser)
@@ -126,6 +127,8 @@ class Resource(APIView):
         others = [name for name in request.query_params if name not in ("_format", "_pretty")]
         if others and not self.searches:
             raise Refused(400, NO_PARAMETER.format(name=others[0][:40]), "not-supported")
+        if "If-None-Exist" in request.headers and not (self.conditional and request.method == "POST"):
+            raise Refused(400, NO_PARAMETER.format(name="If-None-Exist"), "not-supported")
 
     @property
     def access(self):

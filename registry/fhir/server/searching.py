@@ -19,6 +19,7 @@ UNKNOWN_PARAMETER = Label(
 TWICE = Label(
     "{name} is given twice: separate values by commas.", "{name}が2回あります。値はコンマで区切ってください。"
 )
+EMPTY = Label("{name} needs a value.", "{name}に値を指定してください。")
 BAD_MOMENT = Label(
     "_lastUpdated takes a day or a moment with its offset, after eq, gt, ge, lt or le: ge2026-11-01.",
     "_lastUpdatedはeq・gt・ge・lt・leの後に日付または時差つきの日時です（ge2026-11-01）。",
@@ -41,6 +42,8 @@ def check(request, resource):
             raise Refused(400, UNKNOWN_PARAMETER.format(**names), "not-supported")
         if len(values) > 1 and name not in REPEATED:
             raise Refused(400, TWICE.format(name=name), "not-supported")
+        if "" in values:
+            raise Refused(400, EMPTY.format(name=name), "value")
     if request.GET.get("_total", "none") not in ("none", "estimate", "accurate"):
         raise Refused(400, BAD_TOTAL, "value")
     for include in request.GET.getlist("_include"):

@@ -33,7 +33,10 @@ NO_MATCH = Label(
     'Send If-Match with the version that was read, such as W/"3".',
     'If-Matchで読み込んだ版（例：W/"3"）を送ってください。',
 )
-NO_PATIENT = Label("Name the patient: patient=S07-0012.", "患者を指定してください（patient=S07-0012）。")
+NO_PATIENT = Label(
+    "Name one patient of this server: patient=S07-0012.",
+    "このサーバーの患者を1人指定してください（patient=S07-0012）。",
+)
 BY_POST = Label(
     "A hospital's number stands in no address, which logs keep: search by POST Patient/_search.",
     "病院の患者番号はログに残るためURLに書けません。POST Patient/_searchで検索してください。",
@@ -80,13 +83,26 @@ class Questionnaires(Resource):
 
     def get(self, request):
         searching.check(request, "Questionnaire")
+        ids, addresses = (searching.several(request, name) for name in ("_id", "url"))
         resources = [
-            questionnaires.questionnaire(instrument, self.base) for instrument in catalogue.current().instruments
+            questionnaires.questionnaire(instrument, self.base)
+            for instrument in catalogue.current().instruments
+            if (ids is None or names.resource_id(instrument.code) in ids)
+            and _is_meant(instrument, addresses, self.base)
         ]
-        for name, key in (("_id", "id"), ("url", "url")):
-            if name in request.GET:
-                resources = [resource for resource in resources if resource[key] == request.GET[name].partition("|")[0]]
         return Response(searchset(request, resources, total=len(resources)))
+
+
+def _is_meant(instrument, addresses, base):
+    """Whether one of some addresses is that of an instrument's Questionnaire: whole or relative, with or without its
+    version after a bar. Every instrument is where there are no addresses (None).
+    """
+    own = names.resource_id(instrument.code)
+    places = own, f"Questionnaire/{own}", f"{base}/Questionnaire/{own}"
+    return addresses is None or any(
+        place in places and version in ("", instrument.version)
+        for place, _, version in (address.partition("|") for address in addresses)
+    )
 
 
 class OneQuestionnaire(Resource):
@@ -117,7 +133,7 @@ def _codes():
 
 
 class Patients(OfPatients):
-    searches = True
+    searches = conditional = True
 
     def get(self, request):
         """Patients in the order of their numbers; the next page begins after the last."""
@@ -257,10 +273,11 @@ class _OfOnePatient(OfPatients):
         """The patient that a search of what is about one must name."""
         self.access.require(Can.READ)
         searching.check(request, kind)
-        wanted = request.GET.get("patient") or request.GET.get("subject")
-        if not wanted:
+        (wanted, *others) = [request.GET[name] for name in ("patient", "subject") if name in request.GET] or [""]
+        reference, _, patient_id = wanted.rpartition("/")
+        if others or not patient_id or reference not in ("", "Patient", f"{self.base}/Patient"):
             raise Refused(400, NO_PATIENT, "required")
-        return self.patient(_decoded(wanted.rpartition("/")[2]))
+        return self.patient(_decoded(patient_id))
 
     def searched(self, request, patient, resources):
         """The searchset of some resources about a patient, the patient too where `_include` says so."""
@@ -268,8 +285,10 @@ class _OfOnePatient(OfPatients):
         return Response(searchset(request, resources, total=len(resources), included=included))
 
 
-def _responses(patient, base, bounds, only=""):
-    """Every QuestionnaireResponse of a patient, or those to one questionnaire, changed within the bounds."""
+def _responses(patient, base, bounds, addresses=None):
+    """Every QuestionnaireResponse of a patient, or those to the questionnaires of some addresses, changed within the
+    bounds.
+    """
     rows = [
         (patient, answers.instruments_of("patient")),
         *((assessment, answers.instruments_of("assessment")) for assessment in _assessments(patient)),
@@ -281,7 +300,7 @@ def _responses(patient, base, bounds, only=""):
         for row, instruments in rows
         if searching.is_within(bounds, row.updated_at)
         for instrument in instruments
-        if answers.has_answers(row, instrument) and only in ("", names.resource_id(instrument.code))
+        if _is_meant(instrument, addresses, base) and answers.has_answers(row, instrument)
     ]
 
 
@@ -336,16 +355,16 @@ class OneObservation(OfPatients):
 
 class QuestionnaireResponses(_OfOnePatient):
     def get(self, request):
-        """Every response of one patient, or those to one questionnaire."""
+        """Every response of one patient, or those to some questionnaires."""
         patient = self.asked_for(request, "QuestionnaireResponse")
-        only = request.GET.get("questionnaire", "").partition("|")[0].rpartition("/")[2]
-        return self.searched(request, patient, _responses(patient, self.base, searching.updated(request), only))
+        addresses = searching.several(request, "questionnaire")
+        return self.searched(request, patient, _responses(patient, self.base, searching.updated(request), addresses))
 
     @repeatable
     def post(self, request):
         """Store the answers to one instrument, where there are none yet."""
         self.access.require(Can.ENTER)
-        response = responses.read(self.sent, timezone.get_default_timezone())
+        response = responses.read(self.sent, timezone.get_default_timezone(), self.base)
         patient = self.patient(response.patient_id)
         self.access.require(Can.ENTER, patient.site_id)
         row = answers.store(self.access, patient, response)
@@ -404,7 +423,7 @@ class OneQuestionnaireResponse(OfPatients):
             return shown(
                 entered_in_error.mark(self.access, row, instrument, self.sent, version=version, base=self.base)
             )
-        response = responses.read(self.sent, timezone.get_default_timezone())
+        response = responses.read(self.sent, timezone.get_default_timezone(), self.base)
         same = (response.instrument, response.patient_id) == (instrument, patient.pk)
         if response.id != response_id or not same or response.timepoint != getattr(row, "timepoint_id", None):
             raise InvalidResource([Fault("QuestionnaireResponse.id", "value", OTHER_ID)])
